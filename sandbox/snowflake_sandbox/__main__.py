@@ -12,7 +12,7 @@ from snowflake_sandbox import control, hidden_libraries
 
 
 def main() -> int:
-    """Read the arguments and serve until SIGTERM or SIGINT; 2 for what the user must mend."""
+    """Read the arguments and serve until SIGTERM or SIGINT; return 2 for an error that the user must correct."""
     parser = argparse.ArgumentParser(
         prog="python -m snowflake_sandbox", description="A local Snowflake for development."
     )

@@ -1,8 +1,8 @@
-"""What a statement is given: the Call, and the World that outlives it; the shapes of all that is registered there.
+"""The context of a statement: the Call, and the World that outlives it, with the types of everything registered there.
 
-Knows the shapes only; must not know what any of them does. A module that handles statements imports these two from here
-and needs nothing of how a statement is found and run (engine.py). The types of a World's kinds name Call in turn: this
-module and catalog/kind.py are two halves of one declaration.
+Knows only these types; must not know what the registered functions do. A module that handles statements imports these
+two and needs nothing of how statements are found and run (statements/dispatch.py). The types of a World's kinds refer
+to Call in turn: this module and catalog/kind.py are two halves of one declaration.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 
 @dataclass
 class World:
-    """Everything that outlives a statement. One per sandbox process; tests make their own.
+    """Everything that outlives a statement. There is one per sandbox process; tests create their own.
 
     Attributes:
-        folder: the data folder (logs/, stages/, tokens/ lie below it).
+        folder: the data folder, which contains logs/, stages/, tokens/ and others.
         images: folders with an image's source, searched for a specification's image.
         kinds: kind name -> declaration.
         statements: leading words -> handler; the longest match wins.
         functions: SYSTEM$ and other control functions callable in SELECT and CALL: upper-case name -> function; a
-            function of the database SNOWFLAKE has its qualified name.
-        procedures: procedures of Snowflake's own, callable in CALL alone: upper-case name -> function.
-        table_functions: upper-case last name part (or INFORMATION_SCHEMA.X) -> function giving rows.
-        information_schema: table of INFORMATION_SCHEMA -> function giving a database's rows.
-        system_tables: qualified name of a table that Snowflake itself keeps -> function giving its rows.
+           function of the database SNOWFLAKE has its qualified name.
+        procedures: Snowflake's own procedures, callable only with CALL: upper-case name -> function.
+        table_functions: upper-case last part of the name (or INFORMATION_SCHEMA.X) -> function that returns rows.
+        information_schema: view of INFORMATION_SCHEMA -> function that returns a database's rows.
+        system_tables: qualified name of a table or view of Snowflake's own -> function that returns its rows.
         node_start: how long a node of a compute pool takes to start.
-        webhook_receiver: where webhooks are posted, an address of this machine; None: they become files.
-        address: host and port that procedures and containers connect to.
+        webhook_receiver: the address on this machine to which webhooks are posted; None: they are written to files.
+        address: host and port to which procedures and containers connect.
         changed: called after each statement that may have changed rows.
         parts: the running parts (task scheduler, service supervisor) by name, for handlers that need them.
     """
@@ -72,10 +72,10 @@ class World:
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     def define(self, database: str, *statements: str) -> None:
-        """Change a database's tables by DuckDB's DDL, together with the catalog, when the transaction is committed.
+        """Change a database's tables with DuckDB's DDL when the transaction commits, together with the catalog.
 
         Raises:
-            SnowflakeError: what DuckDB reports, in Snowflake's numbers; at the end of the outermost transaction.
+            SnowflakeError: DuckDB's errors with Snowflake's numbers; raised at the end of the outermost transaction.
         """
         with self.store.transaction() as tx:
             tx.define(database, *statements)
@@ -83,16 +83,16 @@ class World:
 
 @dataclass
 class Call:
-    """One statement being executed: what every handler, kind hook and function is given.
+    """A statement being executed: the argument of every handler, hook of a kind, and function.
 
     Attributes:
-        reader: stands behind the words that chose the handler.
+        reader: has already read the words that determined the handler.
         text: the statement without the provider's tracking comment.
-        binds: values of `?` by position ("1", "2", …); a list per position where the client sent a batch.
-        cancelled: set by an abort request; a handler that blocks waits on it too and then raises errors.cancelled().
-        results: of the statements before this one in a chain (flow.py), the latest first: `$1`, `$2`, ….
-        parameters: given for this statement alone; of these, QUERY_TAG has an effect.
-        describing: only the columns are wanted: nothing may happen that can be seen afterwards.
+        binds: values of `?` by position ("1", "2", …); a list per position if the client sent a batch.
+        cancelled: set by an abort request; a handler that blocks also waits on it, and then raises errors.cancelled().
+        results: the results of previous statements in a chain (flow.py), the latest first: `$1`, `$2`, ….
+        parameters: parameters for this statement only; of these, QUERY_TAG has an effect.
+        describing: whether only the columns are wanted, so that the statement must have no effect.
     """
 
     world: World
@@ -108,7 +108,7 @@ class Call:
 
     @property
     def now(self) -> Any:
-        """The present instant (aware, UTC)."""
+        """Return the current time as an aware datetime in UTC."""
         return self.world.clock.now()
 
 
@@ -117,7 +117,7 @@ Handler = Callable[[Call], Result]
 ScalarFunction = Callable[[Call, tuple[Any, ...]], Any]
 # A table function gets positional and named arguments (upper-case names); its Result becomes the table's rows.
 TableFunction = Callable[[Call, tuple[Any, ...], Mapping[str, Any]], Result]
-# A table of INFORMATION_SCHEMA gets the database's name.
+# A view of INFORMATION_SCHEMA gets the database's name.
 InformationTable = Callable[[Call, str], Result]
 
 SystemTable = Callable[[Call], Result]

@@ -1,6 +1,6 @@
-"""Time as an argument: the one place of the sandbox that reads the clock, and the clock that tests move by hand.
+"""Time as an argument: the only code of the sandbox that reads the clock, and a clock that tests move by hand.
 
-Knows instants; must not know what anyone waits for.
+Knows times; must not know why anyone waits.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the sandbox asks of time."""
+    """The clock as the sandbox uses it."""
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
+        """Return the current time, aware, in UTC."""
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
-        """Wait for the event, at most `timeout` seconds of this clock; True when it was set."""
+        """Wait for the event, at most `timeout` seconds of this clock; return whether it was set."""
 
     def wait_until(self, event: threading.Event, instant: datetime) -> bool:
-        """Wait for the event, at most until an instant of this clock; True when it was set."""
+        """Wait for the event, at most until a time of this clock; return whether it was set."""
 
 
 class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
+        """Return the current time, aware, in UTC."""
         return datetime.now(UTC)
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
@@ -40,14 +40,14 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until a test moves it; every waiter looks again at each move."""
+    """A clock that stands still until a test moves it; each move wakes every waiter."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start
         self._moved = threading.Condition()
 
     def now(self) -> datetime:
-        """The instant that was last moved to."""
+        """Return the time to which the clock was moved last."""
         with self._moved:
             return self._now
 
@@ -62,9 +62,9 @@ class ManualClock:
         return self.wait_until(event, self.now() + timedelta(seconds=timeout))
 
     def wait_until(self, event: threading.Event, instant: datetime) -> bool:
-        """Wait until the event is set or the clock was moved to the instant; a move before the call counts."""
+        """Wait until the event is set or the clock reaches the time; moves before the call count."""
         with self._moved:
-            # The event is set by other threads without our condition, hence the short real wait between looks.
+            # Other threads set the event without notifying our condition, hence the short real wait between checks.
             while not event.is_set() and self._now < instant:
                 self._moved.wait(0.01)
         return event.is_set()

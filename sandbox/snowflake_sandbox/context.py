@@ -29,7 +29,7 @@ REGION = "AWS_US_WEST_2"
 
 
 def register(world: World) -> None:
-    """Add the statements and functions of this file."""
+    """Add the statements and functions of this module."""
     world.statements |= {
         "USE": _use_database,
         "USE ROLE": _use_role,
@@ -92,7 +92,7 @@ def _wait(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$WAIT(amount [, unit]).
 
     Raises:
-        SnowflakeError: 001008 no such unit, 000604 cancelled.
+        SnowflakeError: 001008 for an unknown unit, 000604 if cancelled.
     """
     amount, *units = counted(arguments, 1, 2, "SYSTEM$WAIT")
     unit = str(units[0]).upper() if units else "SECONDS"

@@ -31,26 +31,26 @@ def _title(kind: str) -> str:
 
 
 def does_not_exist(kind: str, name: str) -> SnowflakeError:
-    """002003: the object is not there, or the role may not see it. The provider matches this text."""
+    """002003: the object does not exist, or the role may not see it. The provider matches this text."""
     return SnowflakeError(
         2003, "02000", f"SQL compilation error:\n{_title(kind)} '{name}' does not exist or not authorized."
     )
 
 
 def nothing_to_show_in() -> SnowflakeError:
-    """002043: SHOW ... IN a schema or database that is not there or may not be seen; dbt goes by the number."""
+    """002043: SHOW ... IN a schema or database that does not exist or is not visible; dbt checks the number."""
     return SnowflakeError(
         2043, "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed."
     )
 
 
 def already_exists(name: str) -> SnowflakeError:
-    """002002: CREATE without IF NOT EXISTS on a name that is taken."""
+    """002002: CREATE without IF NOT EXISTS with a name that is in use."""
     return SnowflakeError(2002, "42710", f"SQL compilation error:\nObject '{name}' already exists.")
 
 
 def future_owner_exists(kind: str, place: str) -> SnowflakeError:
-    """003504: there is one owner of the objects made later; the grant to another role is to be revoked first."""
+    """003504: only one role can own future objects; the grant to the other role must be revoked first."""
     return SnowflakeError(
         3504,
         "01000",
@@ -59,33 +59,33 @@ def future_owner_exists(kind: str, place: str) -> SnowflakeError:
 
 
 def other_width() -> SnowflakeError:
-    """002026: a table or view is given another number of columns than its query has."""
+    """002026: the declared number of columns differs from that of the query."""
     return SnowflakeError(
         2026, "42601", "SQL compilation error:\nInvalid column definition list: it has another length than the query."
     )
 
 
 def place(text: str, position: int) -> str:
-    """Where in a statement something stands, as compilation errors say it."""
+    """Return a position in a statement as compilation errors show it."""
     return f"line {text.count(chr(10), 0, position) + 1} at position {position - text.rfind(chr(10), 0, position) - 1}"
 
 
 def syntax_error(token: str, position: int, text: str = "") -> SnowflakeError:
-    """001003: the text cannot be read as the statement that it starts as."""
+    """001003: the statement has a syntax error."""
     return SnowflakeError(
         1003, "42000", f"SQL compilation error:\nsyntax error {place(text, position)} unexpected '{token}'."
     )
 
 
 def too_deep() -> SnowflakeError:
-    """001003 (guess): more parentheses, calls or operators inside one another than can be read."""
+    """001003 (guess): too many nested parentheses, calls or operators for the parser."""
     return SnowflakeError(
         1003, "42000", "SQL compilation error:\nThe statement is nested too deeply. Split it, or use fewer parentheses."
     )
 
 
 def too_long(length: int, longest: int) -> SnowflakeError:
-    """001003 (guess): a statement's text of many megabytes."""
+    """001003 (guess): the text of the statement is many megabytes long."""
     return SnowflakeError(
         1003,
         "42000",
@@ -105,17 +105,17 @@ def too_many_expressions(text: str, position: int, most: int, count: int) -> Sno
 
 
 def invalid_property(name: str, statement: str) -> SnowflakeError:
-    """001420: a property that this kind of object does not have."""
+    """001420: this kind of object does not have the property."""
     return SnowflakeError(1420, "22023", f"SQL compilation error:\ninvalid property '{name}' for '{statement}'")
 
 
 def invalid_value(value: str, name: str) -> SnowflakeError:
-    """001008: a value that this property cannot take."""
+    """001008: the property does not allow the value."""
     return SnowflakeError(1008, "22023", f"SQL compilation error:\ninvalid value [{value}] for parameter '{name}'")
 
 
 def missing_property(name: str, statement: str) -> SnowflakeError:
-    """002029 (guess): a property that CREATE needs was not given."""
+    """002029 (guess): CREATE without a required property."""
     return SnowflakeError(2029, "42601", f"SQL compilation error:\nMissing option(s): [{name}] for '{statement}'.")
 
 
@@ -127,7 +127,7 @@ def insufficient_privileges(kind: str, name: str) -> SnowflakeError:
 
 
 def no_current_database(command: str) -> SnowflakeError:
-    """090105: an unqualified name in a session without database."""
+    """090105: an unqualified name in a session without a current database."""
     return SnowflakeError(
         90105,
         "22000",
@@ -137,7 +137,7 @@ def no_current_database(command: str) -> SnowflakeError:
 
 
 def no_current_schema(command: str) -> SnowflakeError:
-    """090106: an unqualified name in a session without schema."""
+    """090106: an unqualified name in a session without a current schema."""
     return SnowflakeError(
         90106,
         "22000",
@@ -147,26 +147,26 @@ def no_current_schema(command: str) -> SnowflakeError:
 
 
 def not_supported(feature: str) -> SnowflakeError:
-    """000002: Snowflake has it, the sandbox has not. Refused by name, never silently accepted (docs/deviations.md)."""
+    """000002: a feature that the sandbox lacks. It is refused by name, never silently accepted (docs/deviations.md)."""
     return SnowflakeError(
         2, "0A000", f"Unsupported feature '{feature}'. (The sandbox does not have it: docs/deviations.md.)"
     )
 
 
 def transaction_lost() -> SnowflakeError:
-    """000002: a statement of the transaction failed, with which Snowflake undoes that statement alone."""
+    """000002: a statement failed in a transaction. Snowflake undoes only that statement; the sandbox cannot."""
     return not_supported("going on with a transaction, or COMMIT, after a statement in it failed: use ROLLBACK")
 
 
 def statement_count(count: int, desired: int = 1) -> SnowflakeError:
-    """000008: more or fewer statements in one request than MULTI_STATEMENT_COUNT says."""
+    """000008: the number of statements in a request differs from MULTI_STATEMENT_COUNT."""
     return SnowflakeError(
         8, "0A000", f"Actual statement count {count} did not match the desired statement count {desired}."
     )
 
 
 def statement_of_several(statement: str, line: int, position: int, message: str) -> SnowflakeError:
-    """100132: a statement of a request with several failed; `message` is its own error's."""
+    """100132: a statement in a request with several failed; `message` is that statement's error."""
     return SnowflakeError(
         100132,
         "P0000",
@@ -178,17 +178,17 @@ def statement_of_several(statement: str, line: int, position: int, message: str)
 
 
 def invalid_state(message: str, errno: int = 91088, sqlstate: str = "55000") -> SnowflakeError:
-    """An operation that the object's present state does not allow; the caller gives the documented wording."""
+    """Return an error for an operation that the object's state does not allow; callers pass the documented text."""
     return SnowflakeError(errno, sqlstate, message)
 
 
 def cancelled() -> SnowflakeError:
-    """000604: the statement was aborted by its client, or by a timeout."""
+    """000604: the statement was aborted by its client or by a timeout."""
     return SnowflakeError(604, "57014", "SQL execution canceled")
 
 
 def too_many_statements(most: int) -> SnowflakeError:
-    """000619 (guess): a session that never waits for its statements must not take all threads from the others."""
+    """000619 (guess): too many statements in flight, so that one session cannot take all threads from the others."""
     return SnowflakeError(
         619,
         "57014",
@@ -222,7 +222,7 @@ def queued_too_long() -> SnowflakeError:
 
 
 def disk_full() -> SnowflakeError:
-    """000603: nothing can be written, which no account ever says; the text is the sandbox's own."""
+    """000603: the disk is full, which no account ever reports; the text is the sandbox's own."""
     return SnowflakeError(
         603,
         "53100",
@@ -232,7 +232,7 @@ def disk_full() -> SnowflakeError:
 
 
 def tables_closed() -> SnowflakeError:
-    """000603: DuckDB takes no statement any more, after a write to its files failed; the text is the sandbox's own."""
+    """000603: DuckDB accepts no more statements after a failed write to its files; the text is the sandbox's own."""
     return SnowflakeError(
         603,
         "58030",
@@ -242,7 +242,7 @@ def tables_closed() -> SnowflakeError:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error of the system, of SQLite or of DuckDB says that there is no room on the disk."""
+    """Whether an error of the system, SQLite or DuckDB means that the disk is full."""
     if getattr(error, "errno", None) == errno.ENOSPC:
         return True
     text = str(error).lower()
@@ -250,7 +250,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def internal(query_id: str) -> SnowflakeError:
-    """000603: a defect of the sandbox. Its log has the traceback under the query id."""
+    """000603: a defect of the sandbox. Its log has the traceback with the query id."""
     return SnowflakeError(
         603, "XX000", f"SQL execution internal error:\nProcessing aborted by error 300010; incident {query_id}."
     )

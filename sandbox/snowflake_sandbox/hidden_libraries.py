@@ -1,7 +1,7 @@
-"""Libraries that the server's process does without, so that it starts sooner.
+"""Libraries that the server's process does not load, so that it starts sooner.
 
-The connector loads them where they are installed, to offer data frames and stages in clouds; they take longer to load
-than all the rest, and the server reads rows. Knows Python's import system alone.
+The connector loads them if they are installed, to support data frames and stages in clouds. They take longer to load
+than everything else, and the server needs neither. Knows only Python's import system.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class _NotInstalled(MetaPathFinder):
-    """Lets libraries look as if they were not installed."""
+    """Makes libraries appear not to be installed."""
 
     def __init__(self) -> None:
         self.names = {"pandas", "numpy", "boto3", "botocore"}
 
     def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
-        """Nothing for every other module, which Python then looks for elsewhere.
+        """Return nothing for any other module, for which Python then continues to search.
 
         Raises:
-            ModuleNotFoundError: it is one of the libraries.
+            ModuleNotFoundError: if it is one of the hidden libraries.
         """
         if name in self.names:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
@@ -37,10 +37,10 @@ _FINDER = _NotInstalled()
 
 
 def hide() -> None:
-    """Hide the libraries from everything that this process loads from now on."""
+    """Hide the libraries from all imports of this process from now on."""
     sys.meta_path.insert(0, _FINDER)
 
 
 def need_numpy() -> None:
-    """Let numpy be loaded: DuckDB has no functions in Python without it."""
+    """Allow numpy to be loaded: DuckDB needs it for functions written in Python."""
     _FINDER.names.discard("numpy")

@@ -1,7 +1,7 @@
-"""Parameters: the defaults and types of those of a session, which of them a client is told of, and ranges.
+"""Parameters: names, defaults and types of session parameters, which of them are sent to clients, and ranges.
 
-Knows names and values (contract section 5); must not know statements nor HTTP. Levels above the session are
-not kept: an account of the sandbox has the defaults below.
+Knows names and values (contract section 5); must not know statements nor HTTP. Levels above the session are not stored:
+an account of the sandbox has the defaults below.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from snowflake_sandbox.session import Session
 
-# Snowflake's defaults, but TIMEZONE: an account starts with America/Los_Angeles, the sandbox with UTC (deviations.md).
+# Snowflake's defaults except TIMEZONE: America/Los_Angeles in a new account, UTC in the sandbox (deviations.md).
 SESSION: dict[str, str] = {
     "ABORT_DETACHED_QUERY": "false",
     "AUTOCOMMIT": "true",
@@ -70,15 +70,15 @@ SESSION: dict[str, str] = {
     "WEEK_START": "0",
 }
 
-# Documented ranges of parameters that the sandbox acts upon.
+# Documented ranges of the parameters that affect the sandbox.
 _RANGES = {
     "SUSPEND_TASK_AFTER_NUM_FAILURES": (0, 2**31 - 1),
     "TASK_AUTO_RETRY_ATTEMPTS": (0, 30),
     "USER_TASK_TIMEOUT_MS": (0, 604_800_000),
 }
 
-# What drivers are told at login and with each result. The last two are no user parameters: telemetry would only be
-# thrown away, and 0 makes drivers send executemany's values inline instead of through a temporary stage.
+# The parameters sent to drivers at login and with each result. The last two are not user parameters: telemetry would be
+# discarded, and 0 makes drivers send the values of executemany inline instead of through a temporary stage.
 _TOLD = (
     "AUTOCOMMIT",
     "BINARY_OUTPUT_FORMAT",
@@ -109,41 +109,41 @@ _FIXED: tuple[dict[str, Any], ...] = (
 
 
 def text_of(value: Any) -> str:
-    """A parameter's value as SHOW PARAMETERS writes it."""
+    """Return a parameter's value as text, as in SHOW PARAMETERS."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def session_value(session: Session, name: str) -> Any:
-    """The value in effect for a session: its own, or the default; None for a name that is no session parameter."""
+    """Return the value in effect for a session: its own, or the default; None if there is no such parameter."""
     value = session.parameters.get(name)
     return SESSION.get(name) if value is None else value
 
 
 def session_text(session: Session, name: str) -> str:
-    """The same as SHOW PARAMETERS writes it."""
+    """Return the value in effect for a session as text, as in SHOW PARAMETERS."""
     return text_of(session_value(session, name))
 
 
 def typed(text: str) -> Any:
-    """A value as JSON sends it: booleans and whole numbers are no texts there."""
+    """Convert a value to its JSON type, such as boolean or whole number."""
     if text in ("true", "false"):
         return text == "true"
     return int(text) if text.lstrip("-").isdigit() else text
 
 
 def wire_parameters(session: Session) -> list[dict[str, Any]]:
-    """The `parameters` of a login or query response."""
+    """Return the `parameters` of a login or query response."""
     return [{"name": name, "value": typed(session_text(session, name))} for name in _TOLD] + list(_FIXED)
 
 
 def in_range(name: str, value: str) -> bool:
-    """Whether a number is one that a parameter may have, as far as the sandbox acts upon it."""
+    """Whether a number is in a parameter's documented range; true for those that do not affect the sandbox."""
     least, highest = _RANGES.get(name, (None, None))
     return least is None or highest is None or least <= int(value) <= highest
 
 
 def type_of(default: str) -> str:
-    """The `type` column of SHOW PARAMETERS."""
+    """Return the `type` column of SHOW PARAMETERS."""
     if default in ("true", "false"):
         return "BOOLEAN"
     return "NUMBER" if default.lstrip("-").isdigit() else "STRING"

@@ -1,4 +1,4 @@
-"""The log of a sandbox's process: who may read it, and the last words of one that cannot go on.
+"""The log of a sandbox's process: its permissions, and the last message of a process that cannot continue.
 
 Knows a file of the data folder and signals; must not know what the sandbox does.
 """
@@ -17,14 +17,14 @@ NAME = "sandbox.log"
 
 
 def appending(folder: Path) -> IO[bytes]:
-    """The log to append to, its owner's alone also where an earlier version made it."""
+    """Open the log for appending, readable only by its owner even if an earlier version created it."""
     descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, "ab")
 
 
 def end_loudly(folder: Path, why: str) -> None:
-    """End the process in order, and say in its log what happened and what to do."""
+    """End the process in order, and log what happened and what to do."""
     sys.stderr.write(
         f"error: the tables in {folder / 'data'} could not be written ({why}), and DuckDB takes no statement any more."
         " The sandbox ends. Usual cause: the disk is full, or has gone. Start it again with `jobgraph sandbox start`:"

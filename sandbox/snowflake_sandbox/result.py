@@ -1,6 +1,6 @@
-"""The result of a statement, free of any wire format.
+"""The result of a statement, independent of any wire format.
 
-Knows column types in Snowflake's own words; must not know JSON, Arrow or HTTP (wire.py) nor where rows come from.
+Knows Snowflake's names of column types; must not know JSON, Arrow or HTTP (wire.py), nor where rows come from.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ColumnType = Literal[
     "binary",
 ]
 
-# Statement type ids of the protocol (contract section 3). A DML id makes drivers add up the first row.
+# Statement type ids of the protocol (contract section 3). For a DML id, drivers take row counts from the first row.
 SELECT = 0x1000
 INSERT = 0x3100
 UPDATE = 0x3200
@@ -40,7 +40,7 @@ SHOW = 0x4400
 DESCRIBE = 0x4500
 LIST = 0x4701
 CALL = 0x6200
-# Of what only says that it was done, by its first words (the published JDBC driver's list).
+# The types of statements that return only a status, by their first words (from the published JDBC driver).
 _OF_WORDS = {
     "USE ROLE": 0x4300,
     "USE SECONDARY": 0x4300,
@@ -59,14 +59,14 @@ MULTI_STATEMENT = 0xA000
 
 @dataclass(frozen=True)
 class ResultColumn:
-    """One column of a result.
+    """A column of a result.
 
     Attributes:
-        name: matched case-sensitively by the provider: SHOW columns are lower case, SELECT columns upper case.
+        name: the provider matches it case-sensitively: SHOW has lower-case columns, SELECT upper-case ones.
         type: Snowflake's wire type.
         precision: digits of a fixed column.
-        scale: digits after the point (fixed), or of the second's fraction (times).
-        length: the most characters of a text column; None: as many as Snowflake takes.
+        scale: decimal places (fixed), or digits of fractional seconds (times).
+        length: the maximum number of characters of a text column; None: Snowflake's maximum.
     """
 
     name: str
@@ -78,16 +78,16 @@ class ResultColumn:
 
 @dataclass(frozen=True)
 class Result:
-    """Rows and what they are.
+    """The columns and rows that a statement returns.
 
     Attributes:
         columns: one per cell of a row.
         rows: cells as Python values: str, int, Decimal, float, bool, datetime (aware for ltz/tz), date, time,
-            bytes, None.
+           bytes, None.
         statement_type: one of this module's ids.
-        arrow: the rows as an Arrow table where they came from DuckDB; rows is then empty and wire.py converts.
-        statements: of a request with several, each one's query id and statement type.
-        data: fields that replace the usual response data altogether (PUT and GET answer in a form of their own).
+        arrow: the rows as an Arrow table if they came from DuckDB; `rows` is then empty, and wire.py converts them.
+        statements: query id and statement type of each statement of a request with several.
+        data: fields that replace all usual response data (the responses of PUT and GET have their own form).
     """
 
     columns: tuple[ResultColumn, ...]
@@ -98,17 +98,17 @@ class Result:
     statements: tuple[tuple[str, int], ...] = ()
 
     def scalar(self) -> Any:
-        """The first cell of the first row, or None."""
+        """Return the first cell of the first row; None if there is none."""
         return self.rows[0][0] if self.rows else None
 
 
 def status(message: str = "Statement executed successfully.") -> Result:
-    """What DDL returns: one row, one column `status` (an empty rowtype panics the Go driver, contract section 3)."""
+    """Return the result of DDL: one row, one column `status` (an empty rowtype panics the Go driver, contract 3)."""
     return Result((ResultColumn("status"),), ((message,),), DDL)
 
 
 def columns(specification: str) -> tuple[ResultColumn, ...]:
-    """Columns from the contract's notation: `name` text, `#` fixed, `?` boolean, `@` timestamp_ltz.
+    """Return columns from the contract's notation: `name` text, `#` fixed, `?` boolean, `@` timestamp_ltz.
 
     >>> [c.type for c in columns("created_on@ name rows# is_secure?")]
     ['timestamp_ltz', 'text', 'fixed', 'boolean']
@@ -123,7 +123,7 @@ def columns(specification: str) -> tuple[ResultColumn, ...]:
 
 
 def done_type(text: str) -> int:
-    """The type of a statement that gives nothing but its status."""
+    """Return the type of a statement that returns only its status."""
     words = text.upper().split()[:2]
     if words[:1] == ["USE"]:
         return _OF_WORDS.get(" ".join(words), _USE)

@@ -1,4 +1,4 @@
-"""Sessions: who is connected, as which role, with which current database, schema and warehouse.
+"""Sessions: the user, the role, and the current database, schema and warehouse.
 
 Knows session state and name resolution; must not know HTTP (server.py) nor any statement.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ObjectScope(Enum):
-    """Where a kind of object lives; the value is the number of parts of its name."""
+    """Where the objects of a kind exist; the value is the number of parts of their names."""
 
     ACCOUNT = 1
     DATABASE = 2
@@ -28,10 +28,10 @@ class ObjectScope(Enum):
 
 @dataclass(frozen=True)
 class TaskContext:
-    """The task run inside which a session works: what SYSTEM$TASK_RUNTIME_INFO and SYSTEM$SET_RETURN_VALUE see.
+    """The task run of a session, for SYSTEM$TASK_RUNTIME_INFO and SYSTEM$SET_RETURN_VALUE.
 
     Attributes:
-        task_run_id: key of the task run in the store (sandbox/tasks).
+        task_run_id: key of the task run in the store (tasks/).
     """
 
     task_run_id: str
@@ -39,15 +39,15 @@ class TaskContext:
 
 @dataclass(frozen=True)
 class AlertContext:
-    """The evaluation of an alert inside which a session works.
+    """The evaluation of an alert for which a session was opened.
 
     Attributes:
-        config: its CONFIG.
-        condition_query_id: the query of its condition.
-        scheduled: when this evaluation was scheduled.
-        last_success: when the newest one that met no error was.
-        new_rows: while the condition of an alert on new data is evaluated, the rows that its table stands for.
-        condition: what the condition gave, once it has been evaluated.
+        config: the alert's CONFIG.
+        condition_query_id: the query id of its condition.
+        scheduled: the scheduled time of this evaluation.
+        last_success: the scheduled time of the newest evaluation without an error.
+        new_rows: while the condition of an alert on new data is evaluated, the rows that replace those of its table.
+        condition: the result of the condition, after its evaluation.
     """
 
     config: str | None
@@ -60,21 +60,21 @@ class AlertContext:
 
 @dataclass
 class Session:
-    """One login, or the session of a procedure or container.
+    """A session of a login, a procedure, a task, an alert or a container.
 
     Attributes:
         id: shown by CURRENT_SESSION(); a JSON number on the wire (contract section 3).
         token: what the client sends in its Authorization header; never logged.
-        task: the task run this session works for, if any.
-        alert: the evaluation of an alert this session works for, if any.
-        data: the session's connection to the data plane (data.py), made on first use.
-        variables: of SET, by upper-case name.
+        task: the task run of this session, if any.
+        alert: the evaluation of an alert of this session, if any.
+        data: the session's connection to the data plane (data/), created on first use.
+        variables: the variables of SET, by upper-case name.
         secondary_roles: "ALL" or "NONE" (USE SECONDARY ROLES).
-        service: the qualified name of the service whose container logged in, if one did.
-        serverless: whether it is that of a task without a warehouse: Snowflake gives it compute.
-        held: ids of the warehouses in whose slots the session's statements run, those of a CALL's body in the CALL's.
-        copies_files: whether its client copies files of stages on this machine itself (LOCAL_FS), else by HTTP.
-        owners_rights: whether it is the session of a procedure with its owner's rights, which keeps its role.
+        service: the qualified name of the service whose container logged in, if any.
+        serverless: whether the session belongs to a task without a warehouse, for which Snowflake supplies compute.
+        held: ids of the warehouses in whose slots the session's statements run: a CALL's body uses the CALL's slots.
+        copies_files: whether its client copies stage files on this machine itself (LOCAL_FS) instead of using HTTP.
+        owners_rights: whether a procedure with its owner's rights runs in it, so that its role cannot change.
     """
 
     id: int
@@ -101,20 +101,20 @@ class Session:
 
     @property
     def principal(self) -> tuple[str, str]:
-        """Whose statements and results these are: a user's, a service's, or those of a role's tasks."""
+        """Return the owner of its statements and results: a user, a service, or a role for its tasks."""
         return self.user, self.service or (self.role if self.task is not None or self.alert is not None else "")
 
     @property
     def keeps_its_role(self) -> bool:
-        """Whether the session has the one role that it was opened with: there is no user who could choose."""
+        """Whether the session cannot change its role, because no user logged in who could choose one."""
         return self.owners_rights or self.service is not None
 
     def resolve(self, name: ObjectName, scope: ObjectScope, command: str) -> ObjectName:
-        """The name with database and schema filled in from the session, as far as the scope needs them.
+        """Return the name with the session's database and schema filled in, as far as the scope needs them.
 
         Raises:
-            SnowflakeError: 090105 or 090106, when the session lacks what the name leaves out; 001003 for a name with
-                more parts than the scope has.
+            SnowflakeError: 090105 or 090106 if the name lacks a part for which the session has no value; 001003 for a
+               name with more parts than the scope has.
         """
         if len([part for part in (name.database, name.schema) if part is not None]) >= scope.value:
             raise errors.syntax_error(".", 0)

@@ -1,11 +1,11 @@
-"""The control plane's memory: one SQLite file in the data folder, every change a transaction that survives a kill.
+"""The store of the control plane: one SQLite file in the data folder, where every change is a durable transaction.
 
-A transaction may define tables, too, which DuckDB keeps in files of its own. Then DuckDB commits first, together with a
-note of what this file is to be told, and this file follows: at once, or at the next start, if the process was killed
-between the two. Files and folders that a transaction makes superfluous are removed after it (`Transaction.afterwards`).
+A transaction may also define tables, which DuckDB stores in its own files. DuckDB then commits first, together with a
+note of the changes for this file; this file commits next, or at the next start if the process was killed in between.
+Files and folders that a transaction makes superfluous are removed after it (`Transaction.afterwards`).
 
-Knows tables and transactions; must not know Snowflake's statements, nor table data (data/ keeps that in DuckDB).
-Each part of the sandbox hands in its own tables (`TABLES` of objects/catalog.py, objects/access.py, logins.py, tasks/
+Knows tables and transactions; must not know Snowflake's statements, nor table data (data/ stores them in DuckDB). Each
+part of the sandbox passes its own tables (`TABLES` of catalog/catalog.py, access/access.py, protocol/logins.py, tasks/
 and services/).
 """
 
@@ -27,23 +27,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-# Raise it when a table changes: an older folder is then refused with the remedy instead of misread.
+# Raise it when a table changes: an older folder is then refused with a remedy instead of being misread.
 FORMAT = 1
 
 
 _log = logging.getLogger("sandbox.store")
-# A machine's trouble (a full disk) ends by somebody's doing; until then writing is tried again at this pace.
+# A failure of the machine (a full disk) lasts until somebody corrects it; until then writes are retried at this pace.
 _RETRY_SECONDS = 0.5
-# How many threads read at a time.
+# How many threads may read at a time.
 _MOST_READERS = 16
 
 
-# Notes of tables' definitions that this file has followed.
+# Notes of definitions that this file has applied.
 _FOLLOWED = "CREATE TABLE IF NOT EXISTS followed_definition (token TEXT PRIMARY KEY);"
 
 
 class DataFolderError(Exception):
-    """The data folder cannot be used as it is; the text names the file and says what to do."""
+    """The data folder cannot be used as it is; the text names the file and the remedy."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(
@@ -65,10 +65,10 @@ class StoreFormatError(DataFolderError):
 
 
 def refuse_damage(path: Path, witnesses: Iterable[Path]) -> None:
-    """Refuse to make a store anew beside files that only a sandbox with a store can have left.
+    """Refuse to create a new store next to files that only a sandbox with a store can have created.
 
     Raises:
-        DataFolderError: the file is missing or empty.
+        DataFolderError: if the file is missing or empty.
     """
     if (path.exists() and path.stat().st_size) or not any(witness.exists() for witness in witnesses):
         return
@@ -76,7 +76,7 @@ def refuse_damage(path: Path, witnesses: Iterable[Path]) -> None:
 
 
 def insist(action: Callable[[], object], stopping: Callable[[], bool]) -> None:
-    """Do something that writes, and again while the machine cannot: the end of a statement or process must be kept."""
+    """Run an action that writes; retry while the machine cannot write, so that the end of a statement is never lost."""
     told = False
     while True:
         try:
@@ -93,17 +93,17 @@ def insist(action: Callable[[], object], stopping: Callable[[], bool]) -> None:
 
 
 class Snapshot:
-    """What is read at one moment. Rows are `sqlite3.Row`: by position and by column name."""
+    """A consistent view of the file at one time. Rows are `sqlite3.Row`: by position and by column name."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         return self._connection.execute(sql, values).fetchall()
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        """The first row of a query, if any."""
+        """Return the first row of a query; None if there is none."""
         row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
         return row
 
@@ -116,37 +116,37 @@ class Transaction(Snapshot):
         self._changes = changes
 
     def run(self, sql: str, *values: Any) -> int:
-        """Execute one statement with bound values; the id of the inserted row."""
+        """Execute one statement with bound values; return the id of the inserted row."""
         row_id = self._connection.execute(sql, values).lastrowid or 0
         self._changes.written.append((sql, values))
         return row_id
 
     def changed(self, sql: str, *values: Any) -> int:
-        """Execute one statement; the number of rows it changed."""
+        """Execute one statement with bound values; return the number of changed rows."""
         count = self._connection.execute(sql, values).rowcount
         self._changes.written.append((sql, values))
         return count
 
     def define(self, database: str, *statements: str) -> None:
-        """Have DuckDB run statements on a database's tables when this transaction is committed, all or nothing."""
+        """Have DuckDB run statements on a database's tables, all or none, when this transaction commits."""
         self._changes.definitions.setdefault(database, []).extend(statements)
 
     def forget_definitions(self, database: str) -> None:
-        """Leave out what was to be defined in a database: it goes as a whole."""
+        """Discard the planned definitions of a database that is dropped as a whole."""
         self._changes.definitions.pop(database, None)
 
     def otherwise(self, action: Callable[[], object]) -> None:
-        """Do something if this transaction is undone, the last first; what it raises is logged."""
+        """Run an action if this transaction is rolled back, the last one first; its exceptions are logged."""
         self._changes.otherwise.append(action)
 
     def afterwards(self, action: Callable[[], object]) -> None:
-        """Do something once this transaction is committed; what it raises is logged."""
+        """Run an action after this transaction has committed; its exceptions are logged."""
         self._changes.afterwards.append(action)
 
 
 @dataclass
 class Changes:
-    """What the transaction under way has changed, and is to bring about: statements with their values, in order."""
+    """The changes of the current transaction: statements with their values in order, definitions, and actions."""
 
     written: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     definitions: dict[str, list[str]] = field(default_factory=dict)
@@ -156,16 +156,16 @@ class Changes:
 
 @dataclass(frozen=True)
 class Note:
-    """What DuckDB keeps with a definition until this file has followed: a token, and the statements, as a text."""
+    """The note that DuckDB stores with a definition until this file has applied it: a token, and statements as text."""
 
     token: str
     written: str
 
 
 class Readers:
-    """Connections for reading: so many threads read at once, beside the one that writes, each at a moment of its own.
+    """Connections for reading: several threads read at once, parallel to the writer, each from its own snapshot.
 
-    A process has few files open at a time, and a connection has three, hence the bound.
+    Their number is bounded because each needs three open files and a process may have only a few.
     """
 
     def __init__(self, path: Path) -> None:
@@ -177,7 +177,7 @@ class Readers:
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
-        """The file as it is now, until the block ends; within another one, as it was then."""
+        """Return a snapshot that is valid until the block ends; a nested block has the outer one's snapshot."""
         outer: Snapshot | None = getattr(self._own, "snapshot", None)
         if outer is not None:
             yield outer
@@ -198,7 +198,7 @@ class Readers:
 
     @property
     def is_reading(self) -> bool:
-        """Whether this thread reads, and so would not see what it wrote."""
+        """Whether this thread is reading, and so would not see its own writes."""
         return getattr(self._own, "snapshot", None) is not None
 
     def _connect(self) -> sqlite3.Connection:
@@ -208,7 +208,7 @@ class Readers:
         return connection
 
     def close(self) -> None:
-        """Close them, each as soon as it is not read from."""
+        """Close the connections, each as soon as it is not in use."""
         for _ in range(_MOST_READERS):
             connection = self._free.get()
             if connection is not None:
@@ -216,25 +216,25 @@ class Readers:
 
 
 class Store:
-    """The SQLite file. Safe for threads: one transaction at a time, nested ones join the outer one; readers never wait.
+    """The SQLite file. Thread-safe: one transaction at a time, nested ones join the outer one; readers never wait.
 
     Args:
-        path: the file, made if missing; ":memory:" for tests.
-        tables: `CREATE TABLE IF NOT EXISTS …` scripts of the parts that keep something.
+        path: the file, created if missing; ":memory:" for tests.
+        tables: `CREATE TABLE IF NOT EXISTS …` scripts of the parts that store data.
 
     Raises:
-        DataFolderError: the file is no SQLite file, or cannot be written.
-        StoreFormatError: the file has another format.
+        DataFolderError: if the file is not an SQLite file, or cannot be written.
+        StoreFormatError: if the file has another format.
     """
 
     def __init__(self, path: Path | str, tables: Sequence[str]) -> None:
         self._lock = threading.RLock()
         self._depth = 0
         self._changes = Changes()
-        # The thread whose transaction is under way: what it reads, it reads in there.
+        # The thread that has an open transaction, in which it also reads.
         self._writer: int | None = None
         self._readers = Readers(Path(path))
-        # The data plane's: takes statements by database, and the note to keep with them.
+        # Set by the data plane: takes statements by database, and the note to store with them.
         self.define_tables: Callable[[Mapping[str, list[str]], Note], None] | None = None
         try:
             self._connection = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
@@ -251,8 +251,8 @@ class Store:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, FORMAT):
             raise StoreFormatError(path, version)
-        # WAL + NORMAL: a killed process loses nothing; a machine that loses power may lose the last moments,
-        # which is enough for development.
+        # WAL + NORMAL: nothing is lost when the process is killed; a power failure may lose the last moments, which is
+        # good enough for development.
         self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;")
         for script in (_FOLLOWED, *tables):
             self._connection.executescript(script)
@@ -260,7 +260,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Snapshot]:
-        """What is written at this moment, without waiting for anybody; within a transaction, that transaction's."""
+        """Return a snapshot of what is committed, without waiting; within a transaction, return that transaction."""
         if self._writer == threading.get_ident():
             yield Snapshot(self._connection)
             return
@@ -268,28 +268,28 @@ class Store:
             yield snapshot
 
     def settle(self) -> None:
-        """Wait until the transaction that is under way, if one is, has ended: what woke a reader is written then."""
+        """Wait until the open transaction, if any, has ended, so that the change which woke a reader is committed."""
         with self._lock:
             pass
 
     def aside(self, name: str, action: Callable[[], object], stopping: Callable[[], bool]) -> None:
-        """Do something that writes in a thread of its own, as `insist` does, once the present transaction has ended.
+        """Run an action that writes in a separate thread, like `insist`, after the current transaction has ended.
 
-        A defect is logged, as nobody waits for it.
+        Unexpected exceptions are logged, since nobody waits for the thread.
         """
 
         def run() -> None:
             try:
                 self.settle()
                 insist(action, stopping)
-            except Exception:  # noqa: BLE001  # the thread ends here, and nobody else would hear of it
+            except Exception:  # noqa: BLE001  # the thread ends here, so that nobody else would learn of it
                 _log.exception("%s: failed inside the sandbox", name)
 
         threading.Thread(target=run, name=name, daemon=True).start()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """All or nothing. Never block on anything else inside."""
+        """Open a transaction that commits or rolls back as a whole. Never block on anything else inside."""
         if self._readers.is_reading:
             raise RuntimeError("a transaction cannot begin where its thread is reading: it would not see its changes")
         with self._lock:
@@ -326,7 +326,7 @@ class Store:
         try:
             self._connection.execute("COMMIT")
         except BaseException:
-            # Left open, it would make every later transaction fail.
+            # An open transaction would make every later one fail.
             if note is None:
                 self._undo(changes)
                 raise
@@ -336,7 +336,7 @@ class Store:
         _do(changes.afterwards)
 
     def follow(self, notes: Sequence[Note]) -> None:
-        """Catch up with definitions of tables after which a process was killed; at the start, before anything else."""
+        """Apply the notes of definitions that DuckDB committed right before a kill; called first at the start."""
         for note in notes:
             with self.transaction() as tx:
                 is_followed = tx.row("SELECT 1 FROM followed_definition WHERE token = ?", note.token)
@@ -362,7 +362,7 @@ class Store:
         _do(reversed(changes.otherwise))
 
     def _roll_back(self) -> None:
-        # BEGIN may have failed, or SQLite rolled back by itself.
+        # BEGIN may have failed, or SQLite may already have rolled back.
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
@@ -377,10 +377,10 @@ def _do(actions: Iterable[Callable[[], object]]) -> None:
     for action in actions:
         try:
             action()
-        except Exception:  # noqa: BLE001  # the transaction has ended already: what is left over is found at the next start
+        except Exception:  # noqa: BLE001  # the transaction has ended already: the next start completes what is missing
             _log.exception("what follows from a transaction could not be done")
 
 
 def to_json(value: Any) -> str:
-    """Properties as text, keys sorted so that equal values are equal texts."""
+    """Return properties as JSON with sorted keys, so that equal values have equal texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))

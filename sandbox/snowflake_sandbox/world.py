@@ -1,6 +1,6 @@
-"""The composition: one World of all parts, started and stopped as a whole.
+"""The composition: one World with all parts, started and stopped together.
 
-Knows which parts there are and in which order they come up; must not know what any of them does.
+Knows the list of parts and their order; must not know what any of them does.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("snowflake_sandbox.world")
 
-# In the order in which they register and start; they stop in the opposite order. Tasks come last: the statements that
-# they run again after a kill wait for job services and call procedures.
+# The order of registration and start; parts stop in reverse order. Tasks come last: the statements that they run again
+# after a kill wait for job services and call procedures.
 _PARTS = (
     "snowflake_sandbox.compute",
     "snowflake_sandbox.notifications",
@@ -56,17 +56,17 @@ def build(
     address: tuple[str, int] = ("127.0.0.1", 0),
     password: str = "",
 ) -> World:
-    """Make or reopen the sandbox of a data folder. Nothing runs yet.
+    """Create or reopen the sandbox of a data folder, without starting it.
 
     Args:
-        folder: the data folder; made if missing.
+        folder: the data folder; created if missing.
         images: folders with images' sources.
         clock: the machine's, or a test's.
-        address: host and port at which the sandbox will answer.
-        password: the administrator's.
+        address: host and port at which the sandbox will listen.
+        password: the administrator's password.
 
     Raises:
-        DataFolderError: a file is missing, empty, damaged or of another version, or cannot be written.
+        DataFolderError: if a file is missing, empty, damaged, of another version, or not writable.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def _prepare(world: World, password: str) -> None:
 
 
 def _attach_all(world: World) -> None:
-    """Attach the databases, and let the store follow what was defined in them right before a kill."""
+    """Attach the databases, and let the store apply definitions that were committed right before a kill."""
     with world.store.reading() as tx:
         databases = catalog.listing(tx, "DATABASE")
         superfluous = [row["key"] for row in tx.rows("SELECT key FROM superfluous_file")]
@@ -136,7 +136,7 @@ def _attach_all(world: World) -> None:
 
 
 def _attach(world: World, name: str, key: str) -> None:
-    """Attach a database that was there before; a missing file must not come back as an empty one."""
+    """Attach an existing database; a missing file must not be replaced by an empty one."""
     file = world.data.file(key)
     if file is not None and not file.exists():
         raise DataFolderError(file, f"is missing: it holds the rows of database {name}")
@@ -147,10 +147,10 @@ def _attach(world: World, name: str, key: str) -> None:
 
 
 def start(world: World) -> None:
-    """Start every part's threads, with recovery of what a kill interrupted.
+    """Start every part's threads, which first recover from an earlier kill.
 
     Raises:
-        DataFolderError: what has to be noted first cannot be.
+        DataFolderError: if a record that must be written first cannot be written.
     """
     try:
         for part in world.parts.values():
@@ -164,7 +164,7 @@ def _not_writable(folder: Path, error: Exception) -> DataFolderError:
 
 
 def stop(world: World) -> None:
-    """Stop every part, last started first, then close the files."""
+    """Stop every part, the last one first, then close the files."""
     for part in reversed(list(world.parts.values())):
         part.stop()
     world.data.stop()

@@ -1,1 +1,1 @@
-"""Privileges: who may do what, GRANT and REVOKE, and the rows of SHOW GRANTS."""
+"""Privileges: the checks, GRANT and REVOKE, and the rows of SHOW GRANTS."""

@@ -1,7 +1,8 @@
-"""Who may do what: role hierarchy, granted privileges, and the checks that statements make.
+"""The role hierarchy, granted privileges, and the checks that statements make.
 
-Knows three SQLite tables (role grants, object grants, future grants) and the rule that a role has what it owns, what
-was granted to it, and what the roles granted to it have. Must not know any statement's grammar (grants.py does).
+Knows three SQLite tables (role grants, object grants, future grants) and the rule that a role has the privileges on
+what it owns, those granted to it, and those of the roles granted to it. Must not know any statement's grammar
+(grants.py).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.session import Session
     from snowflake_sandbox.store import Snapshot
 
-# Grants go with their object, also when a whole database is dropped; hence the trigger.
+# A trigger removes the grants on a dropped object, also when a whole database is dropped.
 TABLES = """
 CREATE TABLE IF NOT EXISTS role_grant (
     role TEXT NOT NULL,
@@ -58,18 +59,19 @@ END;
 CREATE TABLE IF NOT EXISTS revoked_from_public (role TEXT PRIMARY KEY);
 """
 
-# The account is no row of the catalog; its grants have this object id.
+# The object id of grants on the account, which has no row in the catalog.
 ACCOUNT_ID = 0
-# What the built-in roles may do on the account without any grant (docs: user-guide/security-access-control-overview).
+# The privileges that built-in roles have on the account without any grant
+# (docs: user-guide/security-access-control-overview).
 _BUILT_IN = {
     "SYSADMIN": frozenset({"CREATE DATABASE", "CREATE WAREHOUSE", "CREATE COMPUTE POOL"}),
     "USERADMIN": frozenset({"CREATE ROLE", "CREATE USER"}),
     "SECURITYADMIN": frozenset({"MANAGE GRANTS"}),
 }
-# Database roles of Snowflake's own that something here asks for (sql-reference/snowflake-db-roles). They are granted to
-# roles like roles, but nobody can take one on.
+# Snowflake's own database roles that a check in the sandbox requires (sql-reference/snowflake-db-roles). They are
+# granted to roles like roles, but no session can use one as its role.
 DATABASE_ROLES = frozenset({"SNOWFLAKE.ANACONDA_REPOSITORY_USER", "SNOWFLAKE.BUDGET_CREATOR", "SNOWFLAKE.USAGE_VIEWER"})
-# Of these, the ones that every account has granted to PUBLIC (release-notes/bcr-bundles/2026_06/bcr-2379).
+# Those that every account grants to PUBLIC (release-notes/bcr-bundles/2026_06/bcr-2379).
 GRANTED_TO_PUBLIC = frozenset({"SNOWFLAKE.ANACONDA_REPOSITORY_USER"})
 _CLOSURE = (
     "WITH RECURSIVE held(role) AS (SELECT ? UNION SELECT 'PUBLIC' UNION"
@@ -79,7 +81,7 @@ _CLOSURE = (
 
 
 def roles(world: World, role: str) -> frozenset[str]:
-    """The role, PUBLIC, and every role granted to it, directly or not."""
+    """Return the role, PUBLIC, and every role granted to the role, directly or indirectly."""
     with world.store.reading() as tx:
         return _closure(tx, role)
 
@@ -89,14 +91,14 @@ def _closure(tx: Snapshot, role: str) -> frozenset[str]:
 
 
 def roles_of_user(world: World, user: str) -> frozenset[str]:
-    """Every role that a user may choose: those granted to the user and the roles below them."""
+    """Return every role that a user may choose: those granted to the user and the roles below them."""
     with world.store.reading() as tx:
         granted = tx.rows("SELECT role FROM role_grant WHERE granted_to = 'USER' AND grantee = ?", user)
         return frozenset({"PUBLIC"}).union(*[_closure(tx, row[0]) for row in granted])
 
 
 def available_roles(world: World, session: Session) -> frozenset[str]:
-    """The roles that a session may choose."""
+    """Return the roles that a session may choose."""
     return _reachable(world, session) - DATABASE_ROLES
 
 
@@ -105,18 +107,18 @@ def _reachable(world: World, session: Session) -> frozenset[str]:
 
 
 def session_roles(world: World, session: Session) -> frozenset[str]:
-    """The roles whose privileges a session has: its own, after USE SECONDARY ROLES ALL also those it may choose."""
+    """Return the roles whose privileges a session has: its own, and after USE SECONDARY ROLES ALL all it may choose."""
     active = roles(world, session.role)
     return active | _reachable(world, session) if session.secondary_roles == "ALL" else active
 
 
 def has_database_role(world: World, session: Session, name: str) -> bool:
-    """Whether a session has a database role of Snowflake's own; ACCOUNTADMIN has all of them."""
+    """Whether a session has one of Snowflake's own database roles; ACCOUNTADMIN has all of them."""
     return not {name, "ACCOUNTADMIN"}.isdisjoint(session_roles(world, session)) or has_public(world, name)
 
 
 def has_public(world: World, name: str) -> bool:
-    """Whether PUBLIC has a database role by the grant that every account has."""
+    """Whether every account grants a database role to PUBLIC."""
     if name not in GRANTED_TO_PUBLIC:
         return False
     with world.store.reading() as tx:
@@ -145,40 +147,40 @@ def _granted(world: World, role_names: Iterable[str], object_id: int, privileges
 
 
 def has(world: World, session: Session, item: SnowflakeObject, *privileges: str) -> bool:
-    """Whether a session has one of the privileges on an object; without any named: any privilege at all."""
+    """Whether a session has one of the privileges on an object; if no privileges are passed, any privilege at all."""
     role_names = session_roles(world, session)
     return item.owner in role_names or _granted(world, role_names, item.id, privileges)
 
 
 def has_on_warehouse(world: World, session: Session, name: str | None, privilege: str) -> bool:
-    """Whether a session has a privilege on the warehouse of that name; not on one that is not there."""
+    """Whether a session has a privilege on the warehouse of that name; false if the warehouse does not exist."""
     with world.store.reading() as tx:
         warehouse = catalog.find(tx, "WAREHOUSE", ObjectName(name or ""))
     return warehouse is not None and has(world, session, warehouse, privilege)
 
 
 def role_has(world: World, role: str, item: SnowflakeObject, *privileges: str) -> bool:
-    """The same for a role, e.g. a task's or service's owner."""
+    """Whether a role, e.g. a task's owner, has one of the privileges on an object; without privileges: any at all."""
     role_names = roles(world, role)
     return item.owner in role_names or _granted(world, role_names, item.id, privileges)
 
 
 def sees_everything(role_names: Iterable[str]) -> bool:
-    """Whether roles include MANAGE GRANTS, whose holders see all objects (their data not included)."""
+    """Whether one of the roles has MANAGE GRANTS, with which all objects are visible (but not their data)."""
     return not {"ACCOUNTADMIN", "SECURITYADMIN"}.isdisjoint(role_names)
 
 
 def visible(call: Call, objects: list[SnowflakeObject]) -> list[SnowflakeObject]:
-    """Those objects that the session's roles have any privilege on, and on the schema and database that hold them.
+    """Return the objects on which, and on whose schema and database, the session's roles have any privilege.
 
-    This is what SHOW lists (docs: sql-reference/sql/show-tasks, "usage notes").
+    SHOW lists these (docs: sql-reference/sql/show-tasks, "usage notes").
     """
     world, role_names = call.world, session_roles(call.world, call.session)
     if sees_everything(role_names):
         return objects
 
     def seen(item: SnowflakeObject) -> bool:
-        # Every role may see which roles there are.
+        # Every role may list all roles.
         return item.kind == "ROLE" or item.owner in role_names or _granted(world, role_names, item.id)
 
     places: dict[tuple[str | None, str | None], bool] = {}
@@ -190,7 +192,7 @@ def visible(call: Call, objects: list[SnowflakeObject]) -> list[SnowflakeObject]
 
 
 def sees_definition(call: Call, item: SnowflakeObject) -> bool:
-    """Whether a session sees the text of a view, function or procedure: of a secure one its owner does, nobody else.
+    """Whether a session sees the text of a view, function or procedure; only the owner sees it if the object is secure.
 
     docs: user-guide/views-secure, "viewing the definition".
     """
@@ -198,16 +200,16 @@ def sees_definition(call: Call, item: SnowflakeObject) -> bool:
 
 
 def require(call: Call, privileges: str | tuple[str, ...], item: SnowflakeObject) -> None:
-    """Check that the session may do something with an object; one of the privileges suffices, as does owning it.
+    """Check that the session owns an object or has at least one of the privileges on it.
 
     Raises:
-        SnowflakeError: 003001 when it sees the object but lacks the privilege, 002003 when it may not even see it.
+        SnowflakeError: 003001 if the object is visible but the privilege is missing, 002003 if it is not visible.
     """
     _require(call.world, session_roles(call.world, call.session), privileges, item)
 
 
 def require_of_role(world: World, role: str, privileges: str | tuple[str, ...], item: SnowflakeObject) -> None:
-    """The same of a role, e.g. of a view's owner.
+    """Check that a role, e.g. a view's owner, owns an object or has at least one of the privileges on it.
 
     Raises:
         SnowflakeError: as `require`.
@@ -229,7 +231,7 @@ def _require(
 
 
 def _may_enter(world: World, role_names: frozenset[str], item: SnowflakeObject) -> bool:
-    """USAGE on the database and schema that hold the object."""
+    """Whether one of the roles has a privilege on the database and schema that contain the object."""
     return all(
         parent.owner in role_names or _granted(world, role_names, parent.id, ("USAGE",))
         for parent in _parents(world, item.name)
@@ -262,10 +264,10 @@ def require_create(call: Call, kind: str, name: ObjectName) -> None:
     Raises:
         SnowflakeError: 002003 for a missing database or schema, 003001 for a missing privilege.
     """
-    # the tokens of a class's name are words of its kind's
+    # a class's name consists of several tokens, which a kind's name separates by blanks
     privilege = f"CREATE {kind}".replace(" . ", ".")
     if name.schema is None:
-        # CREATE ROLE too: MANAGE GRANTS does not stand for it (docs: sql-reference/sql/create-role)
+        # CREATE ROLE too: MANAGE GRANTS does not replace it (docs: sql-reference/sql/create-role)
         require_on_account(call, privilege.replace("EXTERNAL ACCESS ", "").replace("NOTIFICATION ", ""))
         return
     with call.world.store.reading() as tx:

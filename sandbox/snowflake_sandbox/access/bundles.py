@@ -1,7 +1,7 @@
-"""Bundles of behaviour changes: which there are, which are in effect, and the functions that switch them.
+"""Bundles of behaviour changes: the list, their states, and the functions that switch them.
 
-Knows the bundles of 2026 of which the sandbox has a change (release-notes/bcr-bundles); must not know what a change
-changes: who does, asks `is_enabled`.
+Knows those bundles of 2026 of which the sandbox implements a change (release-notes/bcr-bundles); must not know the
+changes, whose code calls `is_enabled`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TABLES = "CREATE TABLE IF NOT EXISTS behavior_change (bundle TEXT PRIMARY KEY, is_enabled INTEGER NOT NULL);"
 
-# As of 10.37: one is released and stays on, the next is on unless switched off, the newest off unless switched on.
+# As of release 10.37: one bundle is released and cannot be disabled, the next is on by default, the newest off.
 _STATES = {"2026_06": "RELEASED", "2026_07": "ENABLED", "2026_08": "DISABLED"}
 OWNERSHIP_OF_ACTIVE_ROLES = "2026_07"  # BCR-2395
 NO_OLD_STAGE_MOUNTS = "2026_08"  # BCR-2449
@@ -25,7 +25,7 @@ GRANTS_STAY = "2026_08"  # BCR-2433
 
 
 def register(world: World) -> None:
-    """Add the functions."""
+    """Add the functions that read and switch the state of a bundle."""
     world.functions |= {
         "SYSTEM$BEHAVIOR_CHANGE_BUNDLE_STATUS": _status,
         "SYSTEM$ENABLE_BEHAVIOR_CHANGE_BUNDLE": lambda call, arguments: _switch(call, arguments, enabled=True),

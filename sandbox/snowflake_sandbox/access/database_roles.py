@@ -1,6 +1,6 @@
-"""GRANT and REVOKE of Snowflake's own database roles (sql-reference/snowflake-db-roles); there are no others here.
+"""GRANT and REVOKE of Snowflake's own database roles (sql-reference/snowflake-db-roles), the only ones in the sandbox.
 
-Knows the grammar and who may grant them; must not know what one allows (access.has_database_role and who asks it).
+Knows the grammar and who may grant these roles; must not know what they allow (see `access.has_database_role`).
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def _revoke(call: Call) -> Result:
 
 
 def _read(call: Call, word: str) -> tuple[str, str]:
-    """`SNOWFLAKE.USAGE_VIEWER TO ROLE R`: the database role and the role.
+    """Read `SNOWFLAKE.USAGE_VIEWER TO ROLE R` and return the database role and the role.
 
     Raises:
-        SnowflakeError: 002003 no such role, 003001 of another than ACCOUNTADMIN (guess: what MANAGE GRANTS may do here
-            is on no page).
+        SnowflakeError: 002003 if the role does not exist, 003001 if the session's role is not ACCOUNTADMIN (guess: no
+           page documents whether MANAGE GRANTS suffices).
     """
     name = call.reader.object_name().qualified
     call.reader.expect(word)

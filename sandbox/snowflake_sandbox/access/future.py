@@ -1,7 +1,7 @@
-"""Future grants: what objects made later in a schema or database are granted at their creation.
+"""Future grants: the privileges that a new object in a schema or database gets when it is created.
 
-Knows the future_grant table; must not know any statement (grants.py reads GRANT … ON FUTURE …). Schema-level future
-grants hide the database-level ones of the same kind (docs: sql-reference/sql/grant-privilege, future grants).
+Knows the future_grant table; must not know any statement (grants.py reads GRANT … ON FUTURE …). Future grants on a
+schema override those on its database for the same kind (docs: sql-reference/sql/grant-privilege, future grants).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def _grants(tx: Snapshot, kind: str, name: ObjectName) -> list[sqlite3.Row]:
 
 
 def owner(tx: Snapshot, kind: str, name: ObjectName) -> str | None:
-    """The role that a future grant of OWNERSHIP makes the owner of a new object, if there is one."""
+    """Return the role to which a future grant gives OWNERSHIP of a new object; None if there is no such grant."""
     return next((row["grantee"] for row in _grants(tx, kind, name) if row["privilege"] == "OWNERSHIP"), None)
 
 
 def apply(tx: Transaction, item: SnowflakeObject, now: datetime) -> None:
-    """Grant a new object's future privileges."""
+    """Grant the privileges of the future grants on a new object."""
     for row in _grants(tx, item.kind, item.name):
         if row["privilege"] != "OWNERSHIP":
             tx.run(

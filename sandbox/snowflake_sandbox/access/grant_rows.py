@@ -1,7 +1,7 @@
 """The rows of SHOW GRANTS and SHOW FUTURE GRANTS (contract 6.6).
 
-Knows how grants are shown; must not know how they are given (grants.py). A procedure's or function's name must be shown
-with its arguments, or the provider crashes: that text is its kind's business (`Kind.grant_name`).
+Knows how grants are shown; must not know how they are granted (grants.py). A procedure or function must be shown with
+its arguments, or the provider crashes; the kind supplies that text (`Kind.grant_name`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Row = tuple[Any, ...]
 
 
 def grant_name(call: Call, item: SnowflakeObject) -> str:
-    """An object's name as grants show it."""
+    """Return an object's name as SHOW GRANTS shows it."""
     spelling = call.world.kinds[item.kind].grant_name if item.kind in call.world.kinds else None
     return spelling(item) if spelling is not None else item.name.qualified
 
@@ -68,7 +68,7 @@ def _row(call: Call, row: sqlite3.Row, item: SnowflakeObject | None) -> Row:
 
 
 def show_grants(call: Call) -> Result:
-    """SHOW GRANTS [ON … | OF [DATABASE] ROLE … | TO ROLE | USER …]; without any: what the current user was granted."""
+    """SHOW GRANTS [ON … | OF [DATABASE] ROLE … | TO ROLE | USER …]; without a clause: the current user's grants."""
     reader = call.reader
     if reader.accept("OF DATABASE ROLE"):
         return _of_database_role(call)
@@ -101,10 +101,10 @@ def _on(call: Call) -> Result:
 
 
 def read_object(call: Call, command: str) -> SnowflakeObject:
-    """The object that a statement about grants names, with its kind before the name; INTEGRATION is any kind of those.
+    """Read a kind and a name, and return the object; the kind INTEGRATION stands for all kinds of integrations.
 
     Raises:
-        SnowflakeError: 002003.
+        SnowflakeError: 002003 if the object does not exist.
     """
     if call.reader.accept("INTEGRATION"):
         name = ObjectName(call.reader.object_name().name)
@@ -142,7 +142,7 @@ def _grants_of(tx: Snapshot, name: str) -> list[Row]:
 
 
 def _of_database_role(call: Call) -> Result:
-    """Of Snowflake's own database roles: whom they were granted to, and PUBLIC for those that every account has it."""
+    """SHOW GRANTS OF DATABASE ROLE: its grantees, and PUBLIC if every account grants the role to it."""
     name = call.reader.object_name().qualified
     call.reader.end()
     if name not in access.DATABASE_ROLES:
@@ -150,7 +150,7 @@ def _of_database_role(call: Call) -> Result:
     grants: list[Row] = []
     with call.world.store.reading() as tx:
         if access.has_public(call.world, name):
-            # by whom: guess
+            # the empty grantor is a guess
             grants.append((catalog.get(tx, "ROLE", ObjectName("PUBLIC")).created_on, name, "ROLE", "PUBLIC", ""))
         grants += _grants_of(tx, name)
     return Result(_OF_ROLE, grants, SHOW)

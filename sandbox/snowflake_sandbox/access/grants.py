@@ -1,7 +1,7 @@
 """GRANT, REVOKE, SHOW GRANTS, SHOW FUTURE GRANTS (contract 6.5 to 6.7).
 
 Knows the grammar of these statements and who may grant; must not know what a privilege allows (access.py and the
-statements that check it).
+statements that check it do).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ADMINISTRATORS = frozenset({"ACCOUNTADMIN", "SECURITYADMIN"})
 
 
 def register(world: World) -> None:
-    """Add the statements of this file."""
+    """Add the statements of this module."""
     world.statements |= {
         "GRANT": _grant,
         "GRANT ROLE": _grant_role,
@@ -41,12 +41,12 @@ def register(world: World) -> None:
 
 @dataclass(frozen=True)
 class Target:
-    """What a GRANT or REVOKE is about.
+    """The objects that a GRANT or REVOKE names.
 
     Attributes:
-        kind: "ACCOUNT" or a kind's name.
-        objects: those named, or all of ALL …; empty for the account and for FUTURE.
-        future: database and schema ("" = all of the database's schemas) of FUTURE …, else None.
+        kind: "ACCOUNT" or the name of a kind.
+        objects: the object named, or all those of ALL …; empty for the account and for FUTURE.
+        future: the database and schema ("" means every schema of the database) of FUTURE …; otherwise None.
     """
 
     kind: str
@@ -61,7 +61,7 @@ def _read_privileges(reader: Reader) -> list[str]:
         if reader.peek() in ("ON", ",", ""):
             if not words:
                 raise reader.unexpected()
-            # the name of a class, as in CREATE SNOWFLAKE.CORE.BUDGET, is one word
+            # the name of a class, as in CREATE SNOWFLAKE.CORE.BUDGET, counts as one word
             names.append(" ".join(words).replace(" . ", "."))
             words = []
             if not reader.accept(","):
@@ -85,10 +85,10 @@ def _read_target(call: Call) -> Target:
 
 
 def _require_type(call: Call) -> None:
-    """Refuse `ON t TO ROLE r`: the type of the object is no option (sql-reference/sql/grant-privilege).
+    """Refuse `ON t TO ROLE r`: the object's type must not be omitted (sql-reference/sql/grant-privilege).
 
     Raises:
-        SnowflakeError: 001003; that it is the name which is unexpected is a guess.
+        SnowflakeError: 001003; that the message names the object's name as unexpected is a guess.
     """
     reader, ahead = call.reader, 1
     while reader.peek(ahead) == ".":
@@ -122,7 +122,7 @@ def _read_many(call: Call, *, future: bool) -> Target:
 
 
 def _singular(plural: str) -> str:
-    """For kinds that the sandbox does not have but that deployments grant in bulk, e.g. MATERIALIZED VIEWS."""
+    """Return the singular of a kind that the sandbox lacks but that deployments grant in bulk (MATERIALIZED VIEWS)."""
     return plural[:-3] + "Y" if plural.endswith("IES") else plural.removesuffix("S")
 
 
@@ -179,7 +179,7 @@ def _grant(call: Call) -> Result:
 
 
 def _ids(call: Call, target: Target) -> list[tuple[int, str]]:
-    """Object ids and the role that the grant is said to come from: the owner's (as Snowflake shows it)."""
+    """Return object ids, each with the role shown as the grantor: the object's owner, as in Snowflake."""
     if target.kind == "ACCOUNT":
         return [(access.ACCOUNT_ID, call.session.role)]
     return [(item.id, item.owner or call.session.role) for item in target.objects]
@@ -188,7 +188,7 @@ def _ids(call: Call, target: Target) -> list[tuple[int, str]]:
 def _add_future(tx: Transaction, call: Call, target: Target, name: str, grantee: str, *, option: bool) -> None:  # noqa: PLR0913  # the row's columns
     database, schema = target.future or ("", "")
     if name == "OWNERSHIP":
-        # One role at a time: another one's grant has to be revoked first (terraform-provider-snowflake #1954).
+        # Only one role can have it: another role's grant must be revoked first (terraform-provider-snowflake #1954).
         owners = tx.rows(
             "SELECT grantee FROM future_grant"
             " WHERE database_name = ? AND schema_name = ? AND kind = ? AND privilege = ? AND grantee <> ?",
@@ -227,10 +227,10 @@ def _require_grantor(call: Call, target: Target, names: list[str]) -> None:
 
 
 def _require_account_grantor(call: Call, names: list[str]) -> None:
-    """Privileges on the account are the administrators' to grant, or of whoever has them with the option to.
+    """Check that an administrator, or a role that has the privileges with GRANT OPTION, grants account privileges.
 
-    MANAGE GRANTS of a custom role does not reach up to the account (CIS Snowflake Foundations 2.0.0, 2.2), and the
-    EXECUTE ones are ACCOUNTADMIN's alone (docs: user-guide/tasks-intro, task security).
+    A custom role's MANAGE GRANTS does not cover the account (CIS Snowflake Foundations 2.0.0, 2.2), and only
+    ACCOUNTADMIN may grant the EXECUTE privileges (docs: user-guide/tasks-intro, task security).
     """
     role_names = access.session_roles(call.world, call.session)
     administrators = {"ACCOUNTADMIN"} if any(name.startswith("EXECUTE ") for name in names) else _ADMINISTRATORS
@@ -261,9 +261,9 @@ def _grant_ownership(call: Call, target: Target, grantee: str) -> Result:
 
 
 def _require_active(call: Call, target: Target, grantee: str) -> None:
-    """BCR-2395: objects go to a role of the session, or from one that has MANAGE GRANTS on the account.
+    """BCR-2395: the new owner must be an active role of the session, unless its role has MANAGE GRANTS on the account.
 
-    Of objects made later the page says nothing; they are left alone (guess).
+    The page does not mention future grants, so they are not checked (guess).
     """
     with call.world.store.reading() as tx:
         is_checked = bundles.is_enabled(tx, bundles.OWNERSHIP_OF_ACTIVE_ROLES)

@@ -1,4 +1,4 @@
-"""Which privileges exist on which kind of object: what GRANT accepts and ALL PRIVILEGES stands for.
+"""The privileges of each kind of object, which GRANT accepts and ALL PRIVILEGES stands for.
 
 Knows names only (docs: user-guide/security-access-control-privileges).
 """
@@ -21,7 +21,7 @@ _IN_SCHEMA = (
     "TABLE",
     "TASK",
     "VIEW",
-    # Kinds that the sandbox does not have, but whose grants deployments list along with the others.
+    # Kinds that the sandbox lacks but whose privileges deployments grant along with those of other kinds.
     "DYNAMIC TABLE",
     "EXTERNAL TABLE",
     "GIT REPOSITORY",
@@ -86,5 +86,5 @@ _INTEGRATION = frozenset({"USAGE", "USE_ANY_ROLE"})
 
 
 def of_kind(kind: str) -> frozenset[str]:
-    """Every privilege of a kind of object but OWNERSHIP; empty for kinds that have none."""
+    """Return every privilege of a kind of object except OWNERSHIP; empty for a kind without privileges."""
     return _INTEGRATION if kind.endswith("INTEGRATION") else _BY_KIND.get(kind, frozenset())

@@ -1,7 +1,7 @@
-"""What becomes of the grants on an object that CREATE OR REPLACE replaces: COPY GRANTS, IGNORE GRANTS, or neither.
+"""The grants on an object that CREATE OR REPLACE replaces: COPY GRANTS, IGNORE GRANTS, or the default.
 
-Knows the clauses and their default, which a bundle of behaviour changes turns round (BCR-2433); must not know any kind.
-Grants that are copied take the place of the future ones; ownership is never copied.
+Knows the clauses and the default, which a bundle of behaviour changes reverses (BCR-2433); must not know any kind.
+Copied grants replace the future grants; ownership is never copied.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def read_clause(call: Call, creation: Creation) -> bool:
-    """Read COPY GRANTS or IGNORE GRANTS, if it comes next; the second one needs OR REPLACE, and the bundle (guess).
+    """Read COPY GRANTS or IGNORE GRANTS if it comes next; IGNORE GRANTS needs OR REPLACE and the bundle (guess).
 
     Raises:
-        SnowflakeError: 001003 both of them, or IGNORE GRANTS without OR REPLACE.
+        SnowflakeError: 001003 for both clauses together, or for IGNORE GRANTS without OR REPLACE.
     """
     for word in ("COPY", "IGNORE"):
         start = call.reader.index
@@ -40,7 +40,7 @@ def read_clause(call: Call, creation: Creation) -> bool:
 
 
 def kept(tx: Transaction, kind: Kind, creation: Creation, before: SnowflakeObject) -> list[tuple[Any, ...]] | None:
-    """The grants that go on to the object in the place of another; None where the future ones apply."""
+    """Return the grants that the replacing object gets from the replaced one; None if future grants apply instead."""
     if not kind.keeps_grants or creation.grants == "IGNORE":
         return None
     if not creation.grants and not bundles.is_enabled(tx, bundles.GRANTS_STAY):
@@ -49,7 +49,7 @@ def kept(tx: Transaction, kind: Kind, creation: Creation, before: SnowflakeObjec
 
 
 def hand_on(tx: Transaction, item: SnowflakeObject, grants: Sequence[tuple[Any, ...]]) -> None:
-    """Give an object these grants and no others."""
+    """Replace an object's grants with these."""
     tx.run("DELETE FROM object_grant WHERE object_id = ?", item.id)
     for _object_id, *values in grants:
         tx.run("INSERT INTO object_grant VALUES (?, ?, ?, ?, ?, ?)", item.id, *values)

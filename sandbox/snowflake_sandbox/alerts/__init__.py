@@ -1,4 +1,4 @@
-"""Alerts: the kind, their evaluation and its history."""
+"""Alerts: the kind of object, their evaluation and its history."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLES = history.TABLES
 
 
 def register(world: World) -> None:
-    """Add the kind, EXECUTE ALERT, the functions and the runner."""
+    """Add the kind, EXECUTE ALERT, the functions and the runner to the world."""
     world.kinds[alert.KIND.name] = alert.KIND
     for part in (functions, history):
         part.register(world)

@@ -1,7 +1,7 @@
-"""ALERT (contract 6.21): the declaration of the kind, and what an alert needs to be resumed.
+"""ALERT (contract 6.21): the declaration of the kind, and the privileges required to resume an alert.
 
-Knows CREATE, ALTER, SHOW and DESCRIBE of alerts (sql-reference/sql/create-alert); must not know how one is run
-(runner.py). An alert without SCHEDULE is one on new data (new_data.py).
+Knows CREATE, ALTER, SHOW and DESCRIBE of alerts (sql-reference/sql/create-alert); must not know how an alert is run
+(runner.py). An alert without SCHEDULE is an alert on new data (new_data.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CONDITIONS = ("SELECT", "WITH", "SHOW", "CALL", "(")
 
 
 def _schedule(reader: Reader) -> str:
-    """The schedule as SHOW ALERTS gives it: `5 MINUTE`, which the provider insists on, or `USING CRON …`."""
+    """Read a schedule and return it as SHOW ALERTS has it: `5 MINUTE`, required by the provider, or `USING CRON …`."""
     text = reader.string()
     interval = _INTERVAL.fullmatch(text)
     if interval is None:
@@ -80,7 +80,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
 
 
 def _condition(reader: Reader) -> str:
-    """The text within EXISTS( )."""
+    """Read the text within EXISTS( )."""
     reader.expect("EXISTS")
     text = reader.parenthesized()
     if not text or Reader(text).peek() not in _CONDITIONS:
@@ -111,7 +111,7 @@ def require_owner_privileges(world: World, tx: Snapshot, alert: SnowflakeObject)
     """Check that an alert's owner may run it (user-guide/alerts, granting the privileges).
 
     Raises:
-        SnowflakeError: 091089 (guess: the number and words of tasks).
+        SnowflakeError: 091089 (guess: the number and text of the error for tasks).
     """
     for privilege in _needed(alert["warehouse"]):
         if not access.has_on_account(world, alert.owner, privilege):
@@ -184,7 +184,7 @@ def _modify(call: Call, alert: SnowflakeObject, changed: dict[str, Any]) -> Resu
 
 
 def _owner_changed(call: Call, alert: SnowflakeObject) -> None:
-    # guess: as a task, it is suspended, for another role's privileges count from now on
+    # guess: an alert is suspended like a task, since another role's privileges now apply
     with call.world.store.transaction() as tx:
         call.world.parts["alerts"].plan(tx, catalog.update(tx, alert, {"state": "suspended"}))
 

@@ -1,4 +1,4 @@
-"""EXECUTE ALERT, and the functions by which an alert's condition and action learn of their alert."""
+"""EXECUTE ALERT, and the functions with which an alert's condition and action read the properties of their alert."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def register(world: World) -> None:
-    """Add the statement and the functions."""
+    """Add the statement and the functions to the world."""
     world.statements["EXECUTE ALERT"] = _execute
     world.functions |= {
         "SYSTEM$GET_ALERT_CONFIG": _config,
@@ -54,7 +54,7 @@ def _alert(call: Call, function: str) -> AlertContext:
 
 
 def _config(call: Call, arguments: tuple[Any, ...]) -> Any:
-    """SYSTEM$GET_ALERT_CONFIG([path]): the configuration as text, or the value at a path of it."""
+    """SYSTEM$GET_ALERT_CONFIG([path]): the configuration as text, or the value at a path in it."""
     path = counted(arguments, 0, 1, "SYSTEM$GET_ALERT_CONFIG")
     config = _alert(call, "SYSTEM$GET_ALERT_CONFIG").config
     if config is None or not path:

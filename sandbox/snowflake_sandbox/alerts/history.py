@@ -1,4 +1,4 @@
-"""The evaluations of alerts as the store keeps them, and ALERT_HISTORY over them.
+"""The stored evaluations of alerts, and the function ALERT_HISTORY.
 
 Knows the store's table and the documented arguments, columns and limits (sql-reference/functions/alert_history).
 """
@@ -67,7 +67,7 @@ _PAST, _AHEAD = timedelta(days=7), timedelta(days=8)
 
 @dataclass(frozen=True)
 class Ending:
-    """How an evaluation ended, and the queries that it ran."""
+    """How an evaluation ended, and the ids of the queries that it ran."""
 
     state: str
     error: SnowflakeError | None = None
@@ -76,7 +76,7 @@ class Ending:
 
 
 def begin(tx: Transaction, alert: SnowflakeObject, scheduled: datetime, scheduled_from: str) -> int:
-    """Write that an evaluation has begun; its key."""
+    """Record that an evaluation has begun, and return its key."""
     return tx.run(
         "INSERT INTO alert_run (alert_id, name, database_name, schema_name, owner, condition, action, state, scheduled,"
         " scheduled_from, runbook, config) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -96,7 +96,7 @@ def begin(tx: Transaction, alert: SnowflakeObject, scheduled: datetime, schedule
 
 
 def end(tx: Transaction, run: int, ending: Ending, now: datetime, *, suspended: bool) -> None:
-    """Write how it ended; `suspended`: the alert was, for it failed too often."""
+    """Record how an evaluation ended; `suspended`: whether the alert was suspended because it failed too often."""
     error = ending.error
     tx.run(
         "UPDATE alert_run SET state = ?, error_code = ?, error_message = ?, condition_query_id = ?, action_query_id ="
@@ -113,12 +113,12 @@ def end(tx: Transaction, run: int, ending: Ending, now: datetime, *, suspended: 
 
 
 def forget(tx: Transaction, run: int) -> None:
-    """Remove an evaluation: of one on new data whose condition was false, the history has no row."""
+    """Remove an evaluation: an alert on new data whose condition was false has no row in the history."""
     tx.run("DELETE FROM alert_run WHERE id = ?", run)
 
 
 def last_success(tx: Snapshot, alert_id: int) -> datetime | None:
-    """When the newest evaluation that met no error was scheduled."""
+    """Return the scheduled time of an alert's newest evaluation without an error; None if there is none."""
     row = tx.row(
         "SELECT MAX(scheduled) AS scheduled FROM alert_run WHERE alert_id = ? AND state IN (?, ?)",
         alert_id,
@@ -129,23 +129,23 @@ def last_success(tx: Snapshot, alert_id: int) -> datetime | None:
 
 
 def write_snapshot(tx: Transaction, alert_id: int, rows: str) -> None:
-    """Keep which rows an alert on new data has seen."""
+    """Store the snapshot of the rows that an alert on new data has seen."""
     tx.run("INSERT OR REPLACE INTO alert_snapshot VALUES (?, ?)", alert_id, rows)
 
 
 def snapshot(tx: Snapshot, alert_id: int) -> str | None:
-    """Which rows an alert on new data has seen."""
+    """Return the snapshot of the rows that an alert on new data has seen; None if there is none."""
     row = tx.row("SELECT rows FROM alert_snapshot WHERE alert_id = ?", alert_id)
     return None if row is None else str(row["rows"])
 
 
 def abandon(tx: Transaction, now: datetime) -> None:
-    """Write that the evaluations which a kill of the process interrupted were cancelled."""
+    """Mark the evaluations that were interrupted when the process was killed as cancelled."""
     tx.run("UPDATE alert_run SET state = ?, completed = ? WHERE state = ?", CANCELLED, now.isoformat(), EXECUTING)
 
 
 def register(world: World) -> None:
-    """Add the table function; it is reached as INFORMATION_SCHEMA.X."""
+    """Add the table function to the world; queries call it as INFORMATION_SCHEMA.ALERT_HISTORY."""
     world.table_functions["INFORMATION_SCHEMA.ALERT_HISTORY"] = alert_history
 
 
@@ -176,7 +176,7 @@ def _may_see(call: Call, owner: str) -> bool:
 
 
 def _scheduled(call: Call) -> list[tuple[Any, ...]]:
-    """The next evaluation of each started alert."""
+    """Return a row for the next evaluation of each started alert."""
     with call.world.store.reading() as tx:
         dues = tx.rows("SELECT * FROM alert_due ORDER BY due DESC")
         pairs = [(catalog.by_id(tx, row["alert_id"]), datetime.fromisoformat(row["due"])) for row in dues]

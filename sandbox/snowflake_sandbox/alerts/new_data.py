@@ -1,7 +1,7 @@
-"""Alerts on new data: what their condition may be, and which rows of its table are new.
+"""Alerts on new data: the conditions they may have, and which rows of the table are new.
 
 Pure. Knows the restrictions of user-guide/alerts (alerts on new data); must not know when an alert is evaluated
-(runner.py). Rows are told apart by their values: DuckDB has no streams, and numbers its rows anew when a table is
+(runner.py). Rows are distinguished by their values: DuckDB has no streams, and renumbers the rows when a table is
 altered. A row that UPDATE has changed counts as new (guess).
 """
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def source(condition: str) -> str:
-    """The one table or view that the condition of an alert on new data reads, as it is written there.
+    """Return the name, as written, of the only table or view that the condition of an alert on new data reads.
 
     Raises:
-        SnowflakeError: 000002 (guess), the condition is none that such an alert may have.
+        SnowflakeError: 000002 (guess) if such an alert may not have this condition.
     """
     tree = trees.parse(condition)
     if not isinstance(tree, exp.Select):
@@ -47,13 +47,13 @@ def _refused(what: str) -> errors.SnowflakeError:
 
 
 def snapshot(rows: Result) -> str:
-    """The rows of a table as a text that `since` compares with later ones."""
+    """Return the rows of a table as a text, which `since` compares with later rows."""
     cells = [[repr(cell) for cell in row] for row in rows.rows]
     return json.dumps({"columns": [column.name for column in rows.columns], "rows": cells})
 
 
 def since(before: str, rows: Result) -> Result:
-    """The rows that a table has over those of a snapshot; a column that only one of them has is not compared."""
+    """Return the rows that are not in the snapshot; a column that only one of the two has is not compared."""
     earlier = json.loads(before)
     names = [column.name for column in rows.columns]
     common = [name for name in names if name in earlier["columns"]]

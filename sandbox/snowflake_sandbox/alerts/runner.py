@@ -1,8 +1,8 @@
-"""Evaluates alerts when they are due or asked for: the condition, and the action if it has a row.
+"""Evaluates alerts when they are due or on request: runs the condition, and the action if the condition has a row.
 
-Knows threads, the clock, sessions and the engine; must not know the statements that define alerts (alert.py). An
-evaluation that is due while the one before goes on is left out; one that is asked for, or that new rows call for, comes
-after it. Alerts on new data are looked at after each statement that may have changed rows, and once a minute.
+Knows threads, the clock, sessions and the engine; must not know the statements that define alerts (alert.py). A
+scheduled evaluation is skipped while the previous one is running; one that EXECUTE ALERT or new rows require follows
+it. Alerts on new data are checked after each statement that may have changed rows, and once a minute.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _LONGEST_SLEEP = timedelta(minutes=1)
 _STOP_IN_SECONDS = 10.0
-# What of an alert on new data says since when it looks, and at what.
+# The properties of an alert on new data that determine which rows count as new.
 _WATCHED = ("condition", "state", "resumed_on")
 _FAILURES = (history.FAILED, history.CONDITION_FAILED, history.ACTION_FAILED)
 
@@ -47,11 +47,11 @@ SCHEDULE, ASKED, NEW_ROWS = "SCHEDULE", "EXECUTE ALERT", "TRIGGER"
 
 @dataclass
 class _Evaluation:
-    """One that goes on.
+    """A running evaluation.
 
     Attributes:
-        run: its row in the history; None: it has none yet, for it still looks for new rows.
-        again: whether another one follows at once.
+        run: the key of its row in the history; None if it has none yet because it is still looking for new rows.
+        again: whether another evaluation follows at once.
     """
 
     run: int | None
@@ -65,7 +65,7 @@ class _Evaluation:
 
 
 class AlertRunner:
-    """A part of the world."""
+    """Plans and runs the evaluations of a world's alerts."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -73,18 +73,18 @@ class AlertRunner:
         self._evaluations: dict[int, _Evaluation] = {}
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        # Whether an alert on new data is started; set before the thread looks for the first time.
+        # Whether an alert on new data is started; true until the thread has checked for the first time.
         self._watches = True
         self._thread = threading.Thread(target=self._loop, name="alerts", daemon=True)
 
     def start(self) -> None:
-        """Watch the clock; what a kill interrupted was cancelled by it."""
+        """Start the thread that watches the clock; mark evaluations that a kill interrupted as cancelled."""
         with self._world.store.transaction() as tx:
             history.abandon(tx, self._world.clock.now())
         self._thread.start()
 
     def stop(self) -> None:
-        """Start no evaluation any more, and interrupt those that go on."""
+        """Start no further evaluations, and interrupt the running ones."""
         self._stopping.set()
         self._wake.set()
         with self._lock:
@@ -98,7 +98,7 @@ class AlertRunner:
             self._thread.join()
 
     def plan(self, tx: Transaction, alert: SnowflakeObject, after: datetime | None = None) -> None:
-        """Write when an alert is due next after an instant, now; never, if it is suspended or on new data."""
+        """Record when an alert is due next after `after` (default: now); never if it is suspended or on new data."""
         tx.run("DELETE FROM alert_due WHERE alert_id = ?", alert.id)
         if alert["state"] != "started" or alert["schedule"] is None:
             self._wake.set()
@@ -110,22 +110,22 @@ class AlertRunner:
         self._wake.set()
 
     def watch(self, tx: Transaction, alert: SnowflakeObject) -> None:
-        """Have an alert on new data count rows as new from now on.
+        """Let an alert on new data count rows as new from now on.
 
         Raises:
-            SnowflakeError: its table is not there, has no change tracking, or its owner may not read it.
+            SnowflakeError: if its table does not exist, has no change tracking, or cannot be read by the alert's owner.
         """
         rows = table_rows.read(self._world, alert)
         history.write_snapshot(tx, alert.id, new_data.snapshot(rows))
         self._watches = True
 
     def rows_changed(self) -> None:
-        """Look soon whether an alert on new data has new rows."""
+        """Check soon whether the table of an alert on new data has new rows."""
         if self._watches:
             self._wake.set()
 
     def execute(self, alert: SnowflakeObject) -> None:
-        """EXECUTE ALERT: evaluate at once, or after the evaluation that goes on; what is planned next is left out."""
+        """EXECUTE ALERT: evaluate now, or after the running evaluation; the next planned evaluation is skipped."""
         with self._world.store.transaction() as tx:
             planned = tx.row("SELECT due FROM alert_due WHERE alert_id = ?", alert.id)
             if planned is not None:
@@ -133,7 +133,7 @@ class AlertRunner:
         self._begin(alert.id, self._world.clock.now(), ASKED)
 
     def cancel(self, alert_id: int) -> None:
-        """Interrupt the evaluation that goes on, if one does."""
+        """Interrupt the running evaluation, if there is one."""
         with self._lock:
             evaluation = self._evaluations.get(alert_id)
         if evaluation is not None:
@@ -148,7 +148,7 @@ class AlertRunner:
         due_work.repeat(self._look, "alerts", world=self._world, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
-        """Begin what is due; until when nothing else will be."""
+        """Begin the evaluations that are due, and return when the next one will be."""
         now = self._world.clock.now()
         with self._world.store.reading() as tx:
             rows = tx.rows("SELECT * FROM alert_due WHERE due <= ? ORDER BY due", now.isoformat())
@@ -188,7 +188,7 @@ class AlertRunner:
                 run = history.begin(tx, alert, scheduled, scheduled_from) if is_sure else None
             evaluation = _Evaluation(run, alert, scheduled, scheduled_from)
             self._evaluations[alert_id] = evaluation
-            # started before a stop can see it: who joins a thread that is not started is refused
+            # started before a stop can see it: joining a thread that has not been started raises an error
             name = f"alert {alert.name.name}"
             evaluation.thread = threading.Thread(target=self._run, args=(evaluation,), name=name, daemon=True)
             evaluation.thread.start()
@@ -201,7 +201,7 @@ class AlertRunner:
         insist(lambda: self._end(evaluation, ending), self._stopping.is_set)
 
     def _meter(self, alert: SnowflakeObject, began: datetime) -> None:
-        """Note the compute that a serverless alert had (guess: the smallest size; none for looking for rows)."""
+        """Record the compute of a serverless alert (guess: the smallest size, and none for looking for new rows)."""
         with self._world.store.transaction() as tx:
             usage.add(tx, alert, rates.serverless(None), began, self._world.clock.now())
 
@@ -223,7 +223,7 @@ class AlertRunner:
             history.end(tx, run, ending, self._world.clock.now(), suspended=suspended)
 
     def _count(self, tx: Transaction, alert_id: int, *, failed: bool) -> bool:
-        """Count failures in a row; whether the alert was suspended for them."""
+        """Count consecutive failures, and return whether the alert was suspended because of them."""
         alert = catalog.by_id(tx, alert_id)
         if alert is None:
             return False
@@ -257,7 +257,7 @@ class AlertRunner:
         except SnowflakeError as error:
             queries = (condition_id, action_id if state == history.ACTION_FAILED else None)
             return Ending(history.CANCELLED if evaluation.cancelled.is_set() else state, error, *queries)
-        except Exception:  # noqa: BLE001  # a defect of the sandbox must end the evaluation, not the thread alone
+        except Exception:  # noqa: BLE001  # a defect of the sandbox must not end the thread without ending the evaluation
             _log.exception("alert %s", alert.name.qualified)
             return Ending(state, errors.internal(condition_id), condition_id)
         finally:
@@ -266,7 +266,7 @@ class AlertRunner:
         return Ending(history.TRIGGERED, None, condition_id, action_id)
 
     def _new_rows(self, evaluation: _Evaluation) -> Result | None:
-        """The rows that the alert has not seen, from now on seen; the evaluation is in the history if there are any."""
+        """Return the rows new to the alert, and store the snapshot; record the evaluation if there are new rows."""
         alert = evaluation.alert
         with self._world.store.reading() as tx:
             before = history.snapshot(tx, alert.id)
@@ -279,7 +279,7 @@ class AlertRunner:
         with self._world.store.transaction() as tx:
             current = catalog.by_id(tx, alert.id)
             if current is None or any(current[name] != alert[name] for name in _WATCHED):
-                # It was altered or resumed meanwhile, and has a snapshot of its own since.
+                # It was altered or resumed meanwhile, and has had a new snapshot since.
                 return None
             history.write_snapshot(tx, alert.id, new_data.snapshot(rows))
             if new.rows:

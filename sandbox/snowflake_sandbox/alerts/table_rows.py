@@ -1,4 +1,4 @@
-"""The rows of the table that an alert on new data watches, read with the rights of the alert's owner.
+"""The rows of the table that an alert on new data watches, read with the privileges of the alert's owner.
 
 Knows sessions and the data plane; must not know when they are read. Snowflake looks for new rows without a warehouse.
 """
@@ -27,7 +27,7 @@ USER = "SYSTEM"
 
 
 def open_session(world: World, alert: SnowflakeObject) -> Session:
-    """A session in which an alert is evaluated: in its schema, as its owner."""
+    """Open a session in which an alert is evaluated: in the alert's schema, with its owner as role."""
     return logins.open_session(
         world,
         USER,
@@ -39,10 +39,10 @@ def open_session(world: World, alert: SnowflakeObject) -> Session:
 
 
 def read(world: World, alert: SnowflakeObject) -> Result:
-    """The rows that its table has now.
+    """Return the current rows of an alert's table.
 
     Raises:
-        SnowflakeError: the table is not there, has no change tracking, or the alert's owner may not read it.
+        SnowflakeError: if the table does not exist, has no change tracking, or is not readable by the alert's owner.
     """
     session = open_session(world, alert)
     session.serverless = True
@@ -61,13 +61,13 @@ def read(world: World, alert: SnowflakeObject) -> Result:
 
 
 def _require_change_tracking(call: Call, source: str) -> None:
-    """Check that changes of the table are tracked; those of Snowflake's own tables, as of events, are (guess)."""
+    """Check that changes of the table are tracked; those of Snowflake's own tables, such as events, are (guess)."""
     name = call.session.resolve(Reader(source).object_name(), ObjectScope.SCHEMA, "SELECT")
     with call.world.store.reading() as tx:
         table = catalog.find(tx, "TABLE", name) or catalog.find(tx, "VIEW", name)
     if table is not None and not table["change_tracking"]:
         raise SnowflakeError(
-            2026,  # guess, as the words are
+            2026,  # a guess, like the text
             "02000",
             "SQL compilation error:\nChange tracking is not enabled or has been missing for the time range requested"
             f" on table '{name.name}'.",

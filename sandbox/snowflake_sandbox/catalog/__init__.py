@@ -1,1 +1,1 @@
-"""The catalog of objects: the anatomy of a kind, its registration, and INFORMATION_SCHEMA."""
+"""The catalog of objects: the declaration of a kind, the registration of kinds, and INFORMATION_SCHEMA."""

@@ -1,6 +1,6 @@
-"""The catalog: which objects exist, with their properties, parameters and owner.
+"""The catalog: the existing objects with their properties, parameters and owners.
 
-Knows rows of two SQLite tables; must not know what any kind of object means (that kind's file does).
+Knows rows of two SQLite tables; must not know any kind of object (the kind's own file does).
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ CREATE TABLE IF NOT EXISTS object (
 
 @dataclass(frozen=True)
 class SnowflakeObject:
-    """One object of the catalog.
+    """An object of the catalog.
 
     Attributes:
-        id: never reused; a replaced object has a new one.
-        signature: argument types of a procedure or function, e.g. "(VARCHAR, NUMBER)"; else "".
-        properties: what its kind keeps, JSON values.
-        parameters: parameters set on the object itself (SHOW PARAMETERS level = its kind).
+        id: never reused; an object that replaces another one has a new id.
+        signature: argument types of a procedure or function, e.g. "(VARCHAR, NUMBER)"; otherwise "".
+        properties: the properties that its kind stores, as JSON values.
+        parameters: parameters set on the object itself (in SHOW PARAMETERS, `level` is its kind).
     """
 
     id: int
@@ -57,17 +57,17 @@ class SnowflakeObject:
     parameters: Mapping[str, Any]
 
     def __getitem__(self, key: str) -> Any:
-        """A property; None when it was never set."""
+        """Return a property; None if it was never set."""
         return self.properties.get(key)
 
 
 def instant(text: str) -> datetime:
-    """A stored instant (aware, UTC)."""
+    """Return a stored time as an aware datetime in UTC."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _key(name: ObjectName) -> tuple[str, str, str]:
-    # A schema-less name of a schema is stored as (database, "", name), of a database as ("", "", name).
+    # A schema's name is stored as (database, "", name), a database's as ("", "", name).
     if name.database is not None:
         return (name.database, name.schema or "", name.name)
     return (name.schema or "", "", name.name)
@@ -89,7 +89,7 @@ def _object(row: sqlite3.Row) -> SnowflakeObject:
 
 
 def find(tx: Snapshot, kind: str, name: ObjectName, signature: str = "") -> SnowflakeObject | None:
-    """The object of that exact, resolved name, or None."""
+    """Return the object with exactly this resolved name; None if there is none."""
     row = tx.row(
         "SELECT * FROM object WHERE kind = ? AND database_name = ? AND schema_name = ? AND name = ? AND signature = ?",
         kind,
@@ -100,10 +100,10 @@ def find(tx: Snapshot, kind: str, name: ObjectName, signature: str = "") -> Snow
 
 
 def get(tx: Snapshot, kind: str, name: ObjectName, signature: str = "") -> SnowflakeObject:
-    """The object of that exact, resolved name.
+    """Return the object with exactly this resolved name.
 
     Raises:
-        SnowflakeError: 002003, if there is none.
+        SnowflakeError: 002003 if there is none.
     """
     match = find(tx, kind, name, signature)
     if match is None:
@@ -112,7 +112,7 @@ def get(tx: Snapshot, kind: str, name: ObjectName, signature: str = "") -> Snowf
 
 
 def by_id(tx: Snapshot, object_id: int) -> SnowflakeObject | None:
-    """The object with that id, or None once it was dropped or replaced."""
+    """Return the object with that id; None if it was dropped or replaced."""
     row = tx.row("SELECT * FROM object WHERE id = ?", object_id)
     return _object(row) if row else None
 
@@ -120,8 +120,8 @@ def by_id(tx: Snapshot, object_id: int) -> SnowflakeObject | None:
 def listing(
     tx: Snapshot, kind: str, database: str | None = None, schema: str | None = None, like: str | None = None
 ) -> list[SnowflakeObject]:
-    """Objects of a kind, optionally only those in a database or schema and matching a LIKE pattern, by name."""
-    # The condition is put together so that SQLite can use the unique index; a task graph has up to 1,000 rows.
+    """Return the objects of a kind by name; optionally only those of a database or schema or matching a LIKE."""
+    # The condition contains only what is needed, so that SQLite can use the unique index; a graph has up to 1,000 rows.
     conditions, values = ["kind = ?"], [kind]
     for column, value in (("database_name", database), ("schema_name", schema)):
         if value is not None:
@@ -138,7 +138,7 @@ def listing(
 
 
 def children(tx: Snapshot, database: str, schema: str | None = None) -> list[SnowflakeObject]:
-    """Everything inside a database or one of its schemas (the schema's own row not included), newest first."""
+    """Return every object in a database or in one of its schemas (without the schema itself), newest first."""
     rows = tx.rows(
         "SELECT * FROM object WHERE database_name = ? AND (? IS NULL OR schema_name = ?) ORDER BY id DESC",
         database,
@@ -149,15 +149,15 @@ def children(tx: Snapshot, database: str, schema: str | None = None) -> list[Sno
 
 
 def owned_by(tx: Snapshot, role: str) -> list[SnowflakeObject]:
-    """Everything that a role owns, oldest first."""
+    """Return every object that a role owns, oldest first."""
     return [_object(row) for row in tx.rows("SELECT * FROM object WHERE owner = ? ORDER BY id", role)]
 
 
 def like_pattern(like: str | None) -> re.Pattern[str] | None:
-    """SHOW's LIKE as a regular expression: case-insensitive, `%` and `_` wild, backslash escapes.
+    """Return SHOW's LIKE as a regular expression: ignoring case, with wildcards `%` and `_`, escaped by a backslash.
 
-    What stands between two `%` is looked for once, as far left as it is, and no match is tried with it further right:
-    none would be better, and trying all takes more than a lifetime for `%a%a%a…`.
+    The text between two `%` matches at its leftmost place only. Trying it further right could never find a match that
+    this misses, and backtracking through all places would take practically forever for `%a%a%a…`.
     """
     if like is None:
         return None
@@ -184,10 +184,10 @@ def create(  # noqa: PLR0913, PLR0917  # the row's columns
     parameters: Mapping[str, Any] | None = None,
     signature: str = "",
 ) -> SnowflakeObject:
-    """Add an object.
+    """Add an object and return it.
 
     Raises:
-        SnowflakeError: 002002, if the name is taken.
+        SnowflakeError: 002002 if the name is in use.
     """
     if find(tx, kind, name, signature) is not None:
         raise errors.already_exists(name.qualified + signature)
@@ -211,7 +211,7 @@ def update(
     properties: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> SnowflakeObject:
-    """Merge new values into an object's properties and parameters; a parameter given as None is unset."""
+    """Merge new values into an object's properties and parameters; a parameter with the value None is unset."""
     merged = {**item.parameters, **(parameters or {})}
     tx.run(
         "UPDATE object SET properties = ?, parameters = ? WHERE id = ?",
@@ -228,10 +228,10 @@ def set_owner(tx: Transaction, item: SnowflakeObject, role: str) -> None:
 
 
 def rename(tx: Transaction, item: SnowflakeObject, name: ObjectName) -> None:
-    """Rename one object (a database's or schema's own children are renamed by that kind's file).
+    """Rename one object (the file of databases or schemas renames the objects inside them).
 
     Raises:
-        SnowflakeError: 002002, if the name is taken.
+        SnowflakeError: 002002 if the name is in use.
     """
     if find(tx, item.kind, name, item.signature) is not None:
         raise errors.already_exists(name.qualified)
@@ -239,5 +239,5 @@ def rename(tx: Transaction, item: SnowflakeObject, name: ObjectName) -> None:
 
 
 def delete(tx: Transaction, item: SnowflakeObject) -> None:
-    """Remove one object; what lives inside a database or schema is removed by that kind's file."""
+    """Remove one object (the file of databases or schemas removes the objects inside them)."""
     tx.run("DELETE FROM object WHERE id = ?", item.id)

@@ -1,7 +1,6 @@
-"""INFORMATION_SCHEMA: the catalog as tables, and the small table functions that clients and the provider call.
+"""INFORMATION_SCHEMA: the catalog as views, and small table functions that clients and the provider call.
 
-Knows which columns each table has; must not know how data SQL reaches them (expand.py). Task history is the tasks
-part's business.
+Knows the columns of each view; must not know how data SQL reads them (expand.py). The tasks part has the task history.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _PRIMARY = columns(
 )
 _POLICIES = columns("POLICY_DB POLICY_SCHEMA POLICY_NAME POLICY_KIND REF_ENTITY_NAME REF_ENTITY_DOMAIN POLICY_STATUS")
 _METRICS = columns("METRIC_DATABASE_NAME METRIC_SCHEMA_NAME METRIC_NAME REF_ENTITY_NAME REF_ENTITY_DOMAIN SCHEDULE")
-# Documented columns (sql-reference/info-schema/tables, columns); what no row says is NULL.
+# Documented columns (sql-reference/info-schema/tables, columns); a column that a row does not set is NULL.
 _TABLES = columns(
     "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME TABLE_OWNER TABLE_TYPE IS_TRANSIENT CLUSTERING_KEY ROW_COUNT# BYTES#"
     " RETENTION_TIME# SELF_REFERENCING_COLUMN_NAME REFERENCE_GENERATION USER_DEFINED_TYPE_CATALOG"
@@ -42,14 +41,14 @@ _COLUMNS = columns(
     " IS_SELF_REFERENCING IS_IDENTITY IDENTITY_GENERATION IDENTITY_START IDENTITY_INCREMENT IDENTITY_MAXIMUM"
     " IDENTITY_MINIMUM IDENTITY_CYCLE IDENTITY_ORDERED SCHEMA_EVOLUTION_RECORD COMMENT DATA_TYPE_ALIAS EXPRESSION KIND"
 )
-# Bytes of a VARCHAR without a length; one with a length has up to four bytes for each character.
+# The length in bytes of a VARCHAR without a length; with a length, each character takes up to four bytes.
 _MOST_BYTES = 16_777_216
-# Snowflake's DATA_TYPE where it is not the type's main name.
+# Snowflake's DATA_TYPE where it differs from the main name of the type.
 _DATA_TYPES = {"VARCHAR": "TEXT"}
 
 
 def register(world: World) -> None:
-    """Add the tables and functions of this file."""
+    """Add the views and functions of this module."""
     world.information_schema |= {
         "TABLES": _tables,
         "COLUMNS": _columns,
@@ -76,7 +75,7 @@ def _visible(call: Call, kind: str, database: str | None) -> list[SnowflakeObjec
 
 
 def _row(names: tuple[ResultColumn, ...], values: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A row with the values by the names of their columns, NULL elsewhere."""
+    """Return a row with the values in the columns of their names, and NULL in the others."""
     return tuple(values.get(name.name) for name in names)
 
 
@@ -281,7 +280,7 @@ def _stages(call: Call, database: str) -> Result:
 
 
 def _infer_schema(call: Call, _positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
-    """The columns of staged Parquet files; write_pandas asks for them before it makes a table."""
+    """INFER_SCHEMA: the columns of staged Parquet files. write_pandas calls it before it creates a table."""
     location = stage_files.locate(call, str(by_name.get("LOCATION", "")), "READ")
     files = location.files()
     described = call.world.data.describe_file(files[0]) if files else ()
@@ -300,6 +299,6 @@ def _infer_schema(call: Call, _positional: tuple[Any, ...], by_name: Mapping[str
 
 
 def _show_replication_databases(call: Call) -> Result:
-    """Nothing is replicated; the provider asks after every read of a database."""
+    """SHOW REPLICATION DATABASES: no rows. The provider runs it after every read of a database."""
     call.reader.rest()
     return Result(_PRIMARY, (), SHOW)

@@ -1,7 +1,7 @@
-"""The one anatomy of a kind of object: what a file in this folder (or tasks/task.py, services/service.py) declares.
+"""The declaration of a kind of object, which each file in objects/, tasks/task.py and others make.
 
-Knows the shape only. statements.py turns a declaration into CREATE, ALTER, DROP and DESCRIBE, showing.py into SHOW and
-SHOW PARAMETERS.
+Knows only its structure. statements/definitions.py turns a declaration into CREATE, ALTER, DROP and DESCRIBE,
+statements/showing.py into SHOW and SHOW PARAMETERS.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Property:
     """A `NAME = value` of CREATE and ALTER … SET.
 
     Attributes:
-        name: as in SQL, upper case; kept in the object's properties under its lower-case form.
-        read: takes the value off the reader; raises SnowflakeError for a value it cannot be.
-        default: the value when not given, and after UNSET.
-        required: CREATE fails without it.
-        alterable: whether ALTER … SET takes it.
+        name: as in SQL, in upper case; the object's properties have it in lower case.
+        read: reads the value; raises SnowflakeError for an invalid one.
+        default: the value if CREATE does not name the property, and after UNSET.
+        required: whether CREATE fails without it.
+        alterable: whether ALTER … SET accepts it.
     """
 
     name: str
@@ -38,17 +38,17 @@ class Property:
 
     @property
     def key(self) -> str:
-        """The key in the object's properties."""
+        """Return the key in the object's properties."""
         return self.name.lower()
 
 
 @dataclass
 class Creation:
-    """What a CREATE statement asked for; a kind's `read_definition` adds to `properties` and may set `signature`.
+    """The parts of a CREATE statement; a kind's `read_definition` adds to `properties` and may set `signature`.
 
     Attributes:
-        grants: "COPY" or "IGNORE" where the statement says what becomes of the grants on what it replaces.
-        given: keys of the properties that the statement named; `properties` has the defaults of the others too.
+        grants: "COPY" or "IGNORE" if the statement has COPY GRANTS or IGNORE GRANTS.
+        given: keys of the properties that the statement named; `properties` also has the defaults of the others.
     """
 
     name: ObjectName
@@ -65,45 +65,40 @@ class Creation:
 Action = Callable[["Call", "SnowflakeObject"], "Result | None"]
 
 
-# In `Kind.terse`: the value stands in the row of SHOW.
+# In `Kind.terse`: take the value from the row of SHOW.
 SHOWN = object()
 
 
 def terse(**others: Any) -> dict[str, Any]:
-    """The columns that SHOW TERSE has for most kinds, `kind` being NULL; `others` are changed or follow."""
+    """Return the usual columns of SHOW TERSE, with NULL as `kind`; `others` replace columns or are appended."""
     common = {"created_on": SHOWN, "name": SHOWN, "kind": None, "database_name": SHOWN, "schema_name": SHOWN}
     return common | others
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of Snowflake object.
+    """A kind of Snowflake object.
 
     Attributes:
-        name, plural: the words of SQL: "COMPUTE POOL", "COMPUTE POOLS".
-        scope: where it lives.
-        properties: of CREATE and ALTER … SET/UNSET.
-        parameters: name -> default, shown by SHOW PARAMETERS IN, set by CREATE and ALTER … SET.
-        show: columns of SHOW <plural>; `show_row` gives one row.
-        terse: columns of SHOW TERSE <plural> with their values, `SHOWN` for that of SHOW's column of the same name;
-            empty: TERSE is refused.
-        describe: the answer to DESCRIBE <name>; None: DESCRIBE is refused.
-        read_definition: reads what follows the name in CREATE where that is more than `NAME = value` pairs;
-            called in a loop whenever the next token is no known property; returns False when it cannot use the token.
-        finish_definition: called once when CREATE was read whole: cross-checks, computed properties.
-        create: what puts the object into the catalog where that takes more than statements.create_object.
-        created: after the row exists, in the same transaction (mirror into the data plane, start things).
-        altered: after ALTER … SET/UNSET, in the same transaction, with the object before and after.
-        dropping: before the row goes, in the same transaction; may refuse.
-        dropped: after the row has gone, in the same transaction.
-        actions: further ALTER forms by their leading words, e.g. {"SUSPEND": fn, "STOP ALL": fn}; the reader stands
-            behind those words.
-        modifiers: words allowed between CREATE [OR REPLACE] and the kind, e.g. {"TRANSIENT", "SECURE"}.
-        created_message: the status text of CREATE; `{name}` is the object's name.
-        keeps_grants: whether CREATE takes COPY GRANTS and IGNORE GRANTS (access/replacing.py).
-        has_signature: procedures and functions: names are followed by argument types.
-        owner_changed: after GRANT OWNERSHIP moved the object, in the same transaction (a task is suspended by it).
-        grant_name: the name that SHOW GRANTS gives the object, where that is not the qualified one.
+        name, plural: the words of SQL: "COMPUTE POOL", "COMPUTE POOLS". scope: whether its objects belong to the
+        account, a database or a schema. properties: of CREATE and ALTER … SET/UNSET. parameters: name -> default; SHOW
+        PARAMETERS IN shows them, CREATE and ALTER … SET set them. show: columns of SHOW <plural>; `show_row` returns
+        one row. terse: columns of SHOW TERSE <plural> with their values, where `SHOWN` means the value of the same
+        column of SHOW; empty: TERSE is refused. describe: returns the result of DESCRIBE <name>; None: DESCRIBE is
+        refused. read_definition: reads what follows the name in CREATE other than `NAME = value` pairs; called
+        repeatedly while the next token is not the name of a property; returns False if it cannot use the token.
+        finish_definition: called once after all of CREATE was read: cross-checks, computed properties. create: adds the
+        object to the catalog if definitions.create_object does not suffice. created: called after the row was added, in
+        the same transaction (create it in DuckDB, start threads). altered: called after ALTER … SET/UNSET, in the same
+        transaction, with the object before and after. dropping: called before the row is removed, in the same
+        transaction; may refuse. dropped: called after the row was removed, in the same transaction. actions: further
+        forms of ALTER by their leading words, e.g. {"SUSPEND": fn, "STOP ALL": fn}; called when these words have been
+        read. modifiers: words allowed between CREATE [OR REPLACE] and the kind, e.g. {"TRANSIENT", "SECURE"}.
+        created_message: the status text of CREATE; `{name}` is the object's name. keeps_grants: whether CREATE accepts
+        COPY GRANTS and IGNORE GRANTS (access/replacing.py). has_signature: whether argument types follow the name, as
+        for procedures and functions. owner_changed: called after GRANT OWNERSHIP changed the owner, in the same
+        transaction (e.g. to suspend a task). grant_name: returns the name in SHOW GRANTS, if that is not the qualified
+        one.
     """
 
     name: str
@@ -131,6 +126,6 @@ class Kind:
     grant_name: Callable[[SnowflakeObject], str] | None = None
 
     def message(self, name: str) -> str:
-        """The status text of CREATE."""
+        """Return the status text of CREATE."""
         title = self.name[:1] + self.name[1:].lower()
         return (self.created_message or f"{title} {{name}} successfully created.").format(name=name)

@@ -1,7 +1,7 @@
-"""What this folder adds to a world: its kinds of objects, and the statements and tables that are no kind's own.
+"""Registration of the kinds in objects/, and of the statements and tables that belong to no kind.
 
-Knows which there are; must not know what any of them does. Tasks, services and the running of procedures are parts of
-their own.
+Knows the list of them; must not know what any of them does. Tasks, services and the execution of procedures register
+themselves.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ _KINDS = (
 
 
 def register(world: World) -> None:
-    """Add this folder's kinds and statements."""
+    """Add the kinds and statements to the world."""
     for kind in _KINDS:
         world.kinds[kind.name] = kind
     parts = (

@@ -1,6 +1,6 @@
-"""Arguments and result types of procedures and functions: as CREATE writes them, as SHOW and DESCRIBE show them.
+"""Arguments and result types of procedures and functions: reading them in CREATE, writing them for SHOW and DESCRIBE.
 
-Knows the texts that the provider takes apart (contract 6.12, 6.13); must not know what a body does.
+Knows the texts that the provider parses (contract 6.12, 6.13); must not know what a body does.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument, or one column of a table result.
+    """An argument, or a column of a table result.
 
     Attributes:
-        default: the default's text as written; None where the argument must be given.
+        default: the text of the default as written; None if the argument is required.
     """
 
     name: str
@@ -29,21 +29,21 @@ class Argument:
 
     @property
     def type(self) -> DataType:
-        """The data type."""
+        """Return the data type."""
         return DataType(self.base, self.numbers)
 
     def kept(self) -> dict[str, Any]:
-        """As the catalog keeps it."""
+        """Return the argument as the catalog stores it."""
         return asdict(self)
 
 
 def arguments_of(routine: SnowflakeObject, key: str = "arguments") -> list[Argument]:
-    """The arguments (or `result_columns`) that the catalog kept."""
+    """Return the arguments (or `result_columns`) stored in the catalog."""
     return [Argument(**{**record, "numbers": tuple(record["numbers"])}) for record in routine[key] or []]
 
 
 def read_arguments(reader: Reader) -> list[Argument]:
-    """`("A" VARCHAR, "B" NUMBER(38, 0) DEFAULT 1)`; `()` too."""
+    """Read `("A" VARCHAR, "B" NUMBER(38, 0) DEFAULT 1)` or `()` and return the arguments."""
     reader.expect("(")
     arguments: list[Argument] = []
     while not reader.accept(")"):
@@ -69,7 +69,7 @@ def _read_default(reader: Reader) -> str:
 
 
 def read_returns(reader: Reader) -> tuple[str, list[Argument]]:
-    """What follows RETURNS: ("NUMBER", []) or ("TABLE", columns); NOT NULL behind it is read too."""
+    """Read the type after RETURNS, with NOT NULL if it follows: ("NUMBER", []) or ("TABLE", columns)."""
     if reader.accept("TABLE"):
         return "TABLE", read_arguments(reader)
     kind = reader.data_type()
@@ -78,24 +78,24 @@ def read_returns(reader: Reader) -> tuple[str, list[Argument]]:
 
 
 def types_text(arguments: list[Argument]) -> str:
-    """The signature's key: "(VARCHAR, NUMBER)"."""
+    """Return the key of a signature: "(VARCHAR, NUMBER)"."""
     return "(" + ", ".join(argument.base for argument in arguments) + ")"
 
 
 def signature_text(arguments: list[Argument]) -> str:
-    """DESCRIBE's `signature`: without precisions, because the provider splits it at commas."""
+    """Return the `signature` in DESCRIBE: without precisions, because the provider splits it at commas."""
     return "(" + ", ".join(f"{argument.name} {argument.base}" for argument in arguments) + ")"
 
 
 def returns_text(routine: SnowflakeObject) -> str:
-    """DESCRIBE's `returns`: "VARCHAR", or "TABLE (A NUMBER)"."""
+    """Return the `returns` in DESCRIBE: "VARCHAR", or "TABLE (A NUMBER)"."""
     if routine["returns"] != "TABLE":
         return str(routine["returns"])
     return "TABLE " + signature_text(arguments_of(routine, "result_columns"))
 
 
 def show_arguments(routine: SnowflakeObject) -> str:
-    """SHOW's `arguments`: `P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR`; the provider needs `) RETURN `."""
+    """Return the `arguments` in SHOW: `P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR`; the provider needs `) RETURN `."""
     types = [
         f"DEFAULT {argument.base}" if argument.default is not None else argument.base
         for argument in arguments_of(routine)
@@ -104,11 +104,11 @@ def show_arguments(routine: SnowflakeObject) -> str:
 
 
 def minimum(routine: SnowflakeObject) -> int:
-    """How many arguments have no default."""
+    """Return the number of arguments without a default."""
     return sum(argument.default is None for argument in arguments_of(routine))
 
 
 def grant_name(routine: SnowflakeObject) -> str:
-    """The name in SHOW GRANTS: `DB.SC."P(A VARCHAR, B NUMBER):VARCHAR"`; anything plainer makes the provider crash."""
+    """Return the name in SHOW GRANTS: `DB.SC."P(A VARCHAR, B NUMBER):VARCHAR"`; without types the provider crashes."""
     text = f'"{routine.name.name}{signature_text(arguments_of(routine))}:{returns_text(routine)}"'
     return ObjectName(text, routine.name.schema, routine.name.database).qualified

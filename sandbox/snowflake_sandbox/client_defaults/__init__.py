@@ -1,1 +1,1 @@
-"""What Python programs in a container find first on their path: sitecustomize.py. Nothing imports this package."""
+"""Modules that come first on the path of Python programs in a container. Nothing imports this package."""

@@ -1,8 +1,8 @@
-"""Lets a program connect by host and account alone, as the platform's documents do it; loaded by Python at its start.
+"""Lets a program connect with host and account only, as in Snowflake's documentation. Python loads it at its start.
 
-The platform's host answers on port 443 with TLS; the sandbox has a port of its own on this machine, without. The
-connector is given that port and protocol where a program names the sandbox's host and neither of them; a program that
-names one of them, or another host, is left alone. Snowpark connects through the connector.
+Snowflake's host listens on port 443 with TLS; the sandbox listens on another port of this machine, without TLS. If a
+program names the sandbox's host but neither port nor protocol, the connector gets those of the sandbox; a program that
+names one of them, or another host, is not affected. Snowpark connects through the connector.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MODULE = "snowflake.connector.connection"
 
 
 def complete(settings: dict[str, typing.Any], environment: typing.Mapping[str, str]) -> dict[str, typing.Any]:
-    """The settings of a connection, with port and protocol where they are the sandbox's and were left out."""
+    """Return the settings of a connection, with the sandbox's port and protocol added if they apply and are missing."""
     host, port = environment.get("SNOWFLAKE_HOST"), environment.get("SNOWFLAKE_PORT")
     if not host or not port or settings.get("host") != host or settings.get("port") or settings.get("protocol"):
         return settings
@@ -31,7 +31,7 @@ class _Finder:
     """Wraps the connector's `connect` when its module is imported."""
 
     def find_spec(self, name: str, path: typing.Any, target: typing.Any = None) -> ModuleSpec | None:
-        """The module's own specification, loading which also wraps; None for every other module."""
+        """Return the connector module's own spec, changed to wrap `connect` on loading; None for every other module."""
         if name != _MODULE:
             return None
         from importlib.machinery import PathFinder  # noqa: PLC0415  # every Python process starts with this file

@@ -1,4 +1,4 @@
-"""Compute: slots of warehouses, nodes of pools, and the meter."""
+"""Compute: slots of warehouses, nodes of compute pools, and metering."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLES = usage.TABLES
 
 
 def register(world: World) -> None:
-    """Add the warehouses, the pools, their metering, and the function that names the session's."""
+    """Add warehouses, pools, their metering and CURRENT_WAREHOUSE to the world."""
     world.functions["CURRENT_WAREHOUSE"] = _current_warehouse
     metering.register(world)
     world.parts["warehouses"] = warehouses.Warehouses(world)

@@ -1,7 +1,7 @@
-"""What compute is charged: seconds of units that were up, with a shortest time for each start, as credits by the hour.
+"""What compute costs: the seconds for which units were up, at least a minimum for each start, as credits by the hour.
 
-Knows how Snowflake charges (user-guide/cost-understanding-compute): by the second, and each time a unit starts for a
-shortest time at least, which begins anew when it starts again. Must not know what the units are.
+Knows how Snowflake charges (user-guide/cost-understanding-compute): by the second, with a minimum time that applies
+each time a unit starts. Must not know what the units are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Span:
-    """A time in which so many units, clusters or nodes, were up; `rate`: credits an hour of one of them."""
+    """A time during which `units` clusters or nodes were up; `rate`: credits an hour for one of them."""
 
     start: datetime
     end: datetime
@@ -28,7 +28,7 @@ class Span:
 
 
 def hourly(spans: Sequence[Span], shortest: timedelta) -> dict[datetime, float]:
-    """Credits by the hour in which they were used; `spans` are those of one resource, in order, without overlap."""
+    """Return credits by the hour of their use; `spans` belong to one resource, in order and without overlap."""
     credits_: dict[datetime, float] = {}
     for number in range(max((span.units for span in spans), default=0)):
         for session in _sessions(span for span in spans if span.units > number):
@@ -38,7 +38,7 @@ def hourly(spans: Sequence[Span], shortest: timedelta) -> dict[datetime, float]:
 
 
 def _sessions(spans: Iterable[Span]) -> Iterator[list[Span]]:
-    """The times in which one unit was up without a break."""
+    """Yield the uninterrupted times during which one unit was up."""
     session: list[Span] = []
     for span in spans:
         if session and session[-1].end != span.start:

@@ -1,8 +1,8 @@
-"""What was charged, as Snowflake shows it: the metering views of ACCOUNT_USAGE, and functions of INFORMATION_SCHEMA.
+"""Metering as Snowflake shows it: the metering views of ACCOUNT_USAGE and the functions of INFORMATION_SCHEMA.
 
-Knows the documented columns (sql-reference/account-usage and sql-reference/functions, the pages of these names); the
-hours come from the real states (usage.py, meter.py). They are there at once, the hour under way included; an account
-shows them up to three hours late.
+Knows the documented columns (the pages of these names in sql-reference/account-usage and sql-reference/functions). The
+hours come from the recorded states (usage.py, meter.py). They are shown at once, including the current hour; in an
+account they appear up to three hours later.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
 
 _VIEW = "SNOWFLAKE.ACCOUNT_USAGE"
-# A start costs so much at least.
+# The minimum time that is charged for each start.
 _SHORTEST = {
     "WAREHOUSE": timedelta(minutes=1),
     "COMPUTE POOL": timedelta(minutes=5),
@@ -34,7 +34,7 @@ _SHORTEST = {
 
 
 def _columns(specification: str) -> tuple[ResultColumn, ...]:
-    """Columns as `columns` has them; `%` is a number with a fraction."""
+    """Return columns as `columns` does; `%` is a number with decimal places."""
     return tuple(
         ResultColumn(word.rstrip("%"), "real") if word.endswith("%") else columns(word)[0]
         for word in specification.split()
@@ -62,12 +62,12 @@ _ALERTS = _columns(
 )
 _ALERT_FUNCTION = _columns("START_TIME@ END_TIME@ ALERT_NAME CREDITS_USED%")
 _BY_RUN = ("TASK", "ALERT")
-# What a function shows without a range: the last day; and how far back it goes.
+# The range of a function called without one, the last day; and the earliest time that it can show.
 _DEFAULT_RANGE = timedelta(days=1)
 
 
 def register(world: World) -> None:
-    """Add the views and functions."""
+    """Add the views and functions to the world."""
     views = {
         "WAREHOUSE_METERING_HISTORY": _warehouses,
         "SNOWPARK_CONTAINER_SERVICES_HISTORY": _pools,
@@ -83,12 +83,12 @@ def register(world: World) -> None:
 
 
 def hours(call: Call, kind: str) -> list[tuple[datetime, int, str, float]]:
-    """The hours of all warehouses, pools, serverless tasks or alerts: start, id, name and credits, oldest first."""
+    """Return the hours of all warehouses, pools, serverless tasks or alerts: start, id, name, credits; oldest first."""
     with call.world.store.reading() as tx:
         spans = usage.spans(tx, kind, call.now)
     rows = []
     for (object_id, name), times in spans.items():
-        # Runs of a task may overlap: each is charged for itself.
+        # Runs of a task may overlap: each is charged separately.
         parts = [[span] for span in times] if kind in _BY_RUN else [times]
         credits_: dict[datetime, float] = {}
         for part in parts:
@@ -133,7 +133,7 @@ def _tasks(call: Call) -> Result:
 
 
 def _alerts(call: Call) -> Result:
-    """The documented columns: CREDITS_USED is a text there."""
+    """Return the rows of SERVERLESS_ALERT_HISTORY in ACCOUNT_USAGE, where CREDITS_USED is text."""
     rows = []
     for hour, object_id, name, credits_ in hours(call, "ALERT"):
         database, schema, alert = name.split(".", 2)
@@ -142,7 +142,7 @@ def _alerts(call: Call) -> Result:
 
 
 def _in_range(call: Call, arguments: Arguments, which: str, kind: str) -> list[tuple[datetime, str, float]]:
-    """The hours in the range of a function's arguments; of one warehouse or task, if it is named."""
+    """Return the hours in the range of a function's arguments, only those of one warehouse or task if it is named."""
     start = arguments.instant("DATE_RANGE_START") or call.now - _DEFAULT_RANGE
     end, name = arguments.instant("DATE_RANGE_END") or call.now, arguments.text(which)
     return [
@@ -153,7 +153,7 @@ def _in_range(call: Call, arguments: Arguments, which: str, kind: str) -> list[t
 
 
 def _warehouse_function(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
-    """WAREHOUSE_METERING_HISTORY(DATE_RANGE_START [, DATE_RANGE_END] [, WAREHOUSE_NAME]); MONITOR USAGE is needed."""
+    """WAREHOUSE_METERING_HISTORY(DATE_RANGE_START [, DATE_RANGE_END] [, WAREHOUSE_NAME]); requires MONITOR USAGE."""
     _require_monitor_usage(call)
     order = "DATE_RANGE_START DATE_RANGE_END WAREHOUSE_NAME"
     arguments = Arguments("WAREHOUSE_METERING_HISTORY", order, positional, by_name)
@@ -162,12 +162,12 @@ def _warehouse_function(call: Call, positional: tuple[Any, ...], by_name: Mappin
 
 
 def _task_function(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
-    """SERVERLESS_TASK_HISTORY([DATE_RANGE_START] [, DATE_RANGE_END] [, TASK_NAME]); MONITOR USAGE is needed."""
+    """SERVERLESS_TASK_HISTORY([DATE_RANGE_START] [, DATE_RANGE_END] [, TASK_NAME]); requires MONITOR USAGE."""
     return Result(_TASK_FUNCTION, _serverless(call, "TASK", positional, by_name))
 
 
 def _alert_function(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
-    """SERVERLESS_ALERT_HISTORY([DATE_RANGE_START] [, DATE_RANGE_END] [, ALERT_NAME]); MONITOR USAGE is needed."""
+    """SERVERLESS_ALERT_HISTORY([DATE_RANGE_START] [, DATE_RANGE_END] [, ALERT_NAME]); requires MONITOR USAGE."""
     return Result(_ALERT_FUNCTION, _serverless(call, "ALERT", positional, by_name))
 
 

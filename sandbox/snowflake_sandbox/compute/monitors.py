@@ -1,4 +1,4 @@
-"""What the warehouses of a resource monitor have used in a month, and whether they may still be resumed.
+"""The credits that a resource monitor's warehouses have used in a month, and whether they may still be resumed.
 
 Knows user-guide/resource-monitors. Must not know how a monitor is declared (objects/resource_monitor.py).
 """
@@ -23,7 +23,7 @@ _SHORTEST = timedelta(minutes=1)
 
 
 def used(tx: Transaction, name: str, now: datetime) -> float:
-    """Credits that the warehouses of a monitor have used in this month."""
+    """Return the credits that the warehouses of a monitor have used in the current month."""
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     warehouses = {item.id for item in catalog.listing(tx, "WAREHOUSE") if item["resource_monitor"] == name}
     spans = usage.spans(tx, "WAREHOUSE", now)
@@ -37,7 +37,7 @@ def used(tx: Transaction, name: str, now: datetime) -> float:
 
 
 def refusal(tx: Transaction, warehouse: SnowflakeObject, now: datetime) -> errors.SnowflakeError | None:
-    """Why a warehouse may not be used: its monitor has a SUSPEND that was reached; None if it may."""
+    """Return the error if a warehouse's monitor has reached a SUSPEND threshold; None if the warehouse may be used."""
     name = warehouse["resource_monitor"]
     monitor = catalog.find(tx, "RESOURCE MONITOR", ObjectName(name)) if name else None
     if monitor is None or not monitor["credit_quota"]:

@@ -1,7 +1,8 @@
-"""Which statements need a warehouse, and how they get one of its slots (user-guide/warehouses-overview).
+"""Which statements need a warehouse, and how they get a slot of it (user-guide/warehouses-overview).
 
-Knows sessions and syntax trees; must not know how slots are given (warehouses.py). What a CALL's body sends to the
-CALL's own warehouse runs in the CALL's slot. Tasks without a warehouse are serverless: compute is there.
+Knows sessions and syntax trees; must not know how slots are assigned (warehouses.py). Statements that the body of a
+CALL sends to the CALL's own warehouse run in the CALL's slot. Tasks without a warehouse are serverless and need no
+slot.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ QUEUED_TIMEOUT = "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"
 def needs_warehouse(tree: exp.Expr, functions: Mapping[str, ScalarFunction]) -> bool:
     """Whether a statement reads or changes rows.
 
-    A SELECT without FROM is answered without a warehouse unless it calls a user's function; so are TRUNCATE, BEGIN,
+    A SELECT without FROM runs without a warehouse unless it calls a user-defined function; so do TRUNCATE, BEGIN,
     COMMIT and ROLLBACK.
     """
     if isinstance(tree, _CHANGES):
@@ -47,7 +48,7 @@ def needs_warehouse(tree: exp.Expr, functions: Mapping[str, ScalarFunction]) -> 
 
 
 def active(world: World, session: Session) -> SnowflakeObject | None:
-    """The session's warehouse, if it is there and the session's role may use it."""
+    """Return the session's warehouse if it exists and the session's role may use it; otherwise None."""
     if session.warehouse is None:
         return None
     with world.store.reading() as tx:
@@ -58,10 +59,10 @@ def active(world: World, session: Session) -> SnowflakeObject | None:
 
 
 def require(call: Call) -> None:
-    """Check that the session has compute at all, before a part of the statement asks for a slot.
+    """Check that the session has compute, before a part of the statement requests a slot.
 
     Raises:
-        SnowflakeError: 000606.
+        SnowflakeError: 000606 if there is no active warehouse.
     """
     if not call.session.serverless and active(call.world, call.session) is None:
         raise errors.no_active_warehouse()
@@ -69,11 +70,11 @@ def require(call: Call) -> None:
 
 @contextmanager
 def compute(call: Call) -> Iterator[None]:
-    """A slot of the session's warehouse, as long as the block lasts; waits for it.
+    """Wait for a slot of the session's warehouse, and hold it as long as the block lasts.
 
     Raises:
-        SnowflakeError: 000606 no active warehouse, 090073 its resource monitor has suspended it, 000630 waited too
-            long, 000604 cancelled while it waited.
+        SnowflakeError: 000606 no active warehouse, 090073 suspended by its resource monitor, 000630 waited too long,
+           000604 cancelled while waiting.
     """
     session = call.session
     if session.serverless:
@@ -106,7 +107,7 @@ def compute(call: Call) -> Iterator[None]:
 
 @contextmanager
 def body(call: Call, session: Session) -> Iterator[None]:
-    """While the block lasts, what the session sends to the caller's warehouse runs in the slot that the call has."""
+    """Run the session's statements on the caller's warehouse in the call's slot as long as the block lasts."""
     warehouse = active(call.world, call.session)
     if warehouse is None:
         yield
@@ -119,6 +120,6 @@ def body(call: Call, session: Session) -> Iterator[None]:
 
 
 def _timeout(session: Session, warehouse: SnowflakeObject) -> int:
-    """The shorter of the session's and the warehouse's (sql-reference/parameters)."""
+    """Return the shorter of the session's and the warehouse's timeout, in seconds (sql-reference/parameters)."""
     values = (session_value(session, QUEUED_TIMEOUT), warehouse.parameters.get(QUEUED_TIMEOUT))
     return min((int(value) for value in values if value and int(value) > 0), default=0)

@@ -1,8 +1,8 @@
-"""A compute pool's nodes as a pure state machine: how many are up, which are being started, when it suspends.
+"""A compute pool's nodes as a pure state machine: how many are up, which are starting, when the pool suspends.
 
 Knows the rules of developer-guide/snowpark-container-services/working-with-compute-pool; must not know the clock, the
-store or jobs. Nodes are numbered from 0. A node that nothing runs on goes at once if it is more than MIN_NODES (guess:
-Snowflake waits a while).
+store or jobs. Nodes are numbered from 0. An unused node beyond MIN_NODES is removed at once (guess: Snowflake waits a
+while).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class PoolState(StrEnum):
-    """The states of a pool, as SHOW COMPUTE POOLS has them; IDLE, ACTIVE, STOPPING and RESIZING are charged."""
+    """The states of a pool in SHOW COMPUTE POOLS; IDLE, ACTIVE, STOPPING and RESIZING are charged."""
 
     STARTING = "STARTING"
     IDLE = "IDLE"
@@ -25,7 +25,7 @@ class PoolState(StrEnum):
 
 @dataclass(frozen=True)
 class PoolTerms:
-    """How a pool is set up; `idle`: how long it is idle until it suspends, None: it never does."""
+    """The settings of a pool; `idle`: the idle time after which it suspends, None: never."""
 
     lowest: int
     highest: int
@@ -35,9 +35,9 @@ class PoolTerms:
 
 @dataclass(frozen=True)
 class PoolLoad:
-    """What jobs want of a pool: nodes for all of them, the nodes up to the last one in use, and whether there are any.
+    """The load on a pool: nodes needed for all jobs, nodes up to the last one in use, and whether there are jobs.
 
-    `demand` counts what waits, as if MAX_NODES were up.
+    `demand` includes what waits, as if MAX_NODES nodes were up.
     """
 
     demand: int = 0
@@ -47,12 +47,12 @@ class PoolLoad:
 
 @dataclass(frozen=True)
 class Pool:
-    """A pool at an instant.
+    """A pool at one point in time.
 
     Attributes:
-        ready: nodes that are up: those that are charged.
-        starting: when each of the nodes that are being started will be up, in order.
-        idle_since: since when there has been no job.
+        ready: nodes that are up, and charged.
+        starting: for each starting node, when it will be up, in order.
+        idle_since: since when the pool has had no job.
     """
 
     suspended: bool
@@ -63,12 +63,12 @@ class Pool:
 
     @property
     def target(self) -> int:
-        """Nodes that there will be."""
+        """Return how many nodes there will be."""
         return self.ready + len(self.starting)
 
     @property
     def state(self) -> PoolState:
-        """What SHOW says."""
+        """Return the state that SHOW has."""
         if self.suspended:
             return PoolState.STOPPING if self.ready else PoolState.SUSPENDED
         if not self.ready:
@@ -79,7 +79,7 @@ class Pool:
 
 
 def settled(pool: Pool, load: PoolLoad, terms: PoolTerms, now: datetime) -> Pool:
-    """The pool after time has passed, with what jobs want of it now."""
+    """Return the pool at a later time, with the current load."""
     had_jobs = pool.load.has_jobs or load.has_jobs
     pool = replace(pool, load=load, idle_since=now if had_jobs else pool.idle_since)
     up = sum(instant <= now for instant in pool.starting)
@@ -98,7 +98,7 @@ def settled(pool: Pool, load: PoolLoad, terms: PoolTerms, now: datetime) -> Pool
 
 
 def next_instant(pool: Pool, terms: PoolTerms) -> datetime | None:
-    """When time alone changes something next."""
+    """Return the next time at which something changes without an event; None if there is none."""
     instants = list(pool.starting)
     if not pool.suspended and not pool.load.has_jobs and terms.idle is not None:
         instants.append(pool.idle_since + terms.idle)

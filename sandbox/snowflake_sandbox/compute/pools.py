@@ -1,7 +1,7 @@
-"""The compute pools of a sandbox: nodes come up, go and suspend with time, and what was up is written down.
+"""The compute pools of a sandbox: starts, removes and suspends nodes over time, and records how many were up.
 
-Knows threads, the clock and the store; the rules are nodes.py's. There is one lock, the store's transaction, as in
-warehouses.py. Must not know jobs: the services part says what they want, and is told when nodes came up.
+Knows threads, the clock and the store; nodes.py has the rules. There is one lock, the store's transaction, as in
+warehouses.py. Must not know jobs: the services part reports the load, and is notified when nodes have come up.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LONGEST_SLEEP = timedelta(minutes=1)
 
 
 class Pools:
-    """All compute pools. A part of the world."""
+    """All compute pools of a world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -35,14 +35,14 @@ class Pools:
         self._thread = threading.Thread(target=self._loop, name="compute pools", daemon=True)
 
     def start(self) -> None:
-        """Take the pools up as they were left, then watch the clock. Warehouses have closed what was left open."""
+        """Resume from the stored states, then watch the clock. Warehouses.start has closed usage rows left open."""
         with self._world.store.transaction() as tx:
             for pool in catalog.listing(tx, "COMPUTE POOL"):
                 self.settle(tx, pool, nodes.PoolLoad())
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watch."""
+        """Stop watching the clock."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -52,7 +52,7 @@ class Pools:
         due_work.repeat(self._look, "compute pools", world=self._world, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
-        """Do what time alone does; until when there will be nothing more."""
+        """Apply the changes that are due, and return when the next one will be."""
         now = self._world.clock.now()
         until, came_up = now + _LONGEST_SLEEP, False
         with self._world.store.transaction() as tx:
@@ -72,10 +72,10 @@ class Pools:
         return until
 
     def settle(self, tx: Transaction, item: SnowflakeObject, load: nodes.PoolLoad | None = None) -> nodes.Pool:
-        """What a pool is now, with what jobs want of it (as before, unless given); written down where it changed."""
+        """Return a pool's current state under a load (default: the previous one), and store the state if it changed."""
         now = self._world.clock.now()
         before = self.live(item)
-        # The catalog has whether somebody suspended or resumed it; what jobs had is theirs until services look.
+        # The catalog says whether a user suspended or resumed it; the load stays as it was until services report again.
         if before.suspended != bool(item["suspended"]):
             ready = before.ready if item["suspended"] else 0
             load_before = replace(before.load, used=min(before.ready, before.load.demand))
@@ -89,12 +89,12 @@ class Pools:
         return after
 
     def forget(self, tx: Transaction, item: SnowflakeObject) -> None:
-        """A pool is dropped."""
+        """Remove a dropped pool."""
         self._live.pop(item.id, None)
         usage.change(tx, item, 0, 0.0, self._world.clock.now())
 
     def live(self, item: SnowflakeObject) -> nodes.Pool:
-        """A pool as it was last seen."""
+        """Return a pool's last recorded state."""
         pool = self._live.get(item.id)
         return nodes.Pool(bool(item["suspended"]), self._world.clock.now()) if pool is None else pool
 

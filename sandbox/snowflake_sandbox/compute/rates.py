@@ -1,7 +1,7 @@
-"""Credits an hour: of a warehouse's cluster by size, of a pool's node by instance family.
+"""Credits an hour: of a warehouse's cluster by size, and of a pool's node by instance family.
 
-From the Snowflake Service Consumption Table as transcribed in public (the document itself was not read); where clouds
-differ, the highest. A rate changes no state of anything: only what the metering views say.
+From a public transcription of the Snowflake Service Consumption Table (the document itself was not read); if clouds
+differ, the highest rate. Rates only affect the metering views, never the state of an object.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ NODES = {
     "MEM_X64_G2_96": 3.732,
     "MEM_X64_G2_192": 9.408,
 }
-# Of a warehouse's rate for the same compute: tasks and alerts.
+# The share of a warehouse's rate that serverless tasks and alerts cost for the same compute.
 _SERVERLESS = 0.9
 
 
 def serverless(size: str | None) -> float:
-    """Credits an hour of a serverless task or alert of a size; without one, of the smallest."""
+    """Return the credits an hour of a serverless task or alert of a size; None means the smallest size."""
     written = (size or "").upper().replace("-", "")
     cluster = next((rate for name, rate in WAREHOUSES.items() if name.upper().replace("-", "") == written), 1.0)
     return cluster * _SERVERLESS

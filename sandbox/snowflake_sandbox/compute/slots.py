@@ -2,8 +2,8 @@
 
 Knows the rules of user-guide/warehouses-overview and warehouses-multicluster; must not know the clock, the store or
 threads. A cluster runs MAX_CONCURRENCY_LEVEL statements at a time, whatever their size (guess: Snowflake weighs them);
-the rest waits in the order of arrival. Clusters are added at once when statements wait, and taken away one at a time
-when fewer would have done for two minutes.
+the others wait in order of arrival. Clusters are added at once when statements wait, and removed one at a time when
+fewer would have been enough for two minutes.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-# The page says two to three checks that succeed, a minute apart.
+# The page says after two to three successful checks, which are a minute apart.
 SPARE = timedelta(minutes=2)
 
 
 class Power(StrEnum):
-    """The states of a warehouse, as SHOW WAREHOUSES has them."""
+    """The states of a warehouse in SHOW WAREHOUSES."""
 
     STARTED = "STARTED"
     SUSPENDING = "SUSPENDING"
@@ -26,14 +26,14 @@ class Power(StrEnum):
 
 @dataclass(frozen=True)
 class WarehouseTerms:
-    """How a warehouse is set up.
+    """The settings of a warehouse.
 
     Attributes:
         level: statements that one cluster runs at a time.
-        lowest, highest: clusters.
-        idle: how long it is idle until it suspends; None: it never does.
+        lowest, highest: numbers of clusters.
+        idle: the idle time after which it suspends; None: never.
         resumes: whether a statement resumes it.
-        start: how long its compute takes to be there, after it was made or resumed.
+        start: how long it takes until its compute is up, after it was created or resumed.
     """
 
     level: int
@@ -46,7 +46,7 @@ class WarehouseTerms:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A statement in the queue; it is cancelled at `until`, if there is such an instant."""
+    """A statement in the queue; it is cancelled at `until`, unless that is None."""
 
     id: str
     until: datetime | None = None
@@ -54,12 +54,12 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Warehouse:
-    """A warehouse at an instant.
+    """A warehouse at one point in time.
 
     Attributes:
         idle_since: when its last statement ended, or when it was started.
-        spare_since: since when fewer clusters would do.
-        ready_at: when its compute will be there; None: it is.
+        spare_since: since when fewer clusters would be enough.
+        ready_at: when its compute will be up; None if it is.
     """
 
     power: Power
@@ -73,7 +73,7 @@ class Warehouse:
 
 @dataclass(frozen=True)
 class Arrive:
-    """A statement wants a slot."""
+    """A statement requests a slot."""
 
     id: str
     until: datetime | None = None
@@ -81,14 +81,14 @@ class Arrive:
 
 @dataclass(frozen=True)
 class Leave:
-    """A statement has ended, or waits no longer."""
+    """A statement has ended, or has stopped waiting."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class Suspend:
-    """ALTER WAREHOUSE … SUSPEND: what runs ends first."""
+    """ALTER WAREHOUSE … SUSPEND: running statements end first."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Resume:
 
 @dataclass(frozen=True)
 class Look:
-    """Time has passed, or the terms are other ones."""
+    """Time has passed, or the terms have changed."""
 
 
 Event = Arrive | Leave | Suspend | Resume | Look
@@ -106,7 +106,7 @@ Event = Arrive | Leave | Suspend | Resume | Look
 
 @dataclass(frozen=True)
 class SlotStep:
-    """What an event leads to: statements that may run now, that waited too long, and that no slot will be had for."""
+    """The result of an event: statements that may run now, that waited too long, and that cannot get a slot."""
 
     warehouse: Warehouse
     admitted: tuple[str, ...] = ()
@@ -115,14 +115,14 @@ class SlotStep:
 
 
 def new(terms: WarehouseTerms, now: datetime, *, suspended: bool) -> Warehouse:
-    """A warehouse that nothing runs on."""
+    """Return a warehouse without statements."""
     if suspended:
         return Warehouse(Power.SUSPENDED, now)
     return _provisioned(Warehouse(Power.STARTED, now, terms.lowest), terms, now)
 
 
 def step(warehouse: Warehouse, event: Event, terms: WarehouseTerms, now: datetime) -> SlotStep:
-    """Apply one event."""
+    """Apply an event."""
     after = _applied(warehouse, event, terms, now)
     expired = tuple(each.id for each in after.queue if each.until is not None and each.until <= now)
     after = replace(after, queue=tuple(each for each in after.queue if each.id not in expired))
@@ -142,7 +142,7 @@ def step(warehouse: Warehouse, event: Event, terms: WarehouseTerms, now: datetim
 
 
 def next_instant(warehouse: Warehouse, terms: WarehouseTerms) -> datetime | None:
-    """When time alone changes something next."""
+    """Return the next time at which something changes without an event; None if there is none."""
     instants = [each.until for each in warehouse.queue if each.until is not None]
     if warehouse.power is Power.STARTED:
         if terms.idle is not None and not warehouse.running:
@@ -170,7 +170,7 @@ def _applied(warehouse: Warehouse, event: Event, terms: WarehouseTerms, now: dat
 
 
 def _resumed(warehouse: Warehouse, terms: WarehouseTerms, now: datetime) -> Warehouse:
-    """Up again; one that was only about to suspend has its compute still."""
+    """Start the warehouse; if it was only about to suspend, its compute is still up."""
     resumed = replace(warehouse, power=Power.STARTED, idle_since=now)
     return resumed if warehouse.power is Power.SUSPENDING else _provisioned(resumed, terms, now)
 
@@ -180,7 +180,7 @@ def _provisioned(warehouse: Warehouse, terms: WarehouseTerms, now: datetime) -> 
 
 
 def _powered(warehouse: Warehouse, terms: WarehouseTerms, now: datetime) -> Warehouse:
-    """Suspended when it has nothing left to do, resumed for what waits."""
+    """Suspend the warehouse when its last statement has ended, resume it if statements wait."""
     if warehouse.power is Power.STARTED:
         is_idle = not warehouse.running and not warehouse.queue
         if is_idle and terms.idle is not None and now - warehouse.idle_since >= terms.idle:

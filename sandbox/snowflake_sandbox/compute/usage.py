@@ -1,6 +1,6 @@
-"""What was up when, in the store: a row for each time in which a warehouse or pool had the same number of units up.
+"""The history of compute in the store: a row for each time in which a warehouse or pool had the same number of units.
 
-Knows one SQLite table; must not know what makes units come and go, nor what they cost together (meter.py).
+Knows one SQLite table; must not know why units start and stop, nor what they cost (meter.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.store import Snapshot, Transaction
 
-# An open row has `seen`: until when the sandbox certainly ran. What a killed one left open ended then.
+# `seen` of an open row: until when the sandbox is known to have run. Rows left open by a killed sandbox ended then.
 TABLES = """
 CREATE TABLE IF NOT EXISTS compute_usage (
     id INTEGER PRIMARY KEY,
@@ -37,7 +37,7 @@ RETENTION = timedelta(days=365)
 
 
 def change(tx: Transaction, item: SnowflakeObject, units: int, rate: float, now: datetime) -> None:
-    """From now on so many units of a warehouse or pool are up; the same as before changes nothing."""
+    """Record that from now on a warehouse or pool has so many units; no effect if the number is the same as before."""
     row = tx.row("SELECT * FROM compute_usage WHERE object_id = ? AND ended IS NULL", item.id)
     if row is not None and row["units"] == units and row["rate"] == rate:
         return
@@ -58,7 +58,7 @@ def change(tx: Transaction, item: SnowflakeObject, units: int, rate: float, now:
 
 
 def add(tx: Transaction, item: SnowflakeObject, rate: float, start: datetime, end: datetime) -> None:
-    """A serverless task or alert had compute for a time."""
+    """Record the time during which a serverless task or alert used compute."""
     tx.run(
         "INSERT INTO compute_usage (kind, object_id, name, units, rate, started, ended, seen)"
         " VALUES (?, ?, ?, 1, ?, ?, ?, ?)",
@@ -73,18 +73,18 @@ def add(tx: Transaction, item: SnowflakeObject, rate: float, start: datetime, en
 
 
 def see(tx: Transaction, now: datetime) -> None:
-    """Note that what is up is up still."""
+    """Record that the sandbox runs now, so that open rows last at least until now."""
     tx.run("UPDATE compute_usage SET seen = ? WHERE ended IS NULL", now.isoformat())
 
 
 def close_left_open(tx: Transaction, now: datetime) -> None:
-    """End what an earlier sandbox left open, at the last instant of which it is known; forget what is a year old."""
+    """Close the rows that an earlier sandbox left open at the time recorded last; delete rows older than a year."""
     tx.run("UPDATE compute_usage SET ended = seen WHERE ended IS NULL")
     tx.run("DELETE FROM compute_usage WHERE ended < ?", (now - RETENTION).isoformat())
 
 
 def spans(tx: Snapshot, kind: str, now: datetime) -> dict[tuple[int, str], list[Span]]:
-    """What was up, by id and name of the warehouses or pools, in order of time."""
+    """Return the times of units, by id and name of the warehouse or pool, in order of time."""
     by_object: dict[tuple[int, str], list[Span]] = {}
     for row in tx.rows("SELECT * FROM compute_usage WHERE kind = ? ORDER BY started, id", kind):
         end = now if row["ended"] is None else instant(row["ended"])

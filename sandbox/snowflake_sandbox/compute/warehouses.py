@@ -1,7 +1,7 @@
-"""The warehouses of a sandbox: statements get slots in them, wait for one, or are refused; what is up is written down.
+"""The warehouses of a sandbox: statements get slots, wait or are refused; the number of running clusters is recorded.
 
-Knows threads, the clock and the order of writing and acting; the rules are slots.py's. There is one lock, the store's
-transaction: kinds' hooks call this inside one. Must not know which statements need a warehouse (needs.py).
+Knows threads, the clock and the order of writing and acting; slots.py has the rules. There is one lock, the store's
+transaction: the hooks of kinds call this inside one. Must not know which statements need a warehouse (needs.py).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.store import Transaction
 
-# Threads cannot wait for two events at once: a slot is seen at once, a cancellation within this.
+# Threads cannot wait for two events at once: they notice a slot at once, and a cancellation within this time.
 _CHECK_SECONDS = 0.05
-# The longest sleep, and how often it is noted that what is up is up still.
+# The longest sleep, and how often it is recorded that open rows of usage are still open.
 _LONGEST_SLEEP = timedelta(minutes=1)
 # Nodes of pools take a minute or more to start, warehouses a second or two (user-guide/warehouses-tasks).
 _OF_A_NODE = 60
@@ -33,14 +33,14 @@ _OF_A_NODE = 60
 
 @dataclass
 class _Ticket:
-    """A statement that asked for a slot; `refusal` says why it gets none."""
+    """A statement that requested a slot; `refusal` is the reason why it gets none."""
 
     decided: threading.Event = field(default_factory=threading.Event)
     refusal: errors.SnowflakeError | None = None
 
 
 class Warehouses:
-    """All warehouses. A part of the world."""
+    """All warehouses of a world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -50,10 +50,10 @@ class Warehouses:
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._loop, name="warehouses", daemon=True)
 
-    # --- life --------------------------------------------------------------------------------------------------------
+    # --- start and stop ----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take the warehouses up as they were left, then watch the clock."""
+        """Resume from the stored states, then watch the clock."""
         now = self._world.clock.now()
         with self._world.store.transaction() as tx:
             usage.close_left_open(tx, now)
@@ -62,7 +62,7 @@ class Warehouses:
         self._thread.start()
 
     def stop(self) -> None:
-        """Note what was up until now; statements that wait are cancelled by those who know them."""
+        """Record usage up to now; the code that runs waiting statements cancels them."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -74,7 +74,7 @@ class Warehouses:
         due_work.repeat(self._look, "warehouses", world=self._world, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
-        """Do what time alone does; until when there will be nothing more."""
+        """Apply the changes that are due, and return when the next one will be."""
         now = self._world.clock.now()
         until = now + _LONGEST_SLEEP
         with self._world.store.transaction() as tx:
@@ -90,10 +90,10 @@ class Warehouses:
                 until = min(until, instant or until)
         return until
 
-    # --- what the kind's hooks ask for, inside their transactions ----------------------------------------------------
+    # --- called by the kind's hooks inside their transactions --------------------------------------------------------
 
     def take_up(self, tx: Transaction, item: SnowflakeObject) -> None:
-        """A warehouse was made, or is there when the sandbox starts."""
+        """Add a warehouse that was created, or that exists when the sandbox starts."""
         now = self._world.clock.now()
         suspended = item["state"] != slots.Power.STARTED
         self._live[item.id] = slots.new(self._terms(item), now, suspended=suspended)
@@ -101,25 +101,25 @@ class Warehouses:
         self._wake.set()
 
     def change(self, tx: Transaction, item: SnowflakeObject, event: slots.Event) -> None:
-        """Apply an event to a warehouse: it was suspended, resumed, or set up differently."""
+        """Apply an event to a warehouse: it was suspended, resumed, or altered."""
         self._apply(tx, item, event)
 
     def forget(self, tx: Transaction, item: SnowflakeObject) -> None:
-        """A warehouse is dropped: what waits for it is refused."""
+        """Remove a dropped warehouse; statements that wait for it are refused."""
         warehouse = self._live.pop(item.id, None)
         usage.change(tx, item, 0, 0.0, self._world.clock.now())
         for waiting in warehouse.queue if warehouse is not None else ():
             self._decide(waiting.id, errors.no_active_warehouse())
 
     def live(self, item: SnowflakeObject) -> slots.Warehouse:
-        """A warehouse as it is now."""
+        """Return a warehouse's current state."""
         now = self._world.clock.now()
         return self._live.get(item.id) or slots.new(self._terms(item), now, suspended=True)
 
-    # --- what statements ask for -------------------------------------------------------------------------------------
+    # --- called by statements ----------------------------------------------------------------------------------------
 
     def arrive(self, item: SnowflakeObject, timeout: int) -> str:
-        """A statement wants a slot: the number by which it waits and leaves. `timeout` in seconds, 0 for none."""
+        """Request a slot, and return the number to wait and leave with. `timeout` in seconds, 0 for none."""
         number = str(next(self._numbers))
         self._tickets[number] = _Ticket()
         until = self._world.clock.now() + timedelta(seconds=timeout) if timeout else None
@@ -132,14 +132,14 @@ class Warehouses:
         return number
 
     def has_slot(self, number: str) -> bool:
-        """Whether a statement need not wait."""
+        """Whether a statement has its slot and need not wait."""
         return self._tickets[number].decided.is_set()
 
     def wait(self, number: str, cancelled: threading.Event) -> None:
         """Wait for the slot.
 
         Raises:
-            SnowflakeError: 000604 cancelled, 000630 waited too long, 000606 the warehouse went away or must not resume.
+            SnowflakeError: 000604 cancelled, 000630 waited too long, 000606 warehouse dropped or not to be resumed.
         """
         ticket = self._tickets[number]
         while not ticket.decided.wait(_CHECK_SECONDS):
@@ -149,7 +149,7 @@ class Warehouses:
             raise ticket.refusal
 
     def leave(self, item: SnowflakeObject, number: str) -> None:
-        """The statement has ended, or waits no longer."""
+        """Record that a statement has ended, or has stopped waiting."""
         self._tickets.pop(number, None)
         with self._world.store.transaction() as tx:
             present = catalog.by_id(tx, item.id)
@@ -157,11 +157,11 @@ class Warehouses:
                 self._apply(tx, present, slots.Leave(number))
 
     def provisioning(self, item: SnowflakeObject) -> timedelta:
-        """How long it takes still until a warehouse's compute is there."""
+        """Return how long it still takes until a warehouse's compute is up."""
         ready_at = self.live(item).ready_at
         return timedelta() if ready_at is None else max(timedelta(), ready_at - self._world.clock.now())
 
-    # --- moving ------------------------------------------------------------------------------------------------------
+    # --- transitions -------------------------------------------------------------------------------------------------
 
     def _apply(self, tx: Transaction, item: SnowflakeObject, event: slots.Event) -> None:
         now = self._world.clock.now()
@@ -197,7 +197,7 @@ class Warehouses:
 
 
 def terms(item: SnowflakeObject, start: timedelta) -> slots.WarehouseTerms:
-    """How a warehouse is set up; its compute takes `start` to be there."""
+    """Return the settings of a warehouse, whose compute takes `start` to come up."""
     seconds = item["auto_suspend"]
     return slots.WarehouseTerms(
         level=int(item.parameters.get("MAX_CONCURRENCY_LEVEL") or 8),

@@ -1,1 +1,1 @@
-"""GET_DDL: objects written as the statements that would make them again."""
+"""GET_DDL: objects as the statements that would create them."""

@@ -1,7 +1,7 @@
-"""The function GET_DDL: which object is meant, who may see it, and the order of what a schema or database holds.
+"""The function GET_DDL: finds the object, checks who may see it, and orders the contents of a schema or database.
 
-Knows names, privileges and types of objects (sql-reference/functions/get_ddl); the texts are written by the others of
-this folder.
+Knows names, privileges and types of objects (sql-reference/functions/get_ddl); the other modules of this folder write
+the texts.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _TEXTS: dict[str, Callable[[SnowflakeObject, str], str]] = {
     "SCHEMA": texts.schema,
     "DATABASE": texts.database,
 }
-# In the order in which they can be made: defaults need sequences, views need tables and functions.
+# In the order in which they can be created: defaults need sequences, views need tables and functions.
 _INSIDE = ("SEQUENCE", "FILE FORMAT", "TABLE", "FUNCTION", "VIEW", "PROCEDURE", "TASK", "ALERT")
-# TABLE and VIEW mean either.
+# TABLE and VIEW each also mean the other.
 _ALTERNATIVES = {"TABLE": ("TABLE", "VIEW"), "VIEW": ("VIEW", "TABLE")}
 
 
 def register(world: World) -> None:
-    """Add the function."""
+    """Add the function to the world."""
     world.functions["GET_DDL"] = _get_ddl
 
 
@@ -60,10 +60,10 @@ def _get_ddl(call: Call, arguments: tuple[Any, ...]) -> str:
 
 
 def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
-    """The object of that name.
+    """Return the object of that name.
 
     Raises:
-        SnowflakeError: 002003, it is not there, or the role may not see it, or not the text of a secure one.
+        SnowflakeError: 002003 if it does not exist, or if the role may not see it (or not the text of a secure object).
     """
     reader = Reader(text)
     name = call.session.resolve(reader.object_name(), call.world.kinds[kind].scope, "GET_DDL")
@@ -80,7 +80,7 @@ def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
 
 
 def _members(call: Call, holder: SnowflakeObject) -> list[SnowflakeObject]:
-    """What a schema or database holds, as far as the session sees it, in the order in which it can be made."""
+    """Return the contents of a schema or database that the session may see, in the order of creation."""
     database = holder.name.name if holder.kind == "DATABASE" else holder.name.schema or ""
     with call.world.store.transaction() as tx:
         schemas = catalog.listing(tx, "SCHEMA", database) if holder.kind == "DATABASE" else [holder]
@@ -94,5 +94,5 @@ def _members(call: Call, holder: SnowflakeObject) -> list[SnowflakeObject]:
 
 def _text(item: SnowflakeObject, *, is_full: bool) -> str:
     name = item.name if is_full else ObjectName(item.name.name)
-    # Procedures and functions have each part quoted.
+    # Procedures and functions have each part of the name quoted.
     return _TEXTS[item.kind](item, name.quoted if item.kind in ("PROCEDURE", "FUNCTION") else name.written)

@@ -1,4 +1,4 @@
-"""Tables and views as CREATE statements. Pure: from the catalog's row to a text."""
+"""Tables and views as CREATE statements. Pure: turns the catalog's row into text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KINDS = {"TEMPORARY": "TEMPORARY TABLE", "TRANSIENT": "TRANSIENT TABLE"}
 
 
 def table(item: SnowflakeObject, name: str) -> str:
-    """`create or replace TABLE T (…);`, its keys behind its columns."""
+    """Return `create or replace TABLE T (…);`, with the keys after the columns."""
     definitions = [column.from_kept(record) for record in item["columns"]]
     lines = [_column(definition) for definition in definitions] + [
         _key(item, key) for key in constraints.of_table(item)
@@ -57,7 +57,7 @@ def _key(item: SnowflakeObject, key: Key) -> str:
 
 
 def view(item: SnowflakeObject, name: str) -> str:
-    """`create or replace view V( … ) as …;`, always with the list of its columns."""
+    """Return `create or replace view V( … ) as …;`, always with the list of columns."""
     secure = "secure " if item["secure"] else ""
     columns = ",\n".join(
         f"\t{identifier(record['name'])}" + (f" COMMENT {literal(record['comment'])}" if record["comment"] else "")

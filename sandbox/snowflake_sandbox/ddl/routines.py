@@ -1,4 +1,4 @@
-"""Procedures and functions as CREATE statements. Pure: from the catalog's row to a text."""
+"""Procedures and functions as CREATE statements. Pure: turns the catalog's row into text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def procedure(item: SnowflakeObject, name: str) -> str:
-    """`CREATE OR REPLACE PROCEDURE "P"("A" VARCHAR) …`, with the defaults of what was not given."""
+    """Return `CREATE OR REPLACE PROCEDURE "P"("A" VARCHAR) …`, with the defaults of omitted properties."""
     lines = [*_head(item, "PROCEDURE", name), f"LANGUAGE {item['language']}"]
     if item["null_handling"] != "CALLED ON NULL INPUT":
         lines.append(item["null_handling"])
@@ -30,7 +30,7 @@ def procedure(item: SnowflakeObject, name: str) -> str:
 
 
 def function(item: SnowflakeObject, name: str) -> str:
-    """`CREATE OR REPLACE FUNCTION "F"("A" NUMBER) …`."""
+    """Return `CREATE OR REPLACE FUNCTION "F"("A" NUMBER) …`."""
     return "\n".join([*_head(item, "FUNCTION", name), "LANGUAGE SQL", *_comment(item), f"AS {literal(item['body'])};"])
 
 

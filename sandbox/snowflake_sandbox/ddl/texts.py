@@ -1,4 +1,4 @@
-"""The other kinds of objects as CREATE statements. Pure: from the catalog's row to a text."""
+"""The other kinds of objects as CREATE statements. Pure: turns the catalog's row into text."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _WAREHOUSE_PARAMETERS = (
 
 
 def database(item: SnowflakeObject, name: str) -> str:
-    """`create or replace database D;`."""
+    """Return `create or replace database D;`."""
     return f"create or replace {'transient ' if item['transient'] else ''}database {name}{comment(item)};"
 
 
 def schema(item: SnowflakeObject, name: str) -> str:
-    """`create or replace schema S;`."""
+    """Return `create or replace schema S;`."""
     access = " with managed access" if item["managed_access"] else ""
     return f"create or replace {'transient ' if item['transient'] else ''}schema {name}{access}{comment(item)};"
 
 
 def sequence(item: SnowflakeObject, name: str) -> str:
-    """`create or replace sequence S start with 1 increment by 1 noorder;`."""
+    """Return `create or replace sequence S start with 1 increment by 1 noorder;`."""
     order = "order" if item["ordered"] else "noorder"
     return (
         f"create or replace sequence {name} start with {item['start']} increment by {item['increment']}"
@@ -38,7 +38,7 @@ def sequence(item: SnowflakeObject, name: str) -> str:
 
 
 def file_format(item: SnowflakeObject, name: str) -> str:
-    """`CREATE OR REPLACE FILE FORMAT F …;` with the options that were given."""
+    """Return `CREATE OR REPLACE FILE FORMAT F …;` with the options that were set."""
     options = [
         f"\t{key.upper()} = {value if key == 'type' else literal(value)}"
         for key, value in item.properties.items()
@@ -48,7 +48,7 @@ def file_format(item: SnowflakeObject, name: str) -> str:
 
 
 def warehouse(item: SnowflakeObject, name: str) -> str:
-    """`create or replace warehouse W with …;`, the defaults included, as the documentation shows it."""
+    """Return `create or replace warehouse W with …;` including defaults, as in the documentation."""
     lines = [
         f"warehouse_type={literal(item['warehouse_type'])}",
         f"warehouse_size={literal(item['warehouse_size'])}",
@@ -70,7 +70,7 @@ def _value(value: Any) -> str:
 
 
 def task(item: SnowflakeObject, name: str) -> str:
-    """`create or replace task T … as …;`."""
+    """Return `create or replace task T … as …;`."""
     lines = [f"create or replace task {name}"]
     lines += [f"warehouse={identifier(item['warehouse'])}"] if item["warehouse"] else []
     for key in ("schedule", "config", "overlap_policy", "target_completion_interval", "comment"):
@@ -95,7 +95,7 @@ def _parameter(value: Any) -> str:
 
 
 def alert(item: SnowflakeObject, name: str) -> str:
-    """`create or replace alert A … if (exists(…)) then …;`."""
+    """Return `create or replace alert A … if (exists(…)) then …;`."""
     lines = [f"create or replace alert {name}"]
     lines += [f"warehouse={identifier(item['warehouse'])}"] if item["warehouse"] else []
     for key in ("schedule", "config", "runbook", "comment"):

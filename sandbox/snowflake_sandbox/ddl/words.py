@@ -1,4 +1,4 @@
-"""Pieces that all of the statements have. Pure."""
+"""Parts that all of the statements share. Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def literal(text: object) -> str:
-    """A text in Snowflake's SQL."""
+    """Return a text as a literal of Snowflake's SQL."""
     return "'" + str(text).replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def literals(texts: Iterable[str] | None) -> str:
-    """`('a','b')`."""
+    """Return a list of literals: `('a','b')`."""
     return f"({','.join(map(literal, texts or ()))})"
 
 
 def comment(item: SnowflakeObject) -> str:
-    """` COMMENT='…'`, or nothing."""
+    """Return ` COMMENT='…'`, or "" without a comment."""
     return f" COMMENT={literal(item['comment'])}" if item["comment"] else ""

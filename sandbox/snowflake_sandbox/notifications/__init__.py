@@ -1,4 +1,4 @@
-"""Notifications: integrations, the procedures that send, the delivery to files and to a receiver on this machine."""
+"""Notifications: integrations, the procedures that send, and delivery to files or to a receiver on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLES = queue.TABLES
 
 
 def register(world: World) -> None:
-    """Add the kind, the functions and procedures, and the delivery."""
+    """Add the kind, the functions and procedures, and the delivery to the world."""
     world.kinds[integration.KIND.name] = integration.KIND
     for part in (constructors, sending, history):
         part.register(world)

@@ -1,6 +1,6 @@
-"""The functions of SNOWFLAKE.NOTIFICATION, which make the arguments of SYSTEM$SEND_SNOWFLAKE_NOTIFICATION.
+"""The functions of SNOWFLAKE.NOTIFICATION, which build the arguments of SYSTEM$SEND_SNOWFLAKE_NOTIFICATION.
 
-Knows texts of JSON only (sql-reference/functions-notification).
+Knows only JSON texts (sql-reference/functions-notification).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CONTENT = {"TEXT_PLAIN": "text/plain", "TEXT_HTML": "text/html", "APPLICATION_J
 
 
 def register(world: World) -> None:
-    """Add the functions."""
+    """Add the functions to the world."""
     world.functions |= {f"{SCHEMA}.{name}": _message(name, content_type) for name, content_type in _CONTENT.items()}
     world.functions |= {
         f"{SCHEMA}.INTEGRATION": _integration,

@@ -1,7 +1,7 @@
-"""The delivery of notifications: e-mails become files, webhooks are posted to a receiver on this machine.
+"""The delivery of notifications: e-mails are written to files, webhooks are posted to a receiver on this machine.
 
-Knows threads, files and HTTP. Must not know what is in a notification. Nothing ever leaves the machine: without a
-receiver, a webhook's request becomes a file too, with its secret left out.
+Knows threads, files and HTTP. Must not know the content of a notification. Nothing ever leaves the machine: without a
+receiver, a webhook's request is also written to a file, without its secret.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LONGEST_ANSWER = 2000
 
 
 class Delivery:
-    """A part of the world: one thread that sends what is due."""
+    """The thread of a world that sends the notifications that are due."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -46,25 +46,25 @@ class Delivery:
         self._thread = threading.Thread(target=self._loop, name="notifications", daemon=True)
 
     def start(self) -> None:
-        """Send what was queued before, then what comes."""
+        """Send what was queued earlier, then new notifications as they come."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop; what is queued is sent after the next start."""
+        """Stop; queued notifications are sent after the next start."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def wake(self) -> None:
-        """Look again: something was queued. Safe inside a transaction."""
+        """Make the thread check the queue now, because something was added. Safe inside a transaction."""
         self._wake.set()
 
     def _loop(self) -> None:
         due_work.repeat(self.deliver, "notifications", world=self._world, wake=self._wake, stopping=self._stopping)
 
     def deliver(self) -> datetime:
-        """Send all that is due; until when nothing else will be."""
+        """Send all notifications that are due, and return when the next one will be."""
         now = self._world.clock.now()
         with self._world.store.reading() as tx:
             pending = queue.due(tx, now)
@@ -80,7 +80,7 @@ class Delivery:
         return longest if following is None else min(following, longest)
 
     def _deliver(self, notification: Notification) -> str | None:
-        """Send one; why it could not be sent, or None."""
+        """Send one notification, and return why it could not be sent, or None."""
         if "parts" in notification.content:
             self._write(MAIL, f"{_file_name(notification)}.eml", requests.email(notification))
             return None
@@ -103,7 +103,7 @@ class Delivery:
         return post(self._world.webhook_receiver, requests.request(integration.properties, message, secret))
 
     def _secret(self, integration: SnowflakeObject) -> str | None:
-        """The value of the integration's secret; empty without one, None if it was dropped."""
+        """Return the value of the integration's secret; "" without one, None if the secret was dropped."""
         if integration["webhook_secret"] is None:
             return ""
         with self._world.store.reading() as tx:
@@ -111,7 +111,7 @@ class Delivery:
         return None if secret is None else secrets.values(self._world, secret)["secret_string"]
 
     def _write(self, folder: str, name: str, content: bytes) -> None:
-        # the same name each time, so that an attempt after a kill writes the same file again
+        # always the same name, so that a retry after a kill overwrites the file
         path: Path = self._world.folder / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
@@ -124,9 +124,9 @@ def _file_name(notification: Notification) -> str:
 
 
 def post(receiver: str, request: requests.WebhookRequest) -> str | None:
-    """Post a request to the receiver, below a path of its true host and path; what went wrong, or None.
+    """Post a request to the receiver, at a path made of its real host and path; return an error, or None.
 
-    The error is the body of the answer, as NOTIFICATION_HISTORY has it.
+    The error is the body of the response, as in NOTIFICATION_HISTORY.
     """
     address, target = urlsplit(receiver), urlsplit(request.url)
     path = f"{address.path.rstrip('/')}/{target.netloc}{target.path}" + (f"?{target.query}" if target.query else "")
@@ -154,11 +154,11 @@ def _late() -> str:
 
 @contextmanager
 def _hanging_up(connected: socket.socket, expired: threading.Event) -> Iterator[None]:
-    """Hang up after a while: a time limit of the socket begins anew with each byte of a receiver that drips."""
+    """Close the connection after a while: the socket's own timeout restarts with each byte of a slow receiver."""
 
     def hang_up() -> None:
         expired.set()
-        # OSError: the receiver has hung up before
+        # OSError: the receiver has already closed the connection
         with suppress(OSError):
             connected.shutdown(socket.SHUT_RDWR)
 

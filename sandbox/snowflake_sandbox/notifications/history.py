@@ -1,7 +1,7 @@
 """NOTIFICATION_HISTORY: the attempts to send a notification, and how each went.
 
-Knows the documented arguments, columns and limits (sql-reference/functions/notification_history); must not change
-anything.
+Knows the documented arguments, columns and limits (sql-reference/functions/notification_history); must not change any
+data.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DEFAULT_RANGE, _LONGEST_RANGE = timedelta(hours=24), timedelta(days=14)
 
 
 def register(world: World) -> None:
-    """Add the table function; it is reached as INFORMATION_SCHEMA.X."""
+    """Add the table function to the world; queries call it as INFORMATION_SCHEMA.NOTIFICATION_HISTORY."""
     world.table_functions["INFORMATION_SCHEMA.NOTIFICATION_HISTORY"] = notification_history
 
 
@@ -40,7 +40,7 @@ def notification_history(call: Call, positional: tuple[Any, ...], by_name: Mappi
     """NOTIFICATION_HISTORY([START_TIME] [, END_TIME] [, INTEGRATION_NAME] [, RESULT_LIMIT]), newest first.
 
     Raises:
-        SnowflakeError: 001008 for a range of more than 14 days, or a RESULT_LIMIT above 10,000.
+        SnowflakeError: 001008 for a range of more than 14 days or a RESULT_LIMIT above 10,000.
     """
     arguments = Arguments(
         "NOTIFICATION_HISTORY", "START_TIME END_TIME INTEGRATION_NAME RESULT_LIMIT", positional, by_name
@@ -63,7 +63,7 @@ def notification_history(call: Call, positional: tuple[Any, ...], by_name: Mappi
 
 
 def _may_see(call: Call, integration_id: int, visible: dict[int, bool]) -> bool:
-    """Whether the session owns or may use the integration; of one that was dropped, ACCOUNTADMIN alone sees rows."""
+    """Whether the session may use the integration; only ACCOUNTADMIN sees the rows of a dropped one."""
     if integration_id not in visible:
         with call.world.store.reading() as tx:
             integration = catalog.by_id(tx, integration_id)

@@ -1,7 +1,7 @@
-"""NOTIFICATION INTEGRATION of TYPE EMAIL and WEBHOOK: who may be written to, and how an HTTP request is made.
+"""NOTIFICATION INTEGRATION of TYPE EMAIL and WEBHOOK: the allowed recipients, and the parts of an HTTP request.
 
 Knows the properties of both types (sql-reference/sql/create-notification-integration-email and -webhooks); must not
-know how anything is sent.
+know how notifications are sent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 EMAIL, WEBHOOK = "EMAIL", "WEBHOOK"
-# The page of webhooks names these and no others.
+# The page of webhooks allows only these.
 _WEBHOOK_URL = re.compile(
     r"https://(?:hooks\.slack\.com/services/.+"
     r"|[\w.-]+\.logic\.azure\.com/workflows/.+"
@@ -95,7 +95,7 @@ def _finish(call: Call, creation: Creation) -> None:
 
 
 def _check(call: Call, properties: dict[str, Any]) -> None:
-    """Resolve the secret's name, and refuse recipients who are nobody's."""
+    """Resolve the secret's name, and refuse recipients who are not users of the account."""
     for key in ("allowed_recipients", "default_recipients"):
         refuse_unverified(call, properties[key] or ())
     if properties["webhook_secret"] is not None:
@@ -112,10 +112,10 @@ def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> No
 
 
 def secret_named(call: Call, name: ObjectName, privilege: str) -> SnowflakeObject:
-    """The secret of an integration, if the session has the privilege on it.
+    """Return the secret of an integration if the session has the privilege on it.
 
     Raises:
-        SnowflakeError: 002003, 003001.
+        SnowflakeError: 002003 if it does not exist, 003001 without the privilege.
     """
     resolved = call.session.resolve(name, ObjectScope.SCHEMA, "CREATE NOTIFICATION INTEGRATION")
     with call.world.store.reading() as tx:
@@ -127,10 +127,10 @@ def secret_named(call: Call, name: ObjectName, privilege: str) -> SnowflakeObjec
 
 
 def refuse_unverified(call: Call, addresses: Iterable[str]) -> None:
-    """Refuse addresses that no user of the account has; a user's address counts as verified here.
+    """Refuse addresses that no user of the account has; every user's address counts as verified here.
 
     Raises:
-        SnowflakeError: 394209 (guess), with the places of the addresses in the list, from 1.
+        SnowflakeError: 394209 (guess), with the positions of the addresses in the list, from 1.
     """
     with call.world.store.reading() as tx:
         verified = {str(user["email"]).lower() for user in catalog.listing(tx, "USER") if user["email"]}
@@ -140,7 +140,7 @@ def refuse_unverified(call: Call, addresses: Iterable[str]) -> None:
 
 
 def not_allowed(places: Iterable[str]) -> errors.SnowflakeError:
-    """394209 (guess): recipients who may not be written to."""
+    """Return error 394209 (guess) for recipients who are not allowed."""
     return errors.SnowflakeError(
         394209,
         "22023",

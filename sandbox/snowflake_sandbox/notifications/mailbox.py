@@ -1,6 +1,6 @@
-"""The notifications that became files in a data folder: e-mails, and webhooks without a receiver.
+"""The notifications that were written to files of a data folder: e-mails, and webhooks without a receiver.
 
-Knows the files of delivery.py; must not know a world, so that it reads the folder of a sandbox that does not run, too.
+Knows the files of delivery.py; must not know a world, so that it can read the folder of a sandbox that is not running.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAIL, WEBHOOKS = "mail", "webhooks"
 
 @dataclass(frozen=True)
 class Message:
-    """One message. `to` is the recipients, or a webhook's URL; `sent` when it was, as the file says it."""
+    """A message. `to` is the recipients or a webhook's URL; `sent` is the time that the file contains."""
 
     number: int
     file: Path
@@ -32,7 +32,7 @@ class Message:
 
 
 def messages(folder: Path) -> list[Message]:
-    """All of them, oldest first, numbered from 1."""
+    """Return all messages, oldest first, numbered from 1."""
     files = [*(folder / MAIL).glob("*.eml"), *(folder / WEBHOOKS).glob("*.json")]
     return [_read(number, file) for number, file in enumerate(sorted(files, key=lambda file: file.name), 1)]
 

@@ -1,7 +1,7 @@
-"""Notifications on their way: what is to be sent, each attempt to send it, and how it went.
+"""The queue of notifications: what has to be sent, each attempt to send it, and its result.
 
-Knows the store's tables. Must not know how anything is sent. A secret is not kept here: it is read when a request is
-made.
+Knows the store's tables. Must not know how notifications are sent. The queue contains no secrets, which are read when a
+request is built.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ CREATE TABLE IF NOT EXISTS notification_attempt (
 CREATE INDEX IF NOT EXISTS notification_by_instant ON notification (created);
 """
 QUEUED, SUCCESS, RETRIABLE_FAILURE, FAILURE = "QUEUED", "SUCCESS", "RETRIABLE_FAILURE", "FAILURE"
-# Guesses: the page says that attempts are repeated, not how often nor when.
+# Guesses: the page says that attempts are repeated, but not how often or when.
 ATTEMPTS = 3
 PAUSE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class Notification:
-    """One that is to be sent; `content` is an e-mail's headers and parts, or a webhook's message."""
+    """A notification to be sent; `content` is an e-mail's headers and parts, or a webhook's message."""
 
     id: str
     created: datetime
@@ -55,7 +55,7 @@ class Notification:
 
 
 def add(tx: Transaction, notification: Notification, query_id: str) -> None:
-    """Queue one."""
+    """Add a notification to the queue."""
     created = notification.created.isoformat()
     tx.run(
         "INSERT INTO notification VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -71,7 +71,7 @@ def add(tx: Transaction, notification: Notification, query_id: str) -> None:
 
 
 def due(tx: Snapshot, now: datetime) -> list[Notification]:
-    """Those to be sent by now, oldest first."""
+    """Return the notifications that are due, oldest first."""
     rows = tx.rows(
         "SELECT notification.*, MAX(attempt) AS attempt FROM notification JOIN notification_attempt USING (id)"
         " WHERE due <= ? GROUP BY notification.id ORDER BY created, notification.rowid",
@@ -91,13 +91,13 @@ def due(tx: Snapshot, now: datetime) -> list[Notification]:
 
 
 def next_instant(tx: Snapshot) -> datetime | None:
-    """When the next one is to be sent."""
+    """Return when the next notification is due; None if there is none."""
     row = tx.row("SELECT MIN(due) AS due FROM notification")
     return datetime.fromisoformat(row["due"]) if row is not None and row["due"] else None
 
 
 def settle(tx: Transaction, notification: Notification, error: str | None, now: datetime) -> None:
-    """Write how an attempt went; after a failure, another follows unless it was the last."""
+    """Record the result of an attempt; a failed one is repeated unless it was the last."""
     last = notification.attempt >= ATTEMPTS
     status = SUCCESS if error is None else FAILURE if last else RETRIABLE_FAILURE
     tx.run(
@@ -120,7 +120,7 @@ def settle(tx: Transaction, notification: Notification, error: str | None, now: 
 
 
 def attempts(tx: Snapshot, start: datetime, end: datetime) -> list[sqlite3.Row]:
-    """All attempts of notifications of a range of time, newest first."""
+    """Return all attempts for notifications of a range of time, newest first."""
     return tx.rows(
         "SELECT notification.*, attempt, status, processed, error FROM notification JOIN notification_attempt USING"
         " (id) WHERE created BETWEEN ? AND ? ORDER BY created DESC, notification.rowid DESC, attempt DESC",

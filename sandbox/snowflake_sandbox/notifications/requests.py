@@ -1,6 +1,6 @@
-"""What a notification becomes on its way out: an e-mail, or an HTTP request with a webhook's placeholders filled in.
+"""A notification as it is sent: an e-mail, or an HTTP request with a webhook's placeholders filled in.
 
-Pure. Knows MIME and the placeholders of webhooks; must not know where either goes.
+Pure. Knows MIME and the placeholders of webhooks; must not know where they are sent.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class WebhookRequest:
 
 
 def email(notification: Notification) -> bytes:
-    """The e-mail as a file: UTF-8, one part, or alternatives where it has several."""
+    """Return the e-mail as the content of a file: UTF-8, with alternatives if it has several parts."""
     content = notification.content
     message = EmailMessage(policy=default.clone(cte_type="8bit", utf8=True))
     message["From"] = _SENDER
     for header in ("to", "cc", "bcc"):
         if content[header]:
             message[header.capitalize()] = ", ".join(content[header])
-    # A header has one line.
+    # A header must be one line.
     message["Subject"] = " ".join(content["subject"].split())
     message["Date"] = format_datetime(notification.created)
     message["Message-ID"] = f"<{notification.id}@sandbox.invalid>"
@@ -53,10 +53,10 @@ def email(notification: Notification) -> bytes:
 
 
 def request(integration: Mapping[str, Any], message: str, secret: str) -> WebhookRequest:
-    """The request of a webhook.
+    """Return the request of a webhook.
 
-    The message is put into the template as it is (guess: the page shows that it replaces the placeholder, and says
-    nothing of quotes), then the secret, in the message too: the page warns of that.
+    The message is inserted into the template unchanged (guess: the page shows that it replaces the placeholder, but
+    does not mention quotes). The secret is inserted afterwards, also into the message: the page warns of that.
     """
     template = integration["webhook_body_template"]
     body = message if template is None else template.replace(MESSAGE, message)

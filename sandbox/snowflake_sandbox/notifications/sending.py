@@ -1,4 +1,4 @@
-"""SYSTEM$SEND_EMAIL and SYSTEM$SEND_SNOWFLAKE_NOTIFICATION: what is refused at once, and what is queued.
+"""SYSTEM$SEND_EMAIL and SYSTEM$SEND_SNOWFLAKE_NOTIFICATION: the checks of their arguments, and queueing.
 
 Knows the arguments of both procedures (sql-reference/stored-procedures/system_send_email,
 system_send_snowflake_notification) and the privileges that they need; must not know how a notification is delivered.
@@ -35,7 +35,7 @@ _OPTIONS = frozenset({"subject", "toAddress", "ccAddress", "bccAddress"})
 
 
 def register(world: World) -> None:
-    """Add the procedures; they are callable by CALL alone."""
+    """Add the procedures to the world; only CALL can call them."""
     world.procedures |= {_SEND_EMAIL: send_email, _SEND: send_notification}
 
 
@@ -43,7 +43,7 @@ def send_email(call: Call, arguments: tuple[Any, ...]) -> bool:
     """SYSTEM$SEND_EMAIL('integration', 'a@x, b@y', 'subject', 'body' [, 'mime type']).
 
     Raises:
-        SnowflakeError: 002003 or 003001 for the integration, 394209 for a recipient, 001008 for any other argument.
+        SnowflakeError: 002003 or 003001 for the integration, 394209 for a recipient, 001008 for another argument.
     """
     name, to, subject, body, *kind = counted(arguments, 4, 5, _SEND_EMAIL)
     mime = str(kind[0]) if kind and kind[0] is not None else "text/plain"
@@ -62,7 +62,7 @@ def send_notification(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$SEND_SNOWFLAKE_NOTIFICATION(message or array, integration or array).
 
     Raises:
-        SnowflakeError: as `send_email`; 003001 for the secret of a webhook.
+        SnowflakeError: as `send_email`; also 003001 for the secret of a webhook.
     """
     messages, configurations = counted(arguments, 2, 2, _SEND)
     contents = _merged(messages, "message", _CONTENT_TYPES)
@@ -78,7 +78,7 @@ def send_notification(call: Call, arguments: tuple[Any, ...]) -> str:
 
 
 def _merged(value: Any, argument: str, names: frozenset[str] | None) -> dict[str, Any]:
-    """The JSON objects of an argument as one; each name once."""
+    """Return the JSON objects of an argument merged into one; a name may occur only once."""
     merged: dict[str, Any] = {}
     for text in value if isinstance(value, list) else [value]:
         try:
@@ -146,7 +146,7 @@ def _check_recipients(call: Call, integration: SnowflakeObject, addresses: Seque
 def _webhook(call: Call, integration: SnowflakeObject, contents: Mapping[str, Any]) -> dict[str, Any]:
     if integration["webhook_secret"] is not None:
         integrations.secret_named(call, ObjectName(*integration["webhook_secret"]), "READ")
-    # guess: of several contents a webhook takes the plain text
+    # guess: a webhook uses the plain text of several contents
     kind = next(kind for kind in ("text/plain", "application/json", "text/html") if kind in contents)
     content = contents[kind]
     return {"message": content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def register(world: World) -> None:
-    """Add CALL and the host of procedure processes."""
+    """Add CALL and the host of procedure processes to the world."""
     world.statements["CALL"] = call_statement
     world.statements["WITH"] = with_statement
     packages.register(world)

@@ -1,7 +1,7 @@
-"""WITH name AS PROCEDURE (…) … CALL name(…): a procedure for one call, which is nowhere kept.
+"""WITH name AS PROCEDURE (…) … CALL name(…): a procedure for one call, which is not stored.
 
-Knows the statement (sql-reference/sql/call-with); must not know how a procedure is run (call.py). It has its caller's
-rights. Other statements that start with WITH are data SQL.
+Knows the statement (sql-reference/sql/call-with); must not know how a procedure is run (call.py). The procedure has its
+caller's rights. Other statements that start with WITH are data SQL.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def with_statement(call: Call) -> Result:
     """Run an anonymous procedure, or data SQL.
 
     Raises:
-        SnowflakeError: 001044 for arguments that do not fit, and what the body raises.
+        SnowflakeError: 001044 for wrong arguments, and what the body raises.
     """
     reader = call.reader
     if reader.peek(1) != "AS" or reader.peek(2) != "PROCEDURE":

@@ -1,4 +1,4 @@
-"""What a procedure in Python gave back, as a result: one value, or the rows of a Snowpark DataFrame.
+"""The return value of a Python procedure as a result: one value, or the rows of a Snowpark DataFrame.
 
 Knows the JSON of worker.py and Snowflake's types; must not know how a process is run (host.py).
 """
@@ -39,7 +39,7 @@ _CELLS: dict[str, Callable[[Any], Any]] = {
 
 
 def result(procedure: SnowflakeObject, answer: dict[str, Any]) -> Result:
-    """The rows of `RETURNS TABLE`, or the one value of every other procedure."""
+    """Return the rows of `RETURNS TABLE`, or the single value of any other procedure."""
     if procedure["returns"] == "TABLE":
         return _table(procedure, answer)
     kind = _TYPES.get(procedure["returns"], "text")
@@ -52,7 +52,7 @@ def result(procedure: SnowflakeObject, answer: dict[str, Any]) -> Result:
 
 
 def _table(procedure: SnowflakeObject, answer: dict[str, Any]) -> Result:
-    """With the names and types that RETURNS TABLE declares, or those of the DataFrame where it declares none."""
+    """Return the rows with the names and types declared in RETURNS TABLE, or else those of the DataFrame."""
     columns = [
         _column(argument.name, argument.type) for argument in signature.arguments_of(procedure, "result_columns")
     ]
@@ -74,5 +74,5 @@ def _column(name: str, kind: DataType) -> ResultColumn:
 
 
 def _cell(value: Any, kind: str) -> Any:
-    """A cell of a DataFrame; its semi-structured values are JSON already."""
+    """Return a cell of a DataFrame; semi-structured values are JSON already."""
     return None if value is None else _CELLS.get(kind, lambda same: same)(value)

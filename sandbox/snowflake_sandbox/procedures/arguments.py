@@ -1,4 +1,4 @@
-"""Arguments of CALL: reading them, and turning them into the Python values that a handler is given.
+"""Arguments of CALL: reads them, and converts them to the Python values that are passed to the handler.
 
 Knows literals, binds, expressions (computed by the data plane) and the mapping of Snowflake's types to Python's
 (developer-guide/udf-stored-procedure-data-type-mapping); must not know processes.
@@ -29,22 +29,22 @@ _SEMI_STRUCTURED = frozenset({"VARIANT", "OBJECT", "ARRAY"})
 
 @dataclass(frozen=True)
 class CallArguments:
-    """What a CALL gave: values in order, then values by upper-case name."""
+    """The arguments of a CALL: values in order, and values by upper-case name."""
 
     positional: tuple[Any, ...] = ()
     named: Mapping[str, Any] | None = None
 
     @property
     def count(self) -> int:
-        """How many arguments."""
+        """Return the number of arguments."""
         return len(self.positional) + len(self.named or {})
 
 
 def read(call: Call) -> CallArguments:
-    """`(1, 'x', ?, CURRENT_DATE(), name => value)`, from the opening parenthesis on.
+    """Read `(1, 'x', ?, CURRENT_DATE(), name => value)`, beginning at the parenthesis.
 
     Raises:
-        SnowflakeError: 001003, or whatever an expression raises.
+        SnowflakeError: 001003, or any error of an expression.
     """
     reader = call.reader
     reader.expect("(")
@@ -91,7 +91,7 @@ def _value(call: Call) -> Any:
 
 
 def _is_literal(reader: Reader) -> bool:
-    """One token that is a string, number, placeholder or TRUE, FALSE, NULL, perhaps with a sign."""
+    """Whether the next value is a single token: a string, number, placeholder, TRUE, FALSE or NULL, perhaps signed."""
     signed = reader.peek() == "-"
     if len(reader.tokens) != 1 + signed:
         return False
@@ -100,7 +100,7 @@ def _is_literal(reader: Reader) -> bool:
 
 
 def _evaluate(call: Call, text: str, binds: dict[str, Any]) -> Any:
-    # a query may stand in place of a value, as CALL budget!ADD_RESOURCE(SELECT …) has it
+    # a value may be a query, as in CALL budget!ADD_RESOURCE(SELECT …)
     statement = text if Reader(text).peek() == "SELECT" else f"SELECT {text}"
     inner = replace(call, reader=Reader(statement, binds), text=statement, binds=binds)
     return _cell(execution.execute(inner))
@@ -114,10 +114,10 @@ def _cell(result: Result) -> Any:
 
 
 def bind(name: str, arguments: Sequence[Argument], supplied: CallArguments) -> tuple[Any, ...] | None:
-    """The handler's arguments in order; None when the signature does not fit what was given.
+    """Return the handler's arguments in order; None if the CALL's arguments do not match the signature.
 
     Raises:
-        SnowflakeError: 100038 for a value that its type cannot be.
+        SnowflakeError: 100038 for a value that cannot be converted to its type.
     """
     if len(supplied.positional) > len(arguments):
         return None
@@ -143,7 +143,7 @@ def _default(text: str) -> Any:
 
 
 def convert(value: Any, argument: Argument, name: str) -> Any:
-    """A value as the Python type that a handler gets for an argument's type."""
+    """Convert a value to the Python type that a handler gets for an argument's type."""
     if value is None:
         return None
     try:
@@ -156,7 +156,7 @@ def convert(value: Any, argument: Argument, name: str) -> Any:
         ) from error
 
 
-def _converted(value: Any, argument: Argument) -> Any:  # noqa: PLR0911  # one line per type is the table that it is
+def _converted(value: Any, argument: Argument) -> Any:  # noqa: PLR0911  # one line per type reads as a table
     base = argument.base
     if base in _SEMI_STRUCTURED:
         return value

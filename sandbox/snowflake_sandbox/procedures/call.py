@@ -1,6 +1,6 @@
 """CALL: of SYSTEM$ functions, of a service's methods (`name!METHOD(…)`) and of stored procedures in Python and SQL.
 
-Knows the statement and how a procedure's result becomes a row; must not know how a process is run (host.py) nor what
+Knows the statement and how a procedure's result becomes a row; must not know how a process is run (host.py), nor what
 any function does.
 """
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.session import Session
     from snowflake_sandbox.statements.reader import ObjectName
 
-# what calls printed is for looking into a failure: old files would only fill the disk
+# logs of calls help to investigate a failure; old ones would only fill the disk
 _MOST_LOGS = 1000
 _SNOWPARK_ALONE = re.compile(r"snowflake[-_]snowpark[-_]python\s*([=<>~!*].*)?")
 
@@ -50,8 +50,8 @@ def call_statement(call: Call) -> Result:
     """CALL <name>(<arguments>).
 
     Raises:
-        SnowflakeError: 002140 unknown procedure, 001044 wrong arguments, 100357 what the body raised, and whatever a
-            function or method raises.
+        SnowflakeError: 002140 unknown procedure, 001044 wrong arguments, 100357 an exception in the body, and any error
+           of a function or method.
     """
     written = call.reader.object_name()
     if call.reader.accept("!"):
@@ -80,18 +80,18 @@ def _call_procedure(call: Call, written: ObjectName, supplied: CallArguments) ->
     access.require(call, "USAGE", procedure)
     if procedure["language"] == "PYTHON" and procedure["execute_as"] == "CALLER":
         require_packages(call.world, call.session)
-    # A body in SQL needs none until a statement of it does (guess); with one, the CALL holds a slot of it all along.
+    # An SQL body needs no warehouse until a statement of it does (guess); otherwise the CALL holds a slot to its end.
     needless = procedure["language"] == "SQL" and needs.active(call.world, call.session) is None
     with nullcontext() if needless else needs.compute(call):
         return _computed(call, procedure, values)
 
 
 def _computed(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...]) -> Result:
-    """Run the body in the slot that the CALL has."""
+    """Run the body in the CALL's slot."""
     if procedure["execute_as"] == "CALLER":
         with needs.body(call, call.session):
             return run_procedure(call, procedure, values, call.session)
-    # Owner's rights: a session of the owner's role in the procedure's own database and schema.
+    # Owner's rights: run in a session with the owner's role, in the procedure's own database and schema.
     session = logins.open_session(
         call.world,
         call.session.user,
@@ -135,14 +135,14 @@ def _exactly(name: str) -> str:
 
 
 def run_procedure(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> Result:
-    """Run a procedure in a session: its caller's, or one with its owner's rights."""
+    """Run a procedure in its caller's session, or in a session with its owner's rights."""
     if procedure["language"] == "SQL":
         return _run_block(call, procedure, values, session)
     return answers.result(procedure, _run_python(call, procedure, values, session))
 
 
 def _run_block(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> Result:
-    """A procedure in Snowflake Scripting: its arguments are variables of its block."""
+    """Run a procedure in Snowflake Scripting, whose arguments are variables of its block."""
     variables = {
         argument.name: Value(_variable(value, argument.base), argument.type)
         for argument, value in zip(signature.arguments_of(procedure), values, strict=True)
@@ -162,10 +162,10 @@ def _variable(value: Any, base: str) -> Any:
 
 
 def _named(result: Result, names: list[str]) -> Result:
-    """A table with the names that RETURNS TABLE declares.
+    """Return a table with the column names that RETURNS TABLE declares.
 
     Raises:
-        SnowflakeError: 002026 (guess: the number), another count of columns was declared.
+        SnowflakeError: 002026 (guess: the number) if RETURNS TABLE declares another number of columns.
     """
     if len(names) != len(result.columns):
         raise errors.other_width()
@@ -175,7 +175,7 @@ def _named(result: Result, names: list[str]) -> Result:
 
 
 def _has_data_frames(packages: Sequence[str]) -> bool:
-    """Whether PACKAGES has pandas: by name, or because something beside Snowpark itself may need it."""
+    """Whether PACKAGES has pandas, or any package other than Snowpark, which may need pandas."""
     return any(not _SNOWPARK_ALONE.fullmatch(package.lower()) for package in packages)
 
 
@@ -212,17 +212,17 @@ def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...],
 
 
 def _imports(call: Call, procedure: SnowflakeObject) -> tuple[str, ...]:
-    """The files of IMPORTS, which the owner of the procedure chose."""
+    """Return the files of IMPORTS; they were chosen by the procedure's owner."""
     return tuple(str(stage_files.file(call.world, procedure, reference)) for reference in procedure["imports"] or ())
 
 
 def log_path(world: World, query_id: str) -> Path:
-    """The file with what a call printed; there is none when it printed nothing."""
+    """Return the path of the file with a call's output; it does not exist if the call printed nothing."""
     return world.folder / LOGS / f"{query_id}.log"
 
 
 def prune(folder: Path, limit: int) -> None:
-    """Remove the oldest files of a folder until there are so many; calls that go on beside may remove some, too."""
+    """Remove a folder's oldest files until `limit` remain; concurrent calls may remove some at the same time."""
     ages = []
     for path in folder.iterdir():
         with suppress(FileNotFoundError):
@@ -232,7 +232,7 @@ def prune(folder: Path, limit: int) -> None:
 
 
 def connection_arguments(world: World, session: Session) -> dict[str, Any]:
-    """Arguments of the connector's `connect` that continue an open session instead of logging in again.
+    """Return arguments of the connector's `connect` that continue an open session instead of logging in again.
 
     As in Snowflake, a caller's-rights body works in its caller's session: its role, its temporary tables, its task.
     """

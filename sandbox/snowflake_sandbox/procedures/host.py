@@ -1,4 +1,4 @@
-"""The sandbox's side of procedure processes: starts the fork server, runs calls in its children, ends them.
+"""The sandbox's side of procedure processes: starts the fork server, runs calls in its children, stops them.
 
 Knows processes and sockets; must not know statements, sessions or the catalog (call.py does).
 """
@@ -28,46 +28,46 @@ if TYPE_CHECKING:
 
 _WORKER = Path(__file__).with_name("worker.py")
 _CHECK_MS = 100
-# What calls print, below the sandbox's folder.
+# The folder of calls' output, below the sandbox's folder.
 LOGS = "logs/procedures"
 
 
-class Cancelled(Exception):  # noqa: N818  # it is not an error: somebody asked for it
-    """The call was ended from outside."""
+class Cancelled(Exception):  # noqa: N818  # not an error: a user or a timeout requested it
+    """The call was cancelled."""
 
 
-class ProcessDied(Exception):  # noqa: N818  # what happened, not what is wrong
-    """The call's process ended without an answer: killed by the system, or its code left with os._exit."""
+class ProcessDied(Exception):  # noqa: N818  # says what happened, not what is wrong
+    """The call's process ended without an answer: it was killed by the system, or its code called os._exit."""
 
 
 @dataclass(frozen=True)
 class _Server:
-    """A fork server's process, and the socket over which it is asked for children."""
+    """The process of a fork server, and the socket for requesting children."""
 
     process: subprocess.Popen[bytes]
     control: socket.socket
 
 
 class ProcedureHost:
-    """All running calls of Python procedures. A part of the world.
+    """All running calls of Python procedures in a world.
 
-    Where the system allows it, bodies see neither the sandbox's own files nor other processes.
+    If the system supports it, bodies see neither the sandbox's own files nor other processes.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._lock = threading.Lock()
-        # with and without data frames
+        # by whether data frames are loaded
         self._servers: dict[bool, _Server] = {}
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Start the fork server of most procedures; it loads Snowpark in the background."""
+        """Start the fork server that most procedures use; it loads Snowpark in the background."""
         with self._lock:
             self._started(data_frames=False)
 
     def _started(self, *, data_frames: bool) -> _Server:
-        """The fork server that runs; a new one where it has ended, or none was wanted yet."""
+        """Return the running fork server; start a new one if it has ended or was never started."""
         server = self._servers.get(data_frames)
         if server is None or server.process.poll() is not None:
             server = self._servers[data_frames] = _start_server(self._surroundings(), data_frames=data_frames)
@@ -77,27 +77,27 @@ class ProcedureHost:
         folder = self._world.folder
         logs = folder / LOGS
         logs.mkdir(parents=True, exist_ok=True)
-        # PUT and GET have the client itself copy files from and to a stage's folder.
+        # The client itself copies files to and from a stage's folder for PUT and GET.
         visible = (logs, stage.root(self._world))
         return Surroundings(folder / "logs" / ".mounts", hidden=launching.hidden_folder(folder), visible=visible)
 
     def stop(self) -> None:
-        """End all calls and the server."""
+        """End all calls and the servers."""
         self._stopping.set()
         with self._lock:
             servers, self._servers = self._servers, {}
         for server in servers.values():
             server.control.close()
-            # Its launcher then ends by itself, as the last of them.
+            # The launcher then ends last, by itself.
             containers.kill(server.process.pid)
             server.process.wait()
 
     def run(self, request: CallRequest, cancelled: threading.Event) -> dict[str, Any]:
-        """Run one call to its end; blocks.
+        """Run one call to its end; this blocks.
 
         Args:
             request: the call.
-            cancelled: ends it from outside.
+            cancelled: set it to cancel the call.
 
         Returns:
             The worker's answer (worker.answer_of).
@@ -106,7 +106,7 @@ class ProcedureHost:
             Cancelled: `cancelled` was set, or the sandbox stops.
             ProcessDied: the process ended without an answer.
         """
-        with self._new_child(request) as connection:  # its end is the end of all that the call started
+        with self._new_child(request) as connection:  # closing it ends everything that the call started
             try:
                 send(connection, pickle.dumps(asdict(request)))
                 return _answer(self._await(connection, cancelled))
@@ -128,7 +128,7 @@ class ProcedureHost:
         poll.register(connection, select.POLLIN)
         data = bytearray()
         while count := outstanding(data):
-            # Threads cannot wait for an event and a socket at once; an answer is seen at once, a cancellation soon.
+            # Threads cannot wait for an event and a socket at once: an answer is noticed at once, a cancellation soon.
             if not poll.poll(_CHECK_MS):
                 if cancelled.is_set() or self._stopping.is_set():
                     raise Cancelled
@@ -152,20 +152,20 @@ def _start_server(surroundings: Surroundings, *, data_frames: bool) -> _Server:
     started: Future[subprocess.Popen[bytes]] = Future()
 
     def serve() -> None:
-        """Start it and wait for its end: it ends with the thread that started it."""
+        """Start the server and wait for its end: the server ends together with the thread that started it."""
         try:
-            # -P: this folder's modules must not shadow what a body imports.
+            # -P: modules of this folder must not shadow the imports of a body.
             process = launching.launch(
                 surroundings,
                 (sys.executable, "-P", str(_WORKER), *([DATA_FRAMES] if data_frames else [])),
-                # Nothing of the host's: a body sees no key, token or passphrase of who started the sandbox.
+                # Nothing from the host: a body must not see keys, tokens or passphrases of the sandbox's user.
                 {"PATH": os.defpath, "HOME": os.devnull, "LANG": "C.UTF-8"},
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
                 cwd="/",
             )
-        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
+        except BaseException as error:  # noqa: BLE001  # raised where the result is awaited
             started.set_exception(error)
             return
         started.set_result(process)

@@ -1,6 +1,6 @@
-"""INFORMATION_SCHEMA.PACKAGES: what procedures can import, which is what the sandbox's own Python has.
+"""INFORMATION_SCHEMA.PACKAGES: the packages that procedures can import, which are those of the sandbox's own Python.
 
-Knows the machine's distributions; must not know procedures. Clients ask before they make a procedure (Snowpark's
+Knows the machine's distributions; must not know procedures. Clients query it before they create a procedure (Snowpark's
 sproc.register).
 """
 
@@ -21,7 +21,7 @@ _COLUMNS = columns("PACKAGE_NAME VERSION LANGUAGE RUNTIME_VERSION")
 
 
 def register(world: World) -> None:
-    """Add the table, and the functions by which clients ask for a repository of packages and for their own support."""
+    """Add the view, and the functions with which clients look up a package repository and their own support status."""
     world.information_schema["PACKAGES"] = lambda _call, _database: Result(_COLUMNS, list(_packages()))
     world.functions |= {
         "SYSTEM$GET_DEFAULT_PYTHON_ARTIFACT_REPOSITORY": _repository,
@@ -42,6 +42,6 @@ def _repository(_call: Call, arguments: tuple[Any, ...]) -> str:
 
 
 def _client_versions(_call: Call, arguments: tuple[Any, ...]) -> str:
-    """No client is out of support here."""
+    """SYSTEM$CLIENT_VERSION_INFO: no client is reported as unsupported."""
     counted(arguments, 0, 0, "SYSTEM$CLIENT_VERSION_INFO")
     return "[]"

@@ -1,12 +1,12 @@
 """The process in which Python procedures run: a fork server with Snowpark loaded, and the child that runs one call.
 
-Started by host.py as a script with a socket as standard input, so that nothing of the sandbox is loaded with it. For
-every call the host sends one descriptor of a new socket over it; the server forks a keeper, and that one the child that
-reads its request there, runs the body with a real Snowpark session back to the sandbox, and answers there. The keeper
-runs no code of others: when the child ends, or the host closes its end, it ends all that the body started, and removes
-its temporary files. Forking a process that has imported Snowpark takes milliseconds where importing takes a second.
+host.py starts this as a script, with a socket as standard input, so that no module of the sandbox is loaded with it.
+For every call the host sends the descriptor of a new socket; the server forks a keeper, and the keeper forks the child
+that reads its request there, runs the body with a real Snowpark session to the sandbox, and answers there. The keeper
+runs no user code: when the child ends, or the host closes its end, it ends everything that the body started and removes
+its temporary files. Forking a process that has imported Snowpark takes milliseconds; importing it takes a second.
 
-Must not know the sandbox's store, world or statements: whatever a body can do, it does through SQL.
+Must not know the sandbox's store, world or statements: a body does everything through SQL.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
-# The name under which Snowflake shows a body in tracebacks.
+# The file name of a body in Snowflake's tracebacks.
 SOURCE = "_udf_code.py"
-# The argument of a server whose bodies may use data frames.
+# The argument for a server whose bodies may use data frames.
 DATA_FRAMES = "--data-frames"
-# Loaded by the connector where they are installed, and as slow to load as all the rest: pandas is there on the platform
-# only where PACKAGES names it, and no stage of the sandbox is in a cloud.
+# The connector loads these if they are installed, which takes as long as everything else together. Snowflake has pandas
+# only if PACKAGES names it, and no stage of the sandbox is in a cloud.
 _PANDAS, _CLOUDS = ("pandas", "numpy"), ("boto3", "botocore")
 LENGTH = 8
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-# Of a message: Snowflake's procedures return less.
+# The maximum size of a message; Snowflake's procedures return less.
 _LARGEST = 512 << 20
 
 
 @dataclass(frozen=True)
 class CallRequest:
-    """One call.
+    """A call of a procedure.
 
     Attributes:
         connection: arguments of the connector's `connect`.
         arguments: the handler's arguments after the session, as Python values.
-        log: file that takes what the body prints.
+        log: the file for what the body prints.
         imports: files of IMPORTS: modules, archives of them, data.
-        data_frames: PACKAGES names pandas, or something that needs it.
+        data_frames: whether PACKAGES names pandas, or a package that may need it.
     """
 
     name: str
@@ -79,7 +79,7 @@ def send(connection: socket.socket, data: bytes) -> None:
 
 
 def receive(connection: socket.socket) -> bytes | None:
-    """Receive one message; None when the other side is gone."""
+    """Receive one message; None if the other side has closed the connection."""
     data = bytearray()
     while count := outstanding(data):
         piece = connection.recv(min(count, 1 << 20))
@@ -90,10 +90,10 @@ def receive(connection: socket.socket) -> bytes | None:
 
 
 def outstanding(data: bytearray) -> int:
-    """How many bytes of a message are still to come.
+    """Return how many bytes of a message are still missing.
 
     Raises:
-        ValueError: it is longer than any that is sent; a body that looks for the socket may write to it, too.
+        ValueError: if the message is too long; a body that searches for the socket can write to it.
     """
     if len(data) < LENGTH:
         return LENGTH - len(data)
@@ -104,8 +104,8 @@ def outstanding(data: bytearray) -> int:
 
 
 def serve(control: socket.socket) -> None:
-    """Fork a child per descriptor that comes in, until the host closes its end (also by being killed)."""
-    # Keepers are reaped by the kernel; each sets this back for its own children's sake.
+    """Fork a child for each descriptor received, until the host closes its end or is killed."""
+    # The kernel reaps the keepers; each keeper restores the default for its own children.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         try:
@@ -120,12 +120,12 @@ def serve(control: socket.socket) -> None:
 
 
 def _be_keeper(control: socket.socket, descriptor: int) -> None:
-    """Have a child run one call, and leave nothing of it; never returns."""
+    """Have a child run one call, and remove everything it leaves; never returns."""
     try:
         control.close()
         os.setsid()
         if platform.system() == "Linux":
-            # What the body leaves behind becomes a child of this process.
+            # Processes that the body leaves behind become children of this process.
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         folder = tempfile.mkdtemp(prefix="procedure-")
         reading, writing = os.pipe()
@@ -147,9 +147,9 @@ def _be_keeper(control: socket.socket, descriptor: int) -> None:
 
 
 def _wait_for_end(child: int, connection: int, ended: int) -> None:
-    """Wait until the child has ended, or the host has closed its end: the call was cancelled, or the sandbox killed."""
+    """Wait until the child ends, or the host closes its end because the call was cancelled or the sandbox killed."""
     poll = select.poll()
-    # Linux tells a closed end always; elsewhere the child finds it out.
+    # Linux always reports a closed end; on other systems the child notices it.
     poll.register(connection, 0)
     poll.register(ended, select.POLLIN)
     while connection not in dict(poll.poll()):
@@ -159,7 +159,7 @@ def _wait_for_end(child: int, connection: int, ended: int) -> None:
 
 
 def _end_all(child: int) -> None:
-    """End the child and what it left behind. The launcher of containers does the same, and loads nothing of this."""
+    """End the child and the processes it left. The launcher of containers does the same but loads nothing from here."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)
     while True:
@@ -181,7 +181,7 @@ def _children() -> list[int]:
 
 
 def _be_child(descriptor: int, folder: str, keeper: int) -> None:
-    """Run one call and leave without the interpreter's clean-up, which would close the caller's own session."""
+    """Run one call and exit without the interpreter's clean-up, which would close the caller's own session."""
     code = 1
     try:
         os.setsid()
@@ -196,10 +196,10 @@ def _be_child(descriptor: int, folder: str, keeper: int) -> None:
 
 
 def _die_with(keeper: int) -> None:
-    """Have the kernel kill this process when its keeper ends (Linux); `_die_with_host` is the way elsewhere."""
+    """Have the kernel kill this process when its keeper ends (Linux); other systems use `_die_with_host`."""
     if platform.system() == "Linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != keeper:  # it ended before the signal was set
+        if os.getppid() != keeper:  # the keeper ended before the signal was set
             os._exit(1)
 
 
@@ -207,7 +207,7 @@ def _serve_call(connection: socket.socket) -> None:
     data = receive(connection)
     if data is None:
         return
-    request = CallRequest(**pickle.loads(data))  # noqa: S301  # from the sandbox itself, over a socket pair
+    request = CallRequest(**pickle.loads(data))  # noqa: S301  # sent by the sandbox itself over a socket pair
     _redirect_output(request.log)
     watcher = threading.Thread(target=_die_with_host, args=(connection,), daemon=True)
     watcher.start()
@@ -227,13 +227,13 @@ def _redirect_output(log: str) -> None:
 
 
 def _die_with_host(connection: socket.socket) -> None:
-    # Nothing more is ever sent, so this returns only when the host closed its end: cancelled, timed out or killed.
+    # Nothing else is ever sent, so this returns only if the host closed its end: cancelled, timed out or killed.
     connection.recv(1)
     os.killpg(0, signal.SIGKILL)
 
 
 def answer_of(request: CallRequest) -> dict[str, Any]:
-    """Run a call: `{"value": …}` or `{"columns": […], "rows": […]}`, or `{"error": "Traceback …"}`."""
+    """Run a call, and return `{"value": …}`, `{"columns": […], "rows": […]}` or `{"error": "Traceback …"}`."""
     try:
         _import_files(request.imports)
         module = ModuleType("_udf_code")
@@ -243,12 +243,12 @@ def answer_of(request: CallRequest) -> dict[str, Any]:
         return _plain(handler(_session(request.connection), *request.arguments))
     except SystemExit as error:
         return {"error": f"SystemExit: {error.code}\n"}
-    except BaseException as error:  # noqa: BLE001  # whatever a body raises is the caller's to see
+    except BaseException as error:  # noqa: BLE001  # the caller sees whatever a body raises
         return {"error": "".join(_format(error))}
 
 
 def _import_files(files: tuple[str, ...]) -> None:
-    """Make the files of IMPORTS importable, and readable in the folder that a body asks for as on the platform."""
+    """Make the files of IMPORTS importable, and readable in the folder whose path Snowflake documents."""
     if not files:
         return
     folder = tempfile.mkdtemp(prefix="imports-")
@@ -266,7 +266,7 @@ def _format(error: BaseException) -> list[str]:
 
 
 def _from_body_on(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback without this module's frames, as Snowflake shows it."""
+    """Return the traceback without this module's frames, as Snowflake shows it."""
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
     return trace
@@ -281,18 +281,18 @@ def _session(connection: dict[str, Any]) -> Session:
     def open_file(location: str, mode: str = "r", *_: Any, require_scoped_url: bool = True) -> io.IOBase:
         return _staged_file(session, connection["session_token"], location, mode, scoped=require_scoped_url)
 
-    SnowflakeFile.open = open_file  # type: ignore[method-assign, assignment]  # the platform has its own here, too
+    SnowflakeFile.open = open_file  # type: ignore[method-assign, assignment]  # Snowflake also replaces this function
     return session
 
 
 def _staged_file(session: Session, token: str, location: str, mode: str, *, scoped: bool) -> io.IOBase:
-    """What SnowflakeFile.open gives: the file of a scoped URL; of a stage path too, where the call allows it."""
+    """Open a file as SnowflakeFile.open does: by scoped URL, or also by stage path if the call allows it."""
     if location.startswith("@"):
         if scoped:
             raise ValueError(f"A scoped URL is needed, not {location}: BUILD_SCOPED_FILE_URL makes one.")
         content = session.file.get_stream(location).read()
     else:
-        # A URL of this sandbox: BUILD_SCOPED_FILE_URL makes no others.
+        # Always a URL of this sandbox: BUILD_SCOPED_FILE_URL creates no others.
         address = urlsplit(location)
         client = http.client.HTTPConnection(address.hostname or "", address.port)
         client.request("GET", address.path, headers={"Authorization": f'Snowflake Token="{token}"'})
@@ -313,7 +313,7 @@ def _plain(result: Any) -> dict[str, Any]:
     return {"value": _json(result)}
 
 
-# Snowpark's types by name; any other is text.
+# Snowpark's types by name; any other type is text.
 _NAMES = {
     "ByteType": "NUMBER",
     "ShortType": "NUMBER",
@@ -333,7 +333,7 @@ _NAMES = {
 
 
 def _data_type(kind: Any) -> tuple[str, tuple[int, ...]]:
-    """Name and numbers of the type of a DataFrame's column."""
+    """Return name and numbers of the type of a DataFrame's column."""
     name = type(kind).__name__
     if name == "TimestampType" and kind.tz.name in ("NTZ", "DEFAULT"):
         return "TIMESTAMP_NTZ", ()
@@ -355,24 +355,24 @@ def _json(value: Any) -> Any:
 
 
 class _LeftOut:
-    """Lets libraries look as if they were not installed."""
+    """Makes libraries appear not to be installed."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
 
     def find_spec(self, name: str, _path: object, _target: object = None) -> None:
-        """Nothing for every other module, which Python then looks for elsewhere."""
+        """Return nothing for any other module, for which Python then continues to search."""
         if name in self._names:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def _load(*, data_frames: bool) -> None:
-    """Import what a call needs, once."""
+    """Import what calls need, once."""
     while_loading = _LeftOut(_CLOUDS)
     sys.meta_path.insert(0, while_loading)
     if not data_frames:
         sys.meta_path.insert(0, _LeftOut(_PANDAS))
-    import snowflake.connector.auth  # noqa: PLC0415  # a second of imports, wanted in this process only
+    import snowflake.connector.auth  # noqa: PLC0415  # takes a second, and only this process needs it
     import snowflake.connector.result_batch  # noqa: PLC0415  # likewise
     import snowflake.snowpark.functions  # noqa: F401, PLC0415  # likewise
 
@@ -382,7 +382,7 @@ def _load(*, data_frames: bool) -> None:
 
 
 def main() -> None:
-    """Serve on the socket that is standard input."""
+    """Serve on the socket on standard input."""
     # Set before numpy is imported: its thread pool would not survive the fork.
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", SNOWFLAKE_DISABLE_PLATFORM_DETECTION="true")
     if platform.system() == "Darwin":

@@ -1,7 +1,7 @@
-"""QUERY_HISTORY: the statements of late, with the tag, the role and the end of each.
+"""QUERY_HISTORY: recent statements, with tag, role and end of each.
 
 Knows the documented columns (sql-reference/functions/query_history); must not know how statements run, nor how many
-are kept (query_records.py).
+are stored (query_records.py).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DEFAULT_LIMIT, _MOST = 100, 10_000
 
 
 def recording(call: Call) -> AbstractContextManager[QueryRecord]:
-    """Keep a statement while it runs and as it ended; who runs it sets `rows`."""
+    """Record a statement while it runs and when it has ended; the caller sets `rows`."""
     session = call.session
     record = QueryRecord(
         call.query_id,
@@ -51,13 +51,13 @@ def recording(call: Call) -> AbstractContextManager[QueryRecord]:
 
 
 def may_see(world: World, session: Session, owner: Session) -> bool:
-    """Whether a session sees the statements of another: its own user's, those of its roles, or all."""
+    """Whether a session may see another one's statements: if it has the same user, the other's role, or sees all."""
     role_names = access.session_roles(world, session)
     return access.sees_everything(role_names) or owner.principal == session.principal or owner.role in role_names
 
 
 def register(world: World) -> None:
-    """Add the table functions; each is reached as INFORMATION_SCHEMA.X."""
+    """Add the table functions to the world; queries call them with INFORMATION_SCHEMA before the name."""
     world.table_functions |= {
         "INFORMATION_SCHEMA.QUERY_HISTORY": _query_history,
         "INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION": _by_session,
@@ -125,7 +125,7 @@ def _row(record: QueryRecord, now: datetime) -> tuple[Any, ...]:
 
 
 def _type(text: str) -> str:
-    """The kind of a statement: its first word, or two where the first alone says little."""
+    """Return the type of a statement: its first word, or two if the first alone says little."""
     words = text.upper().split(maxsplit=2)[:2]
     if words[:1] in (["WITH"], ["("]):
         return "SELECT"

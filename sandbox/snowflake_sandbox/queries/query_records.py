@@ -1,7 +1,7 @@
-"""What is kept of the statements of late, for QUERY_HISTORY (query_history.py): a QueryRecord each.
+"""The records of recent statements for QUERY_HISTORY (query_history.py): a QueryRecord for each.
 
-Knows which words stand before a secret; must not know how statements run. The last 2,000 statements are kept, in memory
-alone: a restart forgets them.
+Knows which words precede a secret; must not know how statements run. The last 2,000 statements are stored, in memory
+only: a restart forgets them.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 _CAPACITY = 2000
 _LONGEST_TEXT = 100_000
-# Blanks and comments, which may stand between a property's name and its value. What one of them took is not tried in
-# another way: with forty comments there would be 2**40 ways.
+# Blanks and comments between a property's name and its value. The group is atomic, or else forty comments could be
+# matched in 2**40 ways.
 _GAP = r"(?>\s+|/\*.{0,1000}?\*/|(?:--|//)[^\n]*(?:\n|$))*+"
 _PROPERTIES = (
     r"SECRET_STRING|PASSWORD|PASSPHRASE|OAUTH_(?:REFRESH|ACCESS)_TOKEN|OAUTH_CLIENT_SECRET|PRIVATE_KEY|MASTER_KEY"
     r"|AWS_(?:SECRET_KEY|TOKEN)|AZURE_SAS_TOKEN"
 )
-# In a string, as of EXECUTE IMMEDIATE, a value's quotes are escaped or doubled, in a string of a string once more.
+# In a string, such as that of EXECUTE IMMEDIATE, a value's quotes are escaped or doubled, and again in a nested string.
 _HIDDEN = re.compile(
     rf"\b({_PROPERTIES}){_GAP}={_GAP}"
     r"(?:(?P<quotes>\\++'|''++)(?:(?!(?P=quotes)|\\\\(?P=quotes)).|(?:\\\\|(?P=quotes))(?P=quotes))*+(?:(?P=quotes)|\Z)"
@@ -38,14 +38,14 @@ _HIDDEN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
-# A statement that failed may have failed by how its secret is written: without the equals sign, under a misspelt name.
+# A statement may have failed because of how its secret is written: without an equals sign, or with a misspelt name.
 _MAY_HOLD_SECRET = re.compile(rf"\b(?:SECRET|USER|{_PROPERTIES})\b", re.IGNORECASE)
 _TEXTS = re.compile(r"'(?:[^'\\]|\\.?|'')*+(?:'|\Z)|\$\$.*?(?:\$\$|\Z)", re.DOTALL)
 
 
 @dataclass
 class QueryRecord:
-    """One statement; `end` is None while it runs, `error` None unless it failed; no secret stands in `text`."""
+    """A statement; `end` is None while it runs, `error` is None unless it failed; `text` contains no secret."""
 
     query_id: str
     text: str
@@ -68,7 +68,7 @@ class QueryRecord:
     provisioning_ms: int = 0
 
     def queued_times(self, now: datetime) -> tuple[int, int]:
-        """For how long it waited or waits for the warehouse's compute, and for a slot of it, in milliseconds."""
+        """Return its waiting time so far for the warehouse's compute, and that for a slot, in milliseconds."""
         since = self.queued_since
         total = self.queued_ms + (0 if since is None else int((now - since).total_seconds() * 1000))
         provisioning = min(total, self.provisioning_ms)
@@ -76,7 +76,7 @@ class QueryRecord:
 
 
 class QueryRecords:
-    """The statements of a sandbox that ended of late or still run, oldest first."""
+    """The running and recently ended statements of a sandbox, oldest first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -84,7 +84,7 @@ class QueryRecords:
 
     @contextmanager
     def recording(self, record: QueryRecord, clock: Clock) -> Iterator[QueryRecord]:
-        """Keep a statement while it runs and as it ended; who runs it sets `rows`."""
+        """Record a statement while it runs and when it has ended; the caller sets `rows`."""
         record.text = without_secrets(record.text[:_LONGEST_TEXT])
         with self._lock:
             self._records.append(record)
@@ -101,7 +101,7 @@ class QueryRecords:
 
     @contextmanager
     def queued(self, query_id: str, clock: Clock, provisioning: timedelta) -> Iterator[None]:
-        """Note that a statement waits for its warehouse, and for how long it did: at first for its compute."""
+        """Record that a statement waits for its warehouse, and how long: `provisioning` of it for the compute."""
         record = self._find(query_id)
         if record is None:
             yield
@@ -115,7 +115,7 @@ class QueryRecords:
             record.queued_ms += int((clock.now() - since).total_seconds() * 1000)
 
     def ran_on(self, query_id: str, size: str, kind: str) -> None:
-        """Note on what kind of warehouse a statement runs."""
+        """Record the size and type of the warehouse on which a statement runs."""
         record = self._find(query_id)
         if record is not None:
             record.warehouse_size, record.warehouse_type = size, kind
@@ -124,7 +124,7 @@ class QueryRecords:
         return next((record for record in self.newest_first() if record.query_id == query_id), None)
 
     def newest_first(self) -> list[QueryRecord]:
-        """All that is kept."""
+        """Return all records."""
         with self._lock:
             return list(reversed(self._records))
 
@@ -134,5 +134,5 @@ def _without_texts(text: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """A statement's text as the history shows it: what must stay secret is starred out."""
+    """Return a statement's text as the history shows it: secrets are replaced by asterisks."""
     return _HIDDEN.sub(lambda match: f"{match[1]} = '*****'", text)

@@ -1,4 +1,4 @@
-"""Results of ended statements, asked for by query id: RESULT_SCAN, and the SYSTEM$ functions that wait and cancel.
+"""Results of earlier statements by query id: RESULT_SCAN, and the SYSTEM$ functions that wait and cancel.
 
 Knows the Queries part of a world; must not know how statements run.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def register(world: World) -> None:
-    """Add the functions of this file."""
+    """Add the functions of this module."""
     world.table_functions["RESULT_SCAN"] = _result_scan
     world.functions |= {
         "SYSTEM$WAIT": _wait,
@@ -35,7 +35,7 @@ _UNITS = {"DAYS": 86_400, "HOURS": 3_600, "MINUTES": 60, "SECONDS": 1, "MILLISEC
 
 
 def _wait(call: Call, arguments: tuple[Any, ...]) -> str:
-    """SYSTEM$WAIT(amount [, unit]); a cancelled statement waits no longer."""
+    """SYSTEM$WAIT(amount [, unit]); a cancelled statement stops waiting."""
     amount, unit = (*counted(arguments, 1, 2, "SYSTEM$WAIT"), "SECONDS")[:2]
     if str(unit).upper() not in _UNITS:
         raise errors.invalid_value(str(unit), "time unit")
@@ -57,7 +57,7 @@ def _find(call: Call, query_id: str) -> Query:
 
 
 def _may_operate(call: Call, session: Session) -> bool:
-    """Whether the caller may end another session's statements: its own user's, or with OPERATE on the warehouse."""
+    """Whether the caller may cancel another session's statements: of its own user, or with OPERATE on the warehouse."""
     if session.principal == call.session.principal or call.session.role == "ACCOUNTADMIN":
         return True
     return access.has_on_warehouse(call.world, call.session, session.warehouse, "OPERATE")

@@ -1,7 +1,7 @@
-"""Statements in flight: each runs in a thread of its own, can be aborted, waited for and asked for its result later.
+"""Statements in flight: each runs in its own thread, can be aborted and awaited, and its result fetched later.
 
 Knows threads and request ids; must not know HTTP, statements or value formats. A client that repeats a request (same
-request id, after a lost connection) is given the statement that already runs, never a second run of it.
+request id, after a lost connection) gets the statement that is already running, never a second run of it.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from snowflake_sandbox.result import Result
     from snowflake_sandbox.session import Session
 
-# EXECUTE JOB SERVICE, SPCS_WAIT_FOR and CALL block their thread for as long as a job takes, hence so many.
+# EXECUTE JOB SERVICE, SPCS_WAIT_FOR and CALL block their thread for as long as a job takes, hence this many.
 _MOST_THREADS = 4096
-# What one session may have under way: far more than any client has, and so few that others still find threads.
+# The limit for one session: far more than any client needs, and few enough that other sessions get threads.
 _MOST_OF_A_SESSION = 512
-# How many ended statements keep their result for RESULT_SCAN and for fetching by id, and how large all of them may be.
+# How many ended statements keep their results for RESULT_SCAN and for fetching by id, and the results' total size.
 _MOST_RESULTS = 256
 _MOST_BYTES = 256 << 20
-# A row of a result that is no Arrow table (SHOW), roughly.
+# The approximate size of a row that is not in an Arrow table (SHOW).
 _ROW_BYTES = 1000
-# How much of a statement the log has at most.
+# How many characters of a statement are logged at most.
 _FIRST_WORD = 20
 
 _log = logging.getLogger("snowflake_sandbox.queries.running")
@@ -41,13 +41,13 @@ _log = logging.getLogger("snowflake_sandbox.queries.running")
 
 @dataclass
 class Query:
-    """One statement on its way.
+    """A statement in flight.
 
     Attributes:
         id: Snowflake's query id, known to the client before the statement ends.
-        request_id: the client's own id, by which it aborts or repeats the request.
-        future: the Result, or the SnowflakeError.
-        parameters: parameters for this statement alone, as the client sent them.
+        request_id: the client's own id, with which it aborts or repeats the request.
+        future: the Result or the SnowflakeError.
+        parameters: parameters for this statement only, as the client sent them.
     """
 
     id: str
@@ -61,7 +61,7 @@ class Query:
 
 
 def _size(query: Query) -> int:
-    """Bytes that an ended statement's result takes, roughly."""
+    """Return the approximate number of bytes of an ended statement's result."""
     if query.future.exception() is not None:
         return 0
     result = query.future.result()
@@ -74,7 +74,7 @@ def _is_too_much(session: Session, under_way: Sequence[Query]) -> bool:
 
 
 class Queries:
-    """All statements of a sandbox, the running ones and the last ended ones."""
+    """All statements of a sandbox: the running ones and the most recent ended ones."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -84,15 +84,15 @@ class Queries:
         self._by_request: dict[str, Query] = {}
 
     def start(self) -> None:
-        """Nothing to start: threads come with statements."""
+        """Do nothing: threads are started with statements."""
 
     def stop(self) -> None:
-        """Abort what runs and let the threads end."""
+        """Abort running statements and let their threads end."""
         for query in self.running():
             self.abort(query)
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def submit(  # noqa: PLR0913  # what a request holds
+    def submit(  # noqa: PLR0913  # the parts of a request
         self,
         session: Session,
         text: str,
@@ -102,10 +102,10 @@ class Queries:
         describe_only: bool = False,
         parameters: Mapping[str, Any] | None = None,
     ) -> Query:
-        """Start a statement, or find the one that this request id started before.
+        """Start a statement, or return the one that this request id started earlier.
 
         Raises:
-            SnowflakeError: 000619 (guess), the session, or all of them, have too many under way.
+            SnowflakeError: 000619 (guess) if the session, or all sessions together, have too many statements in flight.
         """
         with self._lock:
             earlier = self._by_request.get(request_id) if request_id else None
@@ -127,7 +127,7 @@ class Queries:
         self._forget([query for query in list(self._queries.values())[:-_MOST_RESULTS] if query.future.done()])
 
     def remember_result(self, session: Session, query_id: str, text: str, result: Result) -> None:
-        """Keep the result of a statement that ran inside another one, for RESULT_SCAN."""
+        """Store the result of a statement that ran inside another one, for RESULT_SCAN."""
         query = Query(query_id, "", session, text, self._world.clock.now(), Future())
         query.future.set_result(result)
         with self._lock:
@@ -140,7 +140,7 @@ class Queries:
             self._by_request.pop(query.request_id, None)
 
     def _bound_memory(self) -> None:
-        """Forget the oldest results while all of them take too much memory; the newest stays, however large."""
+        """Forget the oldest results while all of them use too much memory; the newest stays, however large."""
         with self._lock:
             ended = [query for query in self._queries.values() if query.future.done()]
             total = sum(_size(query) for query in ended)
@@ -151,13 +151,13 @@ class Queries:
                 self._forget([query])
 
     def forget_session(self, session: Session, *, last: bool = False) -> None:
-        """Forget the results of a session that ended, the last one only if told so: its user may ask for that."""
+        """Forget the results of an ended session; the last one only if `last`, because its user may still fetch it."""
         with self._lock:
             ended = [query for query in self._queries.values() if query.session is session and query.future.done()]
             self._forget(ended if last else ended[:-1])
 
     def is_busy(self, session: Session) -> bool:
-        """Whether a statement of the session is under way."""
+        """Whether a statement of the session is in flight."""
         return any(query.session is session for query in self.running())
 
     def _run(self, query: Query, binds: Mapping[str, Any], describe_only: bool) -> None:  # noqa: FBT001  # one caller
@@ -168,8 +168,8 @@ class Queries:
             )
         except errors.SnowflakeError as error:
             query.future.set_exception(error)
-        except Exception as error:  # noqa: BLE001  # a defect ends one statement, is logged, and is told to the client
-            # The statement's text stays out of the log: it may hold a secret.
+        except Exception as error:  # noqa: BLE001  # a defect ends one statement, is logged and reported to the client
+            # The statement's text is not logged: it may contain a secret.
             word = query.text[:_FIRST_WORD].partition(" ")[0]
             _log.exception("query %s (%s …) failed inside the sandbox", query.id, word)
             is_full = errors.is_disk_full(error)
@@ -179,17 +179,17 @@ class Queries:
             self._bound_memory()
 
     def find(self, query_id: str) -> Query | None:
-        """The statement of that query id, while it is remembered."""
+        """Return the statement with that query id, as long as it is remembered."""
         with self._lock:
             return self._queries.get(query_id)
 
     def running(self) -> list[Query]:
-        """Statements that have not ended."""
+        """Return the statements that have not ended."""
         with self._lock:
             return [query for query in self._queries.values() if not query.future.done()]
 
     def abort_request(self, session: Session, request_id: str) -> bool:
-        """Abort the statement that a request of the session's user started; False when there is none."""
+        """Abort the statement that a request of the session's user started; return False if there is none."""
         with self._lock:
             query = self._by_request.get(request_id)
         if query is None or query.session.principal != session.principal:
@@ -198,7 +198,7 @@ class Queries:
         return True
 
     def abort(self, query: Query) -> None:
-        """Make a statement end early: handlers that block see `cancelled`, DuckDB is interrupted."""
+        """Make a statement end early: blocking handlers see `cancelled`, and DuckDB is interrupted."""
         query.cancelled.set()
         if not query.future.done():
             self._world.data.interrupt(query.session)

@@ -1,6 +1,6 @@
-"""Rows of SHOW as JSON objects of the published client: which columns, as what.
+"""Rows of SHOW as JSON objects of the published client: the columns and their form.
 
-Pure. Only the fields that the client's models have; a model that needs a field by another name is said here.
+Pure. Contains only the fields that the client's models have, and the different names that some models use.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def _text(value: Any) -> Any:
 
 
 def name(text: Any) -> Any:
-    """A name as a request would have it: quoted where it has to be."""
+    """Return a name as requests contain it: quoted if necessary."""
     return (
         text
         if text is None or re.fullmatch(r"[A-Z_][A-Z0-9_$]*", str(text))
@@ -70,7 +70,7 @@ _READ: dict[str, Callable[[Any], Any]] = {"#": _whole, "?": _flag, "~": _lower}
 
 
 def answer(family: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as the family's JSON object."""
+    """Return a row as the family's JSON object."""
     fields: dict[str, Any] = {}
     for word in _FIELDS[family].split():
         field, _, column = word.rstrip("#?~").partition("=")

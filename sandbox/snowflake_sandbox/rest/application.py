@@ -1,6 +1,6 @@
-"""The REST API over a world: runs the statements of a request in the session whose token it has.
+"""The REST API of a world: runs the statements of a request in the session that the request's token identifies.
 
-Knows HTTP, codes of answers and how a row becomes JSON text; must not know what a request means (plan.py).
+Knows HTTP, status codes and how a row becomes JSON; must not know what a request means (plan.py).
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ _TASK_PATH_PARTS = 6
 
 
 def status_code(error: SnowflakeError) -> int:
-    """The HTTP status of an error."""
+    """Return the HTTP status of an error."""
     return _CODES.get(error.errno, 400)
 
 
 def error_body(error: SnowflakeError) -> bytes:
-    """The body of an error, as the client's ErrorResponse has it."""
+    """Return the body of an error in the form of the client's ErrorResponse."""
     fields = {"error_code": f"{error.errno:06d}", "message": error.message, "request_id": "", "code": error.sqlstate}
     return json.dumps(fields).encode()
 
 
-def answer(  # noqa: PLR0913, PLR0917  # what a request holds
+def answer(  # noqa: PLR0913, PLR0917  # the parts of a request
     world: World, session: Session, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any]
 ) -> bytes:
-    """The body of the answer to a request.
+    """Run a request and return the body of the response.
 
     Raises:
-        SnowflakeError: whatever the statements raise, 002003 for one thing that is not there.
+        SnowflakeError: any error of the statements, or 002003 if the requested object does not exist.
     """
     decoded = unquote(path)
     if method == "PUT":
@@ -72,7 +72,7 @@ def answer(  # noqa: PLR0913, PLR0917  # what a request holds
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Tell the client what its request lacks, or has in another form than the published client sends.
+    """Report what is missing in a request, or differs from the form that the published client sends.
 
     Raises:
         SnowflakeError: 001008 (guess).
@@ -90,7 +90,7 @@ def _flag(value: str) -> str:
 
 
 def _finalizer(world: World, session: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The finalizer of a graph: the client looks for it among the dependents, where the table function has none."""
+    """Return the finalizer of a graph: the client looks for it among the dependents; the table function lists none."""
     relations = json.loads(rows[0].get("TASK_RELATIONS") or "{}") if rows else {}
     name = relations.get("FinalizerTask")
     return _rows(world, session, f"DESCRIBE TASK {name}") if name else []
@@ -103,7 +103,7 @@ def _item(family: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _put_task(world: World, session: Session, path: str, body: Mapping[str, Any]) -> bytes:
-    """Create a task, or give the one that is there the fields of the request."""
+    """Create a task, or change an existing one to the fields of the request."""
     parts = path.split("/")
     if len(parts) != _TASK_PATH_PARTS or parts[4] != "tasks":
         raise errors.not_supported(f"PUT /api/v2/{path}")

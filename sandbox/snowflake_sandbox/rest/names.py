@@ -1,4 +1,4 @@
-"""Names and texts of a request as SQL: the one place where the REST API makes them safe."""
+"""Names and texts of a request as SQL: the only place where the REST API makes them safe."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from snowflake_sandbox.statements.reader import Reader
 
 
 def quoted(*parts: str) -> str:
-    """The parts of a name, each as a request has it (`my_task`, `"my task"`), dot-joined and quoted.
+    """Return a qualified name with quoted parts; each part is as in a request (`my_task`, `"my task"`).
 
     Raises:
-        SnowflakeError: 001003 for a part that is no name.
+        SnowflakeError: 001003 for an invalid part.
     """
     return ".".join(_quoted(part) for part in parts)
 
@@ -25,10 +25,10 @@ def _quoted(part: str) -> str:
 
 
 def plain(part: str) -> str:
-    """One part as it is kept: without quotes, upper case where it was not quoted."""
+    """Return one part as it is stored: without quotes, in upper case if it was not quoted."""
     return Reader(part).object_name().name
 
 
 def literal(text: str) -> str:
-    """A text as an SQL literal."""
+    """Return a text as an SQL literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,7 +1,7 @@
-"""What a request of /api/v2 asks for: the statement to run and the form of its answer. Pure.
+"""The statement that a request to /api/v2 runs, and the form of its response. Pure.
 
-The paths and parameters are those of the published client (snowflake.core). Tasks have all their verbs; of databases,
-schemas, warehouses, compute pools, stages, image repositories and services there are the reads.
+The paths and parameters are those of the published client (snowflake.core). Tasks have all operations; databases,
+schemas, warehouses, compute pools, stages, image repositories and services have only those that read.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """One request.
+    """The execution of a request.
 
     Attributes:
         statement: the SQL.
-        family: whose JSON the rows become; "" for an answer that only says that it was done.
-        only: the name of the one row that is asked for; None for a list.
-        text: whether the answer is the first cell, under the key of that name.
+        family: the name of the JSON form of the rows; "" for a response that only confirms success.
+        only: the name of the single requested row; None for a list.
+        text: whether the response is the first cell, under the key of its column's name.
     """
 
     statement: str
@@ -37,7 +37,7 @@ class Plan:
 
 _SCHEMA = re.compile(r"databases/(?P<database>[^/:]+)/schemas/(?P<schema>[^/:]+)/(?P<path>.+)")
 _RESOURCE = re.compile(r"(?P<family>[a-z-]+)(?:/(?P<name>[^/:]+))?(?:/(?P<part>[^:]+))?(?::(?P<verb>[a-z_-]+))?")
-# Family -> the words of SHOW, and of DESCRIBE and ALTER.
+# Family -> the words for SHOW, DESCRIBE and ALTER.
 _ACCOUNT = {"databases": "DATABASE", "warehouses": "WAREHOUSE", "compute-pools": "COMPUTE POOL"}
 _IN_SCHEMA = {"stages": "STAGE", "image-repositories": "IMAGE REPOSITORY", "services": "SERVICE", "tasks": "TASK"}
 _PARTS = {
@@ -58,16 +58,16 @@ _VERBS = {
 
 
 def plan(method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any]) -> Plan:
-    """The plan of a request; PUT is the shell's, which has to look first.
+    """Return the plan of a request other than PUT, which the shell handles because it must read first.
 
     Args:
         method: GET, POST or DELETE.
-        path: behind /api/v2/, percent-decoded.
+        path: the path after /api/v2/, percent-decoded.
         query: its parameters.
         body: its JSON.
 
     Raises:
-        SnowflakeError: 000002 for what is not in the tables, 001003 for a part that is no name.
+        SnowflakeError: 000002 for a request that is not in the tables, 001003 for an invalid part of a name.
     """
     place, path = _place(path)
     resource = _RESOURCE.fullmatch(path)
@@ -95,7 +95,7 @@ def plan(method: str, path: str, query: Mapping[str, str], body: Mapping[str, An
 
 
 def _place(path: str) -> tuple[tuple[str, ...], str]:
-    """Database and schema of a path, as far as it has them, and what follows them."""
+    """Return the database and schema of a path, if it has them, and the rest of the path."""
     if match := _SCHEMA.fullmatch(path):
         return (match["database"], match["schema"]), match["path"]
     if match := re.fullmatch(r"databases/([^/:]+)/(schemas(?:[/:].*)?)", path):

@@ -1,4 +1,4 @@
-"""TASK between JSON and SQL: the body of a request as CREATE or ALTER TASK, a row of SHOW TASKS as an answer.
+"""TASK as JSON and as SQL: a request's body becomes CREATE or ALTER TASK, a row of SHOW TASKS becomes a response.
 
 Pure. The fields are those of the published client (snowflake.core, models Task and TaskRun).
 """
@@ -43,7 +43,7 @@ def _word(value: Any) -> str:
     return literal(str(value))
 
 
-# Field of the request -> property of CREATE TASK and ALTER TASK … SET, and its text.
+# Field of the request -> property of CREATE TASK and ALTER TASK … SET, and the function that returns its text.
 _PROPERTIES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "warehouse": ("WAREHOUSE", quoted),
     "schedule": ("SCHEDULE", _schedule),
@@ -76,15 +76,15 @@ def _properties(body: Mapping[str, Any]) -> list[str]:
 
 
 def create(body: Mapping[str, Any], place: tuple[str, str], mode: str) -> str:
-    """CREATE TASK of a request.
+    """Return the CREATE TASK of a request.
 
     Args:
         body: the task's fields.
-        place: database and schema, as in the address.
+        place: database and schema, as in the path.
         mode: "errorIfExists", "orReplace" or "ifNotExists".
 
     Raises:
-        SnowflakeError: 001420 and others for fields that cannot be.
+        SnowflakeError: 001420 and others for invalid fields.
     """
     words = {"orreplace": "CREATE OR REPLACE TASK", "ifnotexists": "CREATE TASK IF NOT EXISTS"}
     head = words.get(mode.lower(), "CREATE TASK")
@@ -99,13 +99,13 @@ def create(body: Mapping[str, Any], place: tuple[str, str], mode: str) -> str:
 
 
 def _neighbour(name: str) -> str:
-    """A predecessor's name: of the same schema, so that the last part says all."""
+    """Return the last part of a predecessor's name, which suffices because it is in the same schema."""
     parts = re.findall(r'"(?:[^"]|"")*"|[^.]+', name)
     return quoted(parts[-1])
 
 
 def alter(body: Mapping[str, Any], task: str, current: Mapping[str, Any]) -> list[str]:
-    """The statements that give an existing task the fields of a request; fields that it lacks are unset."""
+    """Return the statements that change an existing task to the fields of a request; missing fields are unset."""
     statements = [f"ALTER TASK {task} SET {' '.join(_properties(body))}"] if _properties(body) else []
     unset = [field for field in ("schedule", "comment", "config") if body.get(field) is None and current.get(field)]
     statements += [f"ALTER TASK {task} UNSET {_PROPERTIES[field][0]}" for field in unset]
@@ -123,7 +123,7 @@ def alter(body: Mapping[str, Any], task: str, current: Mapping[str, Any]) -> lis
 
 
 def answer(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of SHOW TASKS or TASK_DEPENDENTS as the client's Task."""
+    """Return a row of SHOW TASKS or TASK_DEPENDENTS as the client's Task."""
     fields = {key.lower(): value for key, value in row.items()}
     fields["schedule"] = _schedule_answer(fields.get("schedule"))
     fields["target_completion_interval"] = None
@@ -149,12 +149,12 @@ def _schedule_answer(text: str | None) -> dict[str, Any] | None:
 
 
 def run_answer(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of CURRENT_TASK_GRAPHS or COMPLETE_TASK_GRAPHS as the client's TaskRun."""
+    """Return a row of CURRENT_TASK_GRAPHS or COMPLETE_TASK_GRAPHS as the client's TaskRun."""
     fields = {key.lower(): value for key, value in row.items()}
     for field in ("first_error_code", "graph_version", "run_id"):
         fields[field] = None if fields.get(field) is None else int(fields[field])
-    # Of a run that is yet to come, which has no version until it starts; the client needs a number.
+    # A future run has no version until it starts, but the client needs a number.
     fields["graph_version"] = fields["graph_version"] or 0
-    # The client needs one, also for a graph without a schedule.
+    # The client also needs a time for a graph without a schedule.
     fields["next_scheduled_time"] = fields.get("next_scheduled_time") or fields.get("scheduled_time")
     return fields
