@@ -62,9 +62,10 @@ def _times(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
     jobs = [line for line in estimate.lines if line.kind == JOB]
     limited = [line.name for line in jobs if line.source == FROM_LIMIT]
     if limited:
+        why = "No history of" if estimate.has_read_history else "History was not read (`--history` reads it), so for"
         yield (
-            f"No history of {names(limited)}: at most the `timeout` with every attempt that the file allows, without "
-            "those after faults of Snowflake's own; at least nothing."
+            f"{why} {names(limited)}: at most the `timeout` with every attempt that the file allows, without those "
+            "after faults of Snowflake's own; at least nothing."
         )
     if any(line.source == FROM_HISTORY for line in jobs):
         yield "Times from history are the median of the runs of 30 days, their range the 10th to the 90th of a hundred."

@@ -1,4 +1,4 @@
-"""Graphs that are wider than the warehouse on which their tasks wait, and what this does to their runs.
+"""Graphs that are wider than the warehouse on which their tasks wait, and how much longer their runs take for it.
 
 Knows slots of warehouses. Must not know what a warehouse costs.
 """
@@ -39,7 +39,7 @@ class Crowd:
     fewest_rounds: int
 
     @property
-    def what(self) -> str:
+    def sentence(self) -> str:
         """The problem, as a sentence."""
         house = self.warehouse
         clusters = f" on {house.clusters} clusters" if house.clusters > 1 else ""
@@ -71,7 +71,7 @@ def crowds(costed: Deployment) -> tuple[Crowd, ...]:
 
 
 def crowd_problems(config: Config, settings: Settings) -> tuple[Problem, ...]:
-    """Return the same for a configuration and settings, as warnings placed at the jobs of the graph."""
+    """Return the graphs of a configuration that are wider than their warehouses, as warnings at the graphs' jobs."""
     return tuple(_problem(config, crowd) for crowd in crowds(deployment(config, settings)))
 
 
@@ -79,7 +79,7 @@ def _problem(config: Config, crowd: Crowd) -> Problem:
     marks = config.graph(crowd.graph).marks
     mark = next((marks[key] for key in ("jobs", "") if key in marks), Mark(config.file, 1, 1))
     at = f"graphs.{crowd.graph}.jobs"
-    return Problem(mark, "warehouse-slots", at, crowd.what, crowd.remedy, severity=WARNING)
+    return Problem(mark, "warehouse-slots", at, crowd.sentence, crowd.remedy, severity=WARNING)
 
 
 def _crowds(graph: CostedGraph, costed: Deployment) -> Iterator[Crowd]:

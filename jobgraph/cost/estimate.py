@@ -73,7 +73,8 @@ class Estimate:
     """The cost of a deployment in a month: graph by graph, and the standing cost of resources that never suspend.
 
     `uncounted`: the graphs with an unknown number of runs; `credits` does not include them. `capped`: the pools and
-    warehouses whose lines add up to more than they can cost in a month.
+    warehouses whose lines add up to more than they can cost in a month. `has_read_history`: whether the history of runs
+    was read, even if it has no run.
     """
 
     graphs: tuple[GraphCost, ...]
@@ -82,6 +83,7 @@ class Estimate:
     uncounted: tuple[str, ...]
     rates: Rates
     capped: tuple[str, ...] = ()
+    has_read_history: bool = False
 
     @property
     def lines(self) -> tuple[CostLine, ...]:
@@ -94,7 +96,7 @@ def estimate(
 ) -> Estimate:
     """Return the cost of a deployment in a month.
 
-    `stated`: upper-case graph key -> runs a month, for graphs without a schedule.
+    `history` is None if it was not read. `stated`: upper-case graph key -> runs a month, for graphs without a schedule.
     """
     pricing = _Pricing(deployment, rates)
     uses = graph_uses(deployment, rates, history or {})
@@ -108,6 +110,7 @@ def estimate(
         uncounted=tuple(graph.key for graph in graphs if graph.credits is None),
         rates=rates,
         capped=tuple(pricing.capped([*counted, *standing])),
+        has_read_history=history is not None,
     )
 
 
@@ -169,7 +172,7 @@ class _Pricing:
             a_run = between(part.unit_seconds.low * rate.low / 3600, part.unit_seconds.high * rate.high / 3600, usual)
             month = None
             if runs is not None and not self._is_standing(part.kind, part.charged, part.on):
-                month = _times(a_run, runs).at_most(self.most(part.charged, part.on))
+                month = _a_month(a_run, runs).at_most(self.most(part.charged, part.on))
             if month is not None or runs is None:
                 yield CostLine(
                     part.kind, part.on, part.charged, part.name, part.seconds, a_run, month, part.source, part.runs
@@ -238,6 +241,6 @@ def _by_resource(lines: Iterable[CostLine]) -> dict[tuple[str, str], Range]:
     return {resource: total(credits_) for resource, credits_ in amounts.items()}
 
 
-def _times(a_run: Range, runs: Range) -> Range:
+def _a_month(a_run: Range, runs: Range) -> Range:
     usual = None if a_run.usual is None or runs.usual is None else a_run.usual * runs.usual
     return between(a_run.low * runs.low, a_run.high * runs.high, usual)

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 
 def priced(
-    deployment: Deployment, settings: Settings, history: History, stated: Mapping[str, float] | None = None
+    deployment: Deployment, settings: Settings, history: History | None, stated: Mapping[str, float] | None = None
 ) -> Priced:
     """Return the estimate of a deployment.
 
-    `stated`: upper-case graph key -> runs a month, in addition to those in the settings.
+    `history` is None if it was not read. `stated`: upper-case graph key -> runs a month, in addition to those in the
+    settings.
     """
     rates = published().overridden(dict(settings.rates), settings.credit_price)
     runs = {**dict(settings.runs_per_month), **(stated or {})}

@@ -38,9 +38,9 @@ def _text_lines(priced: Priced) -> Iterator[str]:
     yield from _text_excess(priced.excess)
     for graph in estimate.graphs:
         yield ""
-        of = wording.unit(graph)
-        yield f"Graph {graph.key}: {wording.graph_cost(graph, of)} {of}; {wording.runs(graph)}"
-        yield from wording.table([("", "on", "minutes a run", of), *(_cells(line, of) for line in graph.lines)])
+        unit = wording.common_unit(graph)
+        yield f"Graph {graph.key}: {wording.graph_cost(graph, unit)} {unit}; {wording.runs(graph)}"
+        yield from wording.table([("", "on", "minutes a run", unit), *(_cells(line, unit) for line in graph.lines)])
     if estimate.standing:
         yield from ("", "Always up:")
         rows = (_cells(line, wording.A_MONTH) for line in estimate.standing)
@@ -54,13 +54,13 @@ def _text_excess(excess: BudgetExcess | None) -> Iterator[str]:
         yield f"warning: {excess.sentence}; {excess.remedy}"
 
 
-def _cells(line: CostLine, of: str) -> tuple[str, ...]:
-    return wording.what(line), line.on, wording.minutes(line), wording.cost(line, of)
+def _cells(line: CostLine, unit: str) -> tuple[str, ...]:
+    return wording.subject(line), line.on, wording.minutes(line), wording.cost(line, unit)
 
 
 def _text_crowds(crowds: Sequence[Crowd]) -> Iterator[str]:
     for crowd in crowds:
-        yield from ("", f"{crowd.what}.", f"  what to do: {crowd.remedy}")
+        yield from ("", f"{crowd.sentence}.", f"  what to do: {crowd.remedy}")
 
 
 def as_markdown(priced: Priced) -> str:
@@ -72,15 +72,18 @@ def _estimate_lines(priced: Priced) -> Iterator[str]:
     yield from ("#### Cost", "", f"**{_escaped(wording.monthly(priced.estimate))}**")
     yield from _markdown_excess(priced.excess)
     yield from _markdown_crowds(priced.crowds)
-    for of in _UNITS:
+    for unit in _UNITS:
         rows: list[tuple[str, ...]] = []
         for graph in priced.estimate.graphs:
-            if wording.unit(graph) == of:
-                about = f"**{_escaped(graph.key)}**; {wording.runs(graph)}"
-                rows += [(about, "", "", wording.graph_cost(graph, of)), *(_cells(line, of) for line in graph.lines)]
-        if of == wording.A_MONTH:
-            rows += [_cells(line, of) for line in priced.estimate.standing]
-        yield from _titled(("", "On", "Minutes a run", of.capitalize()), rows)
+            if wording.common_unit(graph) == unit:
+                title = f"**{_escaped(graph.key)}**; {wording.runs(graph)}"
+                rows += [
+                    (title, "", "", wording.graph_cost(graph, unit)),
+                    *(_cells(line, unit) for line in graph.lines),
+                ]
+        if unit == wording.A_MONTH:
+            rows += [_cells(line, unit) for line in priced.estimate.standing]
+        yield from _titled(("", "On", "Minutes a run", unit.capitalize()), rows)
     yield from _markdown_assumptions(priced.assumptions)
 
 
@@ -102,12 +105,12 @@ def _change_lines(change: CostChange) -> Iterator[str]:
     yield from (f"  {line}" for line in _text_excess(change.new.excess))
     yield f"  In total, {wording.A_MONTH}: {_total(change.old)} -> {_total(change.new)}"
     for graph in change.graphs:
-        of = wording.unit(graph.old, graph.new)
-        amounts = f"{wording.graph_cost(graph.old, of)} -> {wording.graph_cost(graph.new, of)}"
-        yield f"  Graph {graph.key}, {of}: {amounts}{_runs(graph)}"
-        yield from (f"    {line}" for line in _text_changes(graph.lines, of))
+        unit = wording.common_unit(graph.old, graph.new)
+        amounts = f"{wording.graph_cost(graph.old, unit)} -> {wording.graph_cost(graph.new, unit)}"
+        yield f"  Graph {graph.key}, {unit}: {amounts}{_runs(graph)}"
+        yield from (f"    {line}" for line in _text_changes(graph.lines, unit))
     yield from (f"  {line}" for line in _text_changes(change.standing, wording.A_MONTH))
-    yield from (f"  {crowd.what}. What to do: {crowd.remedy}." for crowd in change.crowds)
+    yield from (f"  {crowd.sentence}. What to do: {crowd.remedy}." for crowd in change.crowds)
     yield from (f"  * {sentence}" for sentence in change.new.assumptions)
 
 
@@ -119,9 +122,9 @@ def _runs(graph: GraphCostChange) -> str:
     return f"; {wording.runs(graph.new)}" if graph.new is not None else ""
 
 
-def _text_changes(changes: Sequence[LineChange], of: str) -> Iterator[str]:
+def _text_changes(changes: Sequence[LineChange], unit: str) -> Iterator[str]:
     for change in changes[:_MOST_ROWS]:
-        before, after = wording.cost(change.old, of), wording.cost(change.new, of)
+        before, after = wording.cost(change.old, unit), wording.cost(change.new, unit)
         yield f"{wording.title(change.line)}: {before} -> {after}{_minutes(change)}"
     if len(changes) > _MOST_ROWS:
         yield f"and {len(changes) - _MOST_ROWS} more"
@@ -143,13 +146,13 @@ def _markdown_lines(change: CostChange) -> Iterator[str]:
     yield from ("#### Cost", "", f"**{_escaped(wording.change(change))}**")
     yield from _markdown_excess(change.new.excess)
     yield from _markdown_crowds(change.crowds)
-    for of in _UNITS:
-        graphs = [graph for graph in change.graphs if wording.unit(graph.old, graph.new) == of]
-        rows = [row for graph in graphs for row in _graph_rows(graph, of)]
-        if of == wording.A_MONTH:
-            rows += [_row(line, of) for line in change.standing]
+    for unit in _UNITS:
+        graphs = [graph for graph in change.graphs if wording.common_unit(graph.old, graph.new) == unit]
+        rows = [row for graph in graphs for row in _graph_rows(graph, unit)]
+        if unit == wording.A_MONTH:
+            rows += [_row(line, unit) for line in change.standing]
             rows = [*rows, ("**In total**", _total(change.old), _total(change.new), "")] if rows else []
-        yield from _titled((of.capitalize(), "Before", "After", "Minutes a run"), rows)
+        yield from _titled((unit.capitalize(), "Before", "After", "Minutes a run"), rows)
     yield from _markdown_assumptions(change.new.assumptions)
 
 
@@ -160,7 +163,7 @@ def _markdown_excess(excess: BudgetExcess | None) -> Iterator[str]:
 
 def _markdown_crowds(crowds: Sequence[Crowd]) -> Iterator[str]:
     for crowd in crowds:
-        yield from ("", "> [!WARNING]", f"> {_escaped(crowd.what)}. What to do: {_escaped(crowd.remedy)}.")
+        yield from ("", "> [!WARNING]", f"> {_escaped(crowd.sentence)}. What to do: {_escaped(crowd.remedy)}.")
 
 
 def _markdown_assumptions(assumptions: Sequence[str]) -> Iterator[str]:
@@ -173,14 +176,14 @@ def _escaped(text: str) -> str:
     return escape(text, quote=False)
 
 
-def _graph_rows(graph: GraphCostChange, of: str) -> Iterator[tuple[str, ...]]:
-    before, after = wording.graph_cost(graph.old, of), wording.graph_cost(graph.new, of)
+def _graph_rows(graph: GraphCostChange, unit: str) -> Iterator[tuple[str, ...]]:
+    before, after = wording.graph_cost(graph.old, unit), wording.graph_cost(graph.new, unit)
     yield f"**{_escaped(graph.key)}**{_runs(graph)}", before, after, ""
-    yield from (_row(line, of) for line in graph.lines)
+    yield from (_row(line, unit) for line in graph.lines)
 
 
-def _row(change: LineChange, of: str) -> tuple[str, ...]:
-    before, after = wording.cost(change.old, of), wording.cost(change.new, of)
+def _row(change: LineChange, unit: str) -> tuple[str, ...]:
+    before, after = wording.cost(change.old, unit), wording.cost(change.new, unit)
     return wording.title(change.line), before, after, wording.minutes(change.line)
 
 

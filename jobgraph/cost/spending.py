@@ -85,12 +85,17 @@ class Spent:
 
 @dataclass(frozen=True)
 class ChargedResource:
-    """A pool, warehouse, serverless task or alert: the credits charged for it, and how many of them were idle."""
+    """A pool, warehouse, serverless task or alert: the credits charged for it, and how many of them were idle.
+
+    `runs_finalizers`: whether it is a warehouse on which finalizers run. Their seconds count as idle, since no history
+    has them: a finalizer records the tasks of its run before it ends itself.
+    """
 
     kind: str
     name: str
     charged: float
     idle: float
+    runs_finalizers: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,7 @@ def spending(
     """Return what attempts have cost. `metered`: (kind, name) -> charges; a kind is pool, warehouse and so on."""
     shares = {kind: [0.0] * len(attempts) for kind in _SHARING}
     estimated = [0.0] * len(attempts)
+    finalizing = {graph.closed_on for graph in deployment.graphs}
     resources = []
     used = [(kind, name) for attempt in attempts for kind in _SHARING if (name := attempt.resource(kind))]
     for kind, name in dict.fromkeys([*metered, *used]):
@@ -137,7 +143,8 @@ def spending(
         for place, share, unmetered in zip(places, result.shares, result.unmetered, strict=True):
             shares[kind][place] += share
             estimated[place] += unmetered
-        resources.append(ChargedResource(kind, name, sum(hour.credits for hour in hours), result.idle))
+        charged = sum(hour.credits for hour in hours)
+        resources.append(ChargedResource(kind, name, charged, result.idle, kind == WAREHOUSE and name in finalizing))
     keys = (_key(attempt, "attempt") for attempt in attempts)
     counts = (int(bool(attempt.pool)) for attempt in attempts)
     spent = map(Spent, keys, shares[POOL], shares[WAREHOUSE], shares[SERVERLESS], estimated, counts)
@@ -174,11 +181,11 @@ def grouped(result: Spending, group: str) -> list[Spent]:
     sums = [
         Spent(
             key,
-            sum(each.nodes for each in parts),
-            sum(each.waiting for each in parts),
-            sum(each.serverless for each in parts),
-            sum(each.estimated for each in parts),
-            sum(each.attempts for each in parts),
+            sum(part.nodes for part in parts),
+            sum(part.waiting for part in parts),
+            sum(part.serverless for part in parts),
+            sum(part.estimated for part in parts),
+            sum(part.attempts for part in parts),
         )
         for key, parts in by_key.items()
     ]

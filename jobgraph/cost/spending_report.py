@@ -35,10 +35,9 @@ def _lines(
     if result.charged:
         yield f"Last {since}: {wording.number(result.charged)} credits charged, {wording.money(result.charged, price)}"
         share = result.idle / result.charged
-        watching = "the alert on late runs, " if any(r.charged for r in result.resources if r.kind == ALERT) else ""
         yield (
-            f"  of these {wording.number(result.idle)} ({share:.0%}) for no job that ended: idle, {watching}or used by"
-            " others"
+            f"  of these {wording.number(result.idle)} ({share:.0%}) for no job that ended: "
+            f"{', '.join(_idle_uses(result))}, or used by others"
         )
     else:
         yield f"Last {since}: nothing was metered that this role can see"
@@ -58,6 +57,16 @@ def _lines(
             f"  at most {wording.number(credits_)} credits: {proposal}"
             for credits_, proposal in savings[:_MOST_SAVINGS]
         )
+
+
+def _idle_uses(result: Spending) -> Iterator[str]:
+    """Yield what the idle credits may have been charged for, apart from use by others."""
+    yield "idle"
+    charged = [resource for resource in result.resources if resource.charged]
+    if any(resource.runs_finalizers for resource in charged):
+        yield "finalizers"
+    if any(resource.kind == ALERT for resource in charged):
+        yield "the alert on late runs"
 
 
 _HEADS = ("attempts", "credits", "nodes", "waiting", "serverless", "not metered")
@@ -90,7 +99,13 @@ def as_json(result: Spending, group: str, savings: Sequence[tuple[float, str]], 
             for spent in grouped(result, group)
         ],
         "resources": [
-            {"kind": each.kind, "name": each.name, "credits_charged": each.charged, "credits_idle": each.idle}
+            {
+                "kind": each.kind,
+                "name": each.name,
+                "credits_charged": each.charged,
+                "credits_idle": each.idle,
+                "runs_finalizers": each.runs_finalizers,
+            }
             for each in result.resources
         ],
         "savings": [{"credits_at_most": credits_, "what": proposal} for credits_, proposal in savings],

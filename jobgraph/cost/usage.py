@@ -60,8 +60,8 @@ def graph_uses(deployment: Deployment, rates: Rates, history: History) -> dict[s
 
 def lanes(graph: CostedGraph, deployment: Deployment) -> Lanes:
     """Return lanes for the warehouses on which the tasks of a graph wait."""
-    of = {job.name: job.warehouse for job in graph.jobs if job.warehouse is not None}
-    return Lanes(of, {name: deployment.warehouse(name).slots for name in of.values()})
+    lane = {job.name: job.warehouse for job in graph.jobs if job.warehouse is not None}
+    return Lanes(lane, {name: deployment.warehouse(name).slots for name in lane.values()})
 
 
 class _Run:
@@ -96,7 +96,7 @@ class _Run:
         return between(run_seconds(self.before, self._lowest_waits(self.graph.jobs)), high, usual)
 
     def _lowest_waits(self, jobs: Sequence[CostedJob]) -> dict[str, float]:
-        """Return the lowest seconds of each job's task: for `jobs` what is known of them, for all others 0."""
+        """Return the lowest seconds of the tasks of `jobs`, and 0 for all other jobs."""
         fewest = {job.name: 0.0 if job.is_conditional else self.waits[job.name].low for job in jobs}
         return {name: fewest.get(name, 0.0) for name in self.before}
 
@@ -154,8 +154,8 @@ def _bounded(job: CostedJob, times: Times, past: Range, longest: int) -> Range:
 
 
 def _parts(run: _Run, rates: Rates, runs: Sequence[_Run]) -> Iterator[RunUsage]:
-    crowds = {pool: sum(each.width_on(pool) for each in runs if pool in each.pools) for pool in run.pools}
-    works = [_work(run, job, crowds[job.pool]) for job in run.graph.jobs]
+    widths = {pool: sum(other.width_on(pool) for other in runs if pool in other.pools) for pool in run.pools}
+    works = [_work(run, job, widths[job.pool]) for job in run.graph.jobs]
     yield from works
     for pool in run.pools:
         sharing = [each for each in runs if pool in each.pools]
@@ -192,17 +192,17 @@ def _source(times: Times | None) -> tuple[str, int]:
     return (FROM_LIMIT, 0) if times is None else (FROM_HISTORY, times.runs)
 
 
-def _work(run: _Run, job: CostedJob, crowd: int) -> RunUsage:
-    """Return the node-seconds of a job. The lowest value assumes that `crowd` replicas may share one node."""
+def _work(run: _Run, job: CostedJob, width_on_pool: int) -> RunUsage:
+    """Return the node-seconds of a job; at least, all replicas that may run on its pool at once share a node."""
     seconds = run.seconds[job.name]
-    low = 0.0 if run.graph.may_overlap else seconds.low * job.replicas / max(1, crowd)
+    low = 0.0 if run.graph.may_overlap else seconds.low * job.replicas / max(1, width_on_pool)
     usual = None if seconds.usual is None else seconds.usual * job.replicas
     charged = between(low, seconds.high * job.replicas, usual)
     return RunUsage(JOB, POOL, job.pool, charged, job.name, seconds, *_source(run.times[job.name]))
 
 
 def _idle(run: _Run, pool: Pool, lowest_work: float, sharing: Sequence[_Run], shortest: int) -> RunUsage:
-    """Return the seconds for which a pool's nodes are up without a job; `sharing`: all runs with jobs on the pool."""
+    """Return the node-seconds for which a pool is up without a job; `sharing`: all graphs' runs that use the pool."""
     jobs, tail = run.jobs_on(pool.name), pool.auto_suspend_secs
     # any job may be the last one on its nodes before they idle; the pool's minimum of nodes is up in addition
     longest_tail = max(tail, shortest)
@@ -231,7 +231,7 @@ def _usual_idle(run: _Run, pool: Pool, jobs: Sequence[CostedJob], shortest: int)
 
 
 def _warehouse_wait(run: _Run, name: str, graphs: int, shortest: int) -> RunUsage:
-    """Return the seconds for which the clusters of a warehouse are awake because tasks wait on it."""
+    """Return the cluster-seconds for which a warehouse is awake because tasks wait on it."""
     warehouse, jobs = run.deployment.warehouse(name), run.jobs_waiting_on(name)
     tail = warehouse.auto_suspend
     # the finalizer wakes the warehouse again if the last job may be one that does not wait on it

@@ -100,7 +100,7 @@ def minutes(line: CostLine) -> str:
     return f"at most {number(line.seconds.high / 60)} (time limit)"
 
 
-def what(line: CostLine) -> str:
+def subject(line: CostLine) -> str:
     """Return the subject of a line, for use next to the charged resource."""
     if line.kind == JOB:
         return line.name
@@ -114,11 +114,11 @@ def what(line: CostLine) -> str:
 
 
 def title(line: CostLine) -> str:
-    """Return the subject of a line with the charged resource."""
-    return f"{line.name} on {line.on}" if line.kind == JOB else f"{line.on} {what(line)}"
+    """Return the subject of a line together with the charged resource."""
+    return f"{line.name} on {line.on}" if line.kind == JOB else f"{line.on} {subject(line)}"
 
 
-def unit(*graphs: GraphCost | None) -> str:
+def common_unit(*graphs: GraphCost | None) -> str:
     """Return the unit for comparing costs of graphs: a run if the frequency of any graph is unknown, else a month.
 
     None stands for a graph that does not exist.
@@ -126,15 +126,15 @@ def unit(*graphs: GraphCost | None) -> str:
     return A_RUN if any(graph is not None and graph.credits is None for graph in graphs) else A_MONTH
 
 
-def cost(line: CostLine | None, of: str) -> str:
+def cost(line: CostLine | None, unit: str) -> str:
     """Return the cost of a line in a month or in a run."""
-    credits_ = None if line is None else line.credits if of == A_MONTH else line.credits_a_run
+    credits_ = None if line is None else line.credits if unit == A_MONTH else line.credits_a_run
     return "none" if credits_ is None else amount(credits_)
 
 
-def graph_cost(graph: GraphCost | None, of: str) -> str:
+def graph_cost(graph: GraphCost | None, unit: str) -> str:
     """Return the cost of a graph in a month or in a run."""
-    credits_ = None if graph is None else graph.credits if of == A_MONTH else graph.credits_a_run
+    credits_ = None if graph is None else graph.credits if unit == A_MONTH else graph.credits_a_run
     return "none" if credits_ is None else amount(credits_)
 
 

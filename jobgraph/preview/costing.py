@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 _NOT_WHOLE = "not estimated, as this preview leaves out what stays the same: pulumi preview --json --show-sames"
 
 
-def with_cost(summary: Summary, preview: Mapping[str, Any], settings: Settings, history: History) -> Summary:
-    """Return the summary of a preview with what it does to the cost; one of a drift, or of errors, as it is."""
+def with_cost(summary: Summary, preview: Mapping[str, Any], settings: Settings, history: History | None) -> Summary:
+    """Return the summary of a preview with its effect on the cost; unchanged if the preview shows drift or errors.
+
+    `history` is None if it was not read.
+    """
     if summary.drift or summary.errors:
         return summary
     if not is_whole(preview):

@@ -87,7 +87,7 @@ def cost(  # noqa: PLR0913  # one parameter for each option
     if since is not None:
         _tell_spending(application, config, settings, since=since, by=by, as_json=form == "json")
         return
-    times = costing.past_times(application.client, settings) if history else {}
+    times = costing.past_times(application.client, settings) if history else None
     stated = costing.stated_runs(runs)
 
     def estimated(config: Config, settings: Settings) -> Priced:

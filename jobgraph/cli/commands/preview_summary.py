@@ -63,7 +63,7 @@ def preview_summary(context: click.Context, file: str, *, form: str, running: bo
         engine_preview.summarize(preview, _running(application.client) if running else None),
         preview,
         settings,
-        past_times(application.client, settings) if history else {},
+        past_times(application.client, settings) if history else None,
     )
     match form:
         case "json":

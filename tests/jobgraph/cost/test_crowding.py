@@ -61,7 +61,7 @@ def test_it_is_a_warning_at_the_jobs_with_what_to_do(tmp_path: Path) -> None:
 
 def test_slots_of_all_clusters_are_told_and_those_of_one_are_set(tmp_path: Path) -> None:
     (crowd,) = crowds(deployment(config(tmp_path, 99), Settings(warehouse_max_clusters=2)))
-    assert "16 statements at a time on 2 clusters" in crowd.what
+    assert "16 statements at a time on 2 clusters" in crowd.sentence
     assert "`warehouse_max_concurrency: 50`" in crowd.remedy
 
 

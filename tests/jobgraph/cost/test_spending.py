@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobgraph.cost import spending_report
 from jobgraph.cost.allocation import Metered
-from jobgraph.cost.deployment import Deployment, Warehouse
+from jobgraph.cost.deployment import CostedGraph, Deployment, Warehouse
 from jobgraph.cost.rates import published
 from jobgraph.cost.spending import EndedAttempt, Spending, grouped, savings, spending
 from jobgraph.settings import Pool
@@ -114,6 +114,21 @@ def test_a_root_task_is_charged_to_its_runs_and_the_alert_to_nobody() -> None:
     assert "idle, the alert on late runs, or used by others" in told
     (graph,) = spending_report.as_json(result, "graph", [], published())["groups"]
     assert graph["serverless"] == pytest.approx(0.3)
+
+
+def test_finalizers_are_named_among_the_idle_uses_of_a_warehouse_that_was_charged() -> None:
+    """Their seconds are in no history, so they cannot be given to their graphs."""
+    graph = CostedGraph("nightly", "NIGHTLY_ROOT", None, (), closed_on="W")
+    metered = {("pool", "P"): hour(0.11), ("warehouse", "W"): hour(0.9)}
+    for closed_on, bill, is_named in (("W", metered, True), ("V", metered, False), (None, metered, False)):
+        closed = replace(DEPLOYMENT, graphs=(replace(graph, closed_on=closed_on),))
+        result = spending(ATTEMPTS, bill, closed, published())
+        told = spending_report.as_text(result, "job", [], published(), "7d")
+        assert ("for no job that ended: idle, finalizers, or used by others\n" in told) is is_named
+        told_json = spending_report.as_json(result, "job", [], published())["resources"]
+        assert {each["name"]: each["runs_finalizers"] for each in told_json} == {"P": False, "W": is_named}
+    uncharged = spending(ATTEMPTS, {("pool", "P"): hour(0.11)}, replace(DEPLOYMENT, graphs=(graph,)), published())
+    assert "finalizers" not in spending_report.as_text(uncharged, "job", [], published(), "7d")
 
 
 def test_a_root_task_that_is_not_metered_is_priced_as_the_smallest() -> None:
