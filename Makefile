@@ -33,7 +33,9 @@ demo: setup ## deploy the quickstart's graph onto a local Snowflake, run it, sho
 	jobgraph run --wait --picture .jobgraph/graph.svg
 	@echo 'In this shell first: eval "$$($(BIN)/jobgraph sandbox env)"' >&2
 
-test: setup unit lifecycle ## the tests, the lifecycle with the real Pulumi engine included
+# Four workers on two cores: those of the lifecycle mostly wait for processes, and the others use that time.
+test: setup policies ## the tests, the lifecycle with the real Pulumi engine included
+	@$(BIN)/python -m pytest -q -m "not slow" -n 4 --dist loadfile --no-loadscope-reorder
 
 unit: $(STAMP) ## the tests that start neither the Pulumi engine nor a sandbox process
 	@$(BIN)/python -m pytest -q -m "not engine and not sandbox and not slow" -n 2 --dist worksteal

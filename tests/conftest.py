@@ -84,7 +84,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if mistakes:
         raise pytest.UsageError("\n".join(mistakes))
     place = {ROOT / name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path, len(place)))
+    processes = {item.path for item in items if item.get_closest_marker("engine") or item.get_closest_marker("sandbox")}
+    items.sort(key=lambda item: (place.get(item.path, len(place)), item.path not in processes))
 
 
 def pytest_collection_finish() -> None:

@@ -74,7 +74,8 @@ def test_an_entry_without_a_test_and_a_claim_without_a_principal_test_are_mistak
 
 
 @pytest.mark.parametrize(
-    ("target", "marks"), [("unit", tiers.UNIT), ("lifecycle", tiers.LIFECYCLE), ("slow", tiers.SLOW)]
+    ("target", "marks"),
+    [("test", tiers.TEST), ("unit", tiers.UNIT), ("lifecycle", tiers.LIFECYCLE), ("slow", tiers.SLOW)],
 )
 def test_the_makefile_asks_for_these_tiers(target: str, marks: str) -> None:
     """conftest.py loads only the files that such a run needs."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 TABLE = ROOT / "slow.yaml"
 # What the Makefile's targets ask pytest for. Properties run in `make slow` again, with more examples.
+TEST = "not slow"
 UNIT = "not engine and not sandbox and not slow"
 LIFECYCLE = "(engine or sandbox) and not slow"
 SLOW = "slow or hypothesis"
