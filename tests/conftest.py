@@ -1,14 +1,18 @@
 """What holds for all tests. Of properties: a busy machine is no defect; thousands of cases are `make reliability`'s."""
 
+import bisect
 import functools
 import gc
+import itertools
 import os
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 from tests import tiers
 
@@ -53,6 +57,22 @@ ALL_MARKED = re.compile(
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let each worker load the files from another place on, so that it finds compiled what the others have loaded.
+
+    Compiling a test file with its rewritten assertions takes longer than loading it. The order in which tests run
+    stays the same for all workers: `pytest_collection_modifyitems`.
+    """
+    worker = getattr(config, "workerinput", None)
+    if worker is None or config.args != [ROOT.name]:
+        return
+    files = Counter(f"{ROOT.name}/{file.relative_to(ROOT).parts[0]}" for file in ROOT.rglob("test_*.py"))
+    parts = sorted(files)
+    before = int(worker["workerid"].removeprefix("gw")) * files.total() // worker["workercount"]
+    start = bisect.bisect_left(list(itertools.accumulate(files[part] for part in parts)), before)
+    config.args = parts[start:] + parts[:start]
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not load a file of which no test is wanted: loading all of them takes longer than many tests."""
     if collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
@@ -73,8 +93,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if is_wanted else True
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of slow.yaml, and run the longest files first."""
+    if settings.get_current_profile_name() == tiers.QUICK:
+        # Hypothesis reads all 600 modules for constants to try: six seconds, which a few examples do not repay.
+        none = vars(providers)["_local_constants"]
+        vars(providers)["_get_local_constants"] = lambda: none
     slow = tiers.slow_tests(item.nodeid for item in items)
     for item in items:
         if item.nodeid in slow:
@@ -85,7 +110,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError("\n".join(mistakes))
     place = {ROOT / name: number for number, name in enumerate(LONGEST)}
     processes = {item.path for item in items if item.get_closest_marker("engine") or item.get_closest_marker("sandbox")}
-    items.sort(key=lambda item: (place.get(item.path, len(place)), item.path not in processes))
+    items.sort(key=lambda item: (place.get(item.path, len(place)), item.path not in processes, item.path))
 
 
 def pytest_collection_finish() -> None:

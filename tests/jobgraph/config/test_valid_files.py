@@ -9,18 +9,15 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from jobgraph.config.document import Document
 from jobgraph.config.explain.resolving import resolved
-from jobgraph.config.explain.schema import json_schema
 from jobgraph.config.reading import compose, parse, understand
 from jobgraph.config.topology import edges
 from jobgraph.plan.planning import Procedures, plan
 from jobgraph.settings import Settings
+from tests.jobgraph.config.schemas import validator
 from tests.reliability.configurations import configuration, text
-
-SCHEMA = Draft202012Validator(json_schema())
 
 
 def made(seed: int) -> str:
@@ -46,7 +43,7 @@ def test_the_schema_accepts_every_valid_file_and_what_is_written_out(seed: int) 
     written = made(seed)
     for one in (written, resolved(parse(written.encode(), "jobs.yaml"))):
         data = json.loads(json.dumps(yaml.safe_load(one)))
-        assert [error.message for error in SCHEMA.iter_errors(data)] == []
+        assert [error.message for error in validator().iter_errors(data)] == []
 
 
 @given(st.integers(0, 10**9), st.data())

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
 
 from jobgraph.config.document import Document
 from jobgraph.config.explain.reference import Entry, reference, reference_entries
@@ -17,6 +16,7 @@ from jobgraph.config.payloads import PayloadFolder
 from jobgraph.config.reading import compose, parse, read, understand
 from jobgraph.errors import ConfigErrors
 from tests.golden import compare
+from tests.jobgraph.config.schemas import overlay_validator, validator
 
 ROOT = Path(__file__).resolve().parents[4]
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -28,17 +28,8 @@ VALID = [
 ]
 
 
-@pytest.fixture(scope="module")
-def validator() -> Draft202012Validator:
-    Draft202012Validator.check_schema(json_schema())
-    return Draft202012Validator(json_schema())
-
-
 def data(text: str) -> Any:
     return json.loads(json.dumps(yaml.safe_load(text)))
-
-
-OVERLAYS = Draft202012Validator(overlay_schema())
 
 
 def outcome(path: Path, environment: str | None) -> Any:
@@ -68,8 +59,8 @@ def test_the_committed_reference_is_current() -> None:
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.parent.name + "/" + path.name)
-def test_the_schema_accepts_valid_files(path: Path, validator: Draft202012Validator) -> None:
-    assert [error.message for error in validator.iter_errors(data(path.read_text()))] == []
+def test_the_schema_accepts_valid_files(path: Path) -> None:
+    assert [error.message for error in validator().iter_errors(data(path.read_text()))] == []
 
 
 BASE = """
@@ -108,12 +99,12 @@ def test_changes_may_stand_in_an_overlay_or_among_the_environments(changes: str,
     both = BASE if changes == "version: 1" else f"{BASE}environments:\n  st:\n{indented}"
     base.write_text(both)
     found = outcome(base, "st")
-    assert [error.message for error in Draft202012Validator(json_schema()).iter_errors(data(both))] == []
+    assert [error.message for error in validator().iter_errors(data(both))] == []
     assert outcome(base, None) == outcome_of(BASE, tmp_path)
     base.write_text(BASE)
     overlay.write_text(changes)
     assert outcome(base, "st") == found
-    assert [error.message for error in OVERLAYS.iter_errors(data(changes))] == []
+    assert [error.message for error in overlay_validator().iter_errors(data(changes))] == []
 
 
 @pytest.mark.parametrize(
@@ -129,7 +120,7 @@ def test_changes_may_stand_in_an_overlay_or_among_the_environments(changes: str,
     ],
 )
 def test_what_no_overlay_may_say(wrong: str) -> None:
-    assert list(OVERLAYS.iter_errors(data(wrong)))
+    assert list(overlay_validator().iter_errors(data(wrong)))
 
 
 @pytest.mark.parametrize(
@@ -154,8 +145,8 @@ def test_what_no_overlay_may_say(wrong: str) -> None:
         "version: 1\ngraphs: [g]",
     ],
 )
-def test_what_the_schema_refuses_the_reader_refuses(wrong: str, validator: Draft202012Validator) -> None:
-    assert not validator.is_valid(data(wrong))
+def test_what_the_schema_refuses_the_reader_refuses(wrong: str) -> None:
+    assert not validator().is_valid(data(wrong))
     with pytest.raises(ConfigErrors):
         parse(wrong.encode(), "jobs.yaml")
 
@@ -182,12 +173,12 @@ def file_of(entry: Entry) -> str:
     list(reference_entries()),
     ids=lambda entry: f"{entry.owner}.{entry.title}",
 )
-def test_every_example_of_the_reference_is_valid(entry: Entry, validator: Draft202012Validator) -> None:
+def test_every_example_of_the_reference_is_valid(entry: Entry) -> None:
     text = file_of(entry)
     assert entry.key.example
     assert yaml.safe_load(entry.example).keys() == {(entry.within or entry.key).name}
     understand(compose(text.encode(), "jobs.yaml"), Document("jobs.yaml"), payloads=PayloadFolder(ROOT, ROOT))
-    assert [error.message for error in validator.iter_errors(data(text))] == []
+    assert [error.message for error in validator().iter_errors(data(text))] == []
     if entry.within is not None:
         assert entry.key.name.rpartition(".")[2] in entry.example
     assert entry.key.doc in reference() or entry.key.doc[1:] in reference()
