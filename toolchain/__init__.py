@@ -1,6 +1,6 @@
-"""Gets `pulumi` and its plugins onto this machine, and tells what is there.
+"""Installs `pulumi` and its plugins on this machine, and reports what is installed.
 
-The `jobgraph` command uses these names; everything else is for `python -m jobgraph.toolchain` alone.
+The `jobgraph` command uses these names; only `python -m jobgraph.toolchain` uses the rest.
 """
 
 from jobgraph.toolchain import errors

@@ -1,6 +1,6 @@
 """The command `python -m jobgraph.toolchain`: `setup`, which `make setup` runs, and `doctor`.
 
-Knows arguments, output and exit codes; the work is done elsewhere in this package.
+Knows arguments, output and exit codes; other modules of this package do the work.
 """
 
 import os
@@ -60,7 +60,7 @@ def env(project: Path) -> None:
 
 
 def show(rows: list[Component]) -> None:
-    """Print the parts, each with its path on a line of its own, as paths are long."""
+    """Print the parts, each with its path on a separate line, because paths are long."""
     for row in rows:
         click.echo(f"{row.component:<26} {row.version or '?':<9} {row.source.value}")
         if row.path:

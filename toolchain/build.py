@@ -1,6 +1,6 @@
-"""Lets Go build the Pulumi command line from its own module, pinned by pulumi_cli/go.mod and go.sum.
+"""Builds the Pulumi command line with Go from its own module, pinned by pulumi_cli/go.mod and go.sum.
 
-Knows Go's commands, settings and what they print. Does not know where the result is kept.
+Knows Go's commands, settings and output. Does not know where the result is installed.
 """
 
 import os
@@ -22,10 +22,10 @@ VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
 
 def check_pin(go_module: Path, sdk: str) -> None:
-    """See that the Go module builds the release of the installed SDK.
+    """Check that the Go module builds the release of the installed SDK.
 
     Raises:
-        PinMismatchError: It builds another one.
+        PinMismatchError: If it builds another release.
     """
     pinned = layout.module_version((go_module / "go.mod").read_text(encoding="utf-8"))
     if pinned != sdk:
@@ -33,10 +33,10 @@ def check_pin(go_module: Path, sdk: str) -> None:
 
 
 def go_environment(environment: Mapping[str, str], cache: Path) -> dict[str, str]:
-    """The environment for Go: the user's own, GOFLAGS and GOPROXY included, made fit for a bare machine.
+    """Return the environment for Go: the user's own, including GOFLAGS and GOPROXY, adapted to a bare machine.
 
-    Without cgo no C compiler is needed, and the official releases are built so. A `go.work` of a folder above must not
-    mix in. Go refuses to work without a HOME unless its caches are named.
+    Without cgo, as in the official releases, no C compiler is needed. A `go.work` in a parent folder must have no
+    effect. Go requires HOME unless its caches are set.
     """
     settled = {"CGO_ENABLED": "0", "GOWORK": "off"}
     if not environment.get("HOME"):
@@ -48,22 +48,22 @@ def go_environment(environment: Mapping[str, str], cache: Path) -> dict[str, str
 
 
 def build_command(go: Path, release: str, target: Path) -> list[str]:
-    """The command that builds `pulumi`; `-trimpath` and the checked module sums make the result the same everywhere."""
+    """Return the command that builds `pulumi`; `-trimpath` and verified sums make the result the same everywhere."""
     flags = f"-s -w -X {VERSION_VARIABLE}=v{release}"
     options = ["-mod=readonly", "-trimpath", "-ldflags", flags, "-o", str(target)]
     return [str(go), "build", "-v", *options, layout.GO_PACKAGE]
 
 
 def list_command(go: Path) -> list[str]:
-    """The command that fetches all modules of the build and prints each package, one per line."""
+    """Return the command that downloads all modules of the build and prints the packages, one per line."""
     return [str(go), "list", "-mod=readonly", "-deps", layout.GO_PACKAGE]
 
 
 def build(go: Path, target: Path, cache: Path, reporter: Reporter) -> None:
-    """Build `pulumi` into a file. What Go fetched and compiled stays in its caches, so a broken build resumes.
+    """Build `pulumi` into a file. Go's caches keep what it downloaded and compiled, so a failed build can be resumed.
 
     Raises:
-        BuildError: Go failed.
+        BuildError: If Go failed.
         PinMismatchError: See `check_pin`.
     """
     release = layout.pulumi_version()
@@ -76,7 +76,7 @@ def build(go: Path, target: Path, cache: Path, reporter: Reporter) -> None:
 
 
 class _Fetched:
-    """Counts the modules that `go list` fetches."""
+    """Counts the modules that `go list` downloads."""
 
     def __init__(self, step: Step) -> None:
         self.step = step
@@ -89,7 +89,7 @@ class _Fetched:
 
 
 class _Compiled:
-    """Counts the packages that `go build -v` names; those that are in Go's cache are not named."""
+    """Counts the packages that `go build -v` prints, which are those that were not in Go's cache."""
 
     def __init__(self, step: Step, total: int) -> None:
         self.step = step
@@ -102,7 +102,7 @@ class _Compiled:
 
 
 def _run(command: list[str], environment: Mapping[str, str], watcher: _Fetched | _Compiled) -> str:
-    """Run Go in the pinned module, each line that it prints to a watcher; returns its standard output."""
+    """Run Go in the pinned module, pass each line that it prints to a watcher, and return its standard output."""
     last: deque[str] = deque(maxlen=LAST_LINES)
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as output,
@@ -113,7 +113,7 @@ def _run(command: list[str], environment: Mapping[str, str], watcher: _Fetched |
         try:
             _watch(process, watcher, last)
         finally:
-            process.terminate()  # interrupted: Go must not go on alone; one that has ended is left as it is
+            process.terminate()  # after an interrupt, Go must not continue alone; no effect if it has ended
         if process.wait() != 0:
             raise BuildError(" ".join(command), process.returncode, last)
         output.seek(0)
@@ -128,7 +128,7 @@ def _watch(process: subprocess.Popen[str], watcher: _Fetched | _Compiled, last: 
         try:
             line = lines.get(timeout=IDLE_SECONDS)
         except queue.Empty:
-            watcher.step.tick()  # linking says nothing for half a minute
+            watcher.step.tick()  # linking prints nothing for half a minute
             continue
         if line is None:
             return

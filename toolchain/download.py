@@ -1,7 +1,7 @@
-"""Fetches Pulumi's official archives.
+"""Downloads Pulumi's official archives.
 
-Knows their addresses, how long to wait for an answer, and how to unpack one without trusting the names in it. Does not
-know what the files are for.
+Knows their addresses, how long to wait for a response, and how to unpack one without trusting the names in it. Does not
+know the purpose of the files.
 """
 
 import hashlib
@@ -33,35 +33,35 @@ MEBIBYTE = 1 << 20
 
 
 class NoDownloadError(Exception):
-    """The archive cannot be had; the text says why, for a list of what was tried."""
+    """The archive cannot be downloaded; the text gives the reason, for a list of attempts."""
 
 
 def command_line_url(release: str, system: str, machine: str) -> str:
-    """Where the official command line is, for the names that `platform.system()` and `platform.machine()` give."""
+    """Return the URL of the official command line, given `platform.system()` and `platform.machine()`."""
     return f"{BASE}/sdk/pulumi-v{release}-{system.lower()}-{_architecture(machine, 'x64')}.tar.gz"
 
 
 def plugin_url(file_name: str, release: str, system: str, machine: str) -> str:
-    """Where an official plugin is."""
+    """Return the URL of an official plugin."""
     return f"{BASE}/plugins/{file_name}-v{release}-{system.lower()}-{_architecture(machine, 'amd64')}.tar.gz"
 
 
 def command_line_checksums_url(release: str) -> str:
-    """Where the checksums of a release of the command line are."""
+    """Return the URL of the checksums for a release of the command line."""
     return f"{CHECKSUMS}/pulumi/releases/download/v{release}/pulumi-{release}-checksums.txt"
 
 
 def plugin_checksums_url(file_name: str, release: str) -> str:
-    """Where the checksums of a release of a plugin are."""
+    """Return the URL of the checksums for a release of a plugin."""
     name = f"pulumi-{file_name.removeprefix('pulumi-resource-')}"
     return f"{CHECKSUMS}/{name}/releases/download/v{release}/{name}_{release}_checksums.txt"
 
 
 def checksum(checksums_url: str, archive_url: str) -> str:
-    """Return the SHA-256 that a release's list has for an archive, in hex.
+    """Return the SHA-256 of an archive, in hex, from a release's list.
 
     Raises:
-        NoDownloadError: The list cannot be had, or does not name the archive.
+        NoDownloadError: If the list cannot be downloaded, or does not contain the archive.
     """
     name = archive_url.rpartition("/")[2]
     try:
@@ -76,16 +76,16 @@ def checksum(checksums_url: str, archive_url: str) -> str:
 
 
 def this_machine() -> tuple[str, str]:
-    """The operating system and the processor, as Python names them."""
+    """Return the operating system and the processor, as Python names them."""
     return platform.system(), platform.machine()
 
 
 def fetch(url: str, folder: Path, step: Step, checksums_url: str) -> None:
-    """Download an archive, check it, and put its files, without their folders, into a folder that exists.
+    """Download an archive, verify it, and write its files, without their folders, to an existing folder.
 
     Raises:
-        NoDownloadError: The server does not answer in time, refuses, stops in the middle, or sends no such archive; or
-            it is not the archive that the release's checksums name. Then nothing in the folder may be used.
+        NoDownloadError: If the server does not respond in time, refuses, stops in the middle, or sends no such archive,
+            or if the checksum differs. The folder's content must then not be used.
     """
     try:
         response = _answer(url)
@@ -115,10 +115,10 @@ def _architecture(machine: str, intel: str) -> str:
 
 
 def _answer(url: str) -> HTTPResponse:
-    """Open an address, given up as a whole after ANSWER_SECONDS.
+    """Open a URL, but give up after ANSWER_SECONDS in total.
 
-    In a thread of its own, because no timeout of a socket covers the name lookup, which alone can take half a minute
-    where a firewall swallows it.
+    This runs in a thread, because no socket timeout covers the name lookup, which alone can take half a minute if a
+    firewall drops it.
     """
     answers: queue.SimpleQueue[HTTPResponse | OSError] = queue.SimpleQueue()
 
@@ -139,7 +139,7 @@ def _answer(url: str) -> HTTPResponse:
 
 
 class _Counted:
-    """A response that tells a step how much of it was read, and what its hash is."""
+    """A response that reports the bytes read to a step, and computes their hash."""
 
     def __init__(self, response: HTTPResponse, step: Step) -> None:
         self._response, self._step = response, step
@@ -149,11 +149,11 @@ class _Counted:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of what was read, in hex."""
+        """Return the SHA-256 of the bytes read, in hex."""
         return self._hash.hexdigest()
 
     def drain(self) -> None:
-        """Read what is behind the archive's end."""
+        """Read the bytes after the archive's end."""
         while self.read(MEBIBYTE):
             pass
 

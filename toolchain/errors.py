@@ -1,6 +1,6 @@
-"""What can go wrong while `pulumi` and its plugins are brought onto this machine, as errors that say what to do.
+"""Errors of installing `pulumi` and its plugins on this machine; their texts say what to do.
 
-Knows the wording and the exit code. Knows nothing of how anything is found, downloaded or built.
+Knows the texts and the exit code. Knows nothing of how anything is searched, downloaded or built.
 """
 
 from collections.abc import Sequence
@@ -20,27 +20,27 @@ INSTALL_HINT = (
 
 
 class ToolchainError(Exception):
-    """Something of the toolchain is missing or could not be made; the text says what, where and what to do.
+    """A part of the toolchain is missing or could not be installed; the text says what, where and what to do.
 
     Attributes:
-        exit_code: What a command ends with when it shows this error.
+        exit_code: The exit code of a command that shows this error.
     """
 
     exit_code = EXIT_CODE
 
 
 class NotSetUpError(ToolchainError):
-    """The project's toolchain is asked for before its setup has put it there, or after part of it was removed."""
+    """The project's toolchain is used before its setup has run, or after a part was removed."""
 
     def __init__(self, project: Path, reason: str) -> None:
         super().__init__(
             f"The Pulumi toolchain of {project} is not set up: {reason}.\nRun `{setup_command(project)}` in {project}; "
-            "what is there already is kept."
+            "parts that are installed already are kept."
         )
 
 
 class NoCommandLineError(ToolchainError):
-    """Neither the PATH, nor a download, nor Go gives a `pulumi` command line."""
+    """A `pulumi` command line is not on the PATH, and can neither be downloaded nor built with Go."""
 
     def __init__(self, version: str, attempts: Sequence[str]) -> None:
         lines = "\n".join(f"  - {line}" for line in attempts)
@@ -50,21 +50,21 @@ class NoCommandLineError(ToolchainError):
 
 
 class BuildError(ToolchainError):
-    """Go was found but did not build the command line."""
+    """Go is installed but failed to build the command line."""
 
     def __init__(self, command: str, exit_code: int, output: Sequence[str]) -> None:
         last = "\n".join(f"  {line}" for line in output) or "  (it said nothing)"
         super().__init__(
             f"Go could not build the Pulumi command line: `{command}` ended with exit code {exit_code}. "
-            f"Its last words:\n{last}\n"
+            f"The end of its output:\n{last}\n"
             "Usual causes: the module proxy cannot be reached (see `go env GOPROXY`; behind a proxy set HTTPS_PROXY), "
             "the disk is full (about 3 GB are needed once), or Go is too old to fetch the version it needs.\n"
-            f"What was fetched and compiled is kept: `{SETUP}` goes on from there."
+            f"Downloads and compiled packages are kept: `{SETUP}` continues from there."
         )
 
 
 class WrongVersionError(ToolchainError):
-    """A `pulumi` that was just installed does not answer with the version that it should be."""
+    """A `pulumi` that was just installed reports another version than expected."""
 
     def __init__(self, path: Path, expected: str, answer: str) -> None:
         super().__init__(
@@ -86,7 +86,7 @@ class PinMismatchError(ToolchainError):
 
 
 class NotWritableError(ToolchainError):
-    """A folder the toolchain keeps its files in cannot be written."""
+    """The toolchain cannot write to one of its folders."""
 
     def __init__(self, folder: Path, reason: str) -> None:
         super().__init__(

@@ -1,6 +1,6 @@
-"""What a setup put into a project: the record that it writes, and the shell variables and the report that follow.
+"""The result of a project's setup: the record that it writes, and the shell variables and report based on it.
 
-Knows the record's format. Looks for nothing itself, so that asking costs no time and a run uses what setup said.
+Knows the record's format. Does not search the machine, so that it is fast and a run uses what setup recorded.
 """
 
 import json
@@ -19,7 +19,7 @@ COMPONENTS = ("pulumi", layout.LANGUAGE_HOST, layout.SNOWFLAKE_PLUGIN)
 
 
 def write_record(project: Path, components: Sequence[Component]) -> None:
-    """Keep which part comes from where."""
+    """Record the parts and their sources."""
     rows = [
         {"component": row.component, "version": row.version, "path": str(row.path), "source": row.source.value}
         for row in components
@@ -34,23 +34,23 @@ def write_record(project: Path, components: Sequence[Component]) -> None:
 
 
 def record_path(home: Path) -> Path:
-    """The record's place in a private PULUMI_HOME."""
+    """Return the path of the record in a private PULUMI_HOME."""
     return home / "toolchain.json"
 
 
 def read_record(home: Path) -> list[Component]:
-    """The parts as setup found them; empty before the first setup, or when the file is not one of ours."""
+    """Return the parts that setup recorded; empty before the first setup, or if the file is not valid."""
     try:
         rows = json.loads(record_path(home).read_text(encoding="utf-8"))
         return [Component(row["component"], row["version"], Path(row["path"]), Source(row["source"])) for row in rows]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return []  # as good as never set up: setup writes it anew
+        return []  # treated as not set up: setup writes it again
 
 
 def report(project: Path) -> list[Component]:
-    """The parts of the toolchain that a clone uses, one row each, in a fixed order, for `jobgraph doctor`.
+    """Return the parts of the toolchain that a clone uses, in a fixed order, for `jobgraph doctor`.
 
-    A part that setup did not get to, or that is gone since, has the source `missing`.
+    A part that setup did not install, or that has been removed since, has the source `missing`.
     """
     recorded = {row.component: row for row in read_record(layout.private_home(project))}
     rows = [recorded.get(name, Component(name, "", None, Source.MISSING)) for name in COMPONENTS]
@@ -58,13 +58,13 @@ def report(project: Path) -> list[Component]:
 
 
 def environment(project: Path, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The toolchain's part of an activated shell: PATH, PULUMI_HOME, PULUMI_SKIP_UPDATE_CHECK.
+    """Return the toolchain's variables of an activated shell: PATH, PULUMI_HOME, PULUMI_SKIP_UPDATE_CHECK.
 
-    PATH is the whole value: the virtual environment's and the command line's folder, then those of `base`, none twice,
-    so activating a shell again changes nothing.
+    PATH is the complete value: the folders of the virtual environment and the command line, then those of `base`, each
+    once, so that activating a shell again changes nothing.
 
     Raises:
-        NotSetUpError: the setup was not run, or what it installed is gone.
+        NotSetUpError: If the setup was not run, or an installed part has been removed.
     """
     missing = [row.component for row in report(project) if row.source is Source.MISSING]
     if missing:

@@ -1,6 +1,6 @@
-"""The two shell scripts by which the engine starts the stand-ins, and how a plugin gets into the private PULUMI_HOME.
+"""The shell scripts with which the engine starts the stand-ins, and the installation of plugins in PULUMI_HOME.
 
-Knows what a launcher says and how to tell it from a real plugin. Does not know when a stand-in is needed (setup.py).
+Knows the text of a launcher and how it differs from a real plugin. Does not know when a stand-in is needed (setup.py).
 """
 
 import os
@@ -19,12 +19,12 @@ MARK = "# stand-in of jobgraph, written by `make setup`: changes are lost"
 
 @dataclass(frozen=True)
 class Launcher:
-    """A stand-in to start.
+    """The launcher of a stand-in.
 
     Attributes:
         module: The Python module that serves the plugin, such as `jobgraph.toolchain.standins.language_host`.
-        python: The interpreter that has the project's dependencies.
-        code: The folder that holds the package `jobgraph`.
+        python: The interpreter with the project's dependencies.
+        code: The folder that contains the package `jobgraph`.
         project: The folder that was set up.
     """
 
@@ -34,10 +34,10 @@ class Launcher:
     project: Path
 
     def text(self) -> str:
-        """The script.
+        """Return the script.
 
-        It leaves PYTHONPATH and the working folder as they are, since both belong to the user's program: `-P` keeps
-        Python from putting the working folder first, and the one folder needed is added inside the process.
+        It does not change PYTHONPATH and the working folder, since both belong to the user's program: `-P` keeps Python
+        from adding the working folder to the path, and the only necessary folder is added inside the process.
         """
         program = (
             f"import runpy, sys; sys.path.insert(0, {str(self.code)!r}); "
@@ -52,7 +52,7 @@ class Launcher:
 
 
 def is_launcher(path: Path) -> bool:
-    """Whether a file is a stand-in's launcher and not a real plugin."""
+    """Whether a file is the launcher of a stand-in, and not a real plugin."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -60,10 +60,10 @@ def is_launcher(path: Path) -> bool:
 
 
 def install_launcher(path: Path, text: str) -> None:
-    """Put a launcher there, whole or not at all; one that is the same already is left alone.
+    """Write a launcher, completely or not at all; do nothing if it has this text already.
 
     Raises:
-        NotWritableError: The folder cannot be written.
+        NotWritableError: If the folder is not writable.
     """
     if path.is_file() and not path.is_symlink() and path.read_bytes() == text.encode():
         return
@@ -79,12 +79,12 @@ def install_launcher(path: Path, text: str) -> None:
 
 
 def install_link(path: Path, target: Path) -> None:
-    """Make a real plugin of another folder known in the private home.
+    """Link a real plugin from another folder into the private home.
 
-    The folder itself must be a real one, the engine passes over linked folders; the file in it may be a link.
+    The plugin's folder must be a real one, because the engine skips linked folders; the file in it may be a link.
 
     Raises:
-        NotWritableError: The folder cannot be written.
+        NotWritableError: If the folder is not writable.
     """
     if path.is_symlink() and path.readlink() == target:
         return
@@ -98,6 +98,6 @@ def install_link(path: Path, target: Path) -> None:
 
 
 def remove_plugin(folder: Path) -> None:
-    """Take our launcher or link away, with its folder: the engine takes an empty folder for an installed plugin."""
+    """Remove our launcher or link with its folder: the engine considers a plugin with an empty folder installed."""
     if folder.is_dir() and all(path.is_symlink() or is_launcher(path) for path in folder.iterdir()):
         shutil.rmtree(folder)

@@ -1,8 +1,8 @@
-"""Where the toolchain keeps its files, and which releases it is about.
+"""The toolchain's folders, and the releases of its parts.
 
-Knows folder and file names, the pinned releases (those of the installed Python packages, so there is one place that
-pins them: pyproject.toml) and how the engine names a plugin's folder. Touches no file but the environment
-and the packages' metadata.
+Knows names of folders and files, the pinned releases (those of the installed Python packages, so that only
+pyproject.toml pins them) and how the engine names a plugin's folder. Reads nothing but the environment and the metadata
+of packages.
 """
 
 import json
@@ -23,10 +23,10 @@ CODE = Path(jobgraph.__file__).resolve().parents[1]
 
 
 def setup_command(folder: Path) -> str:
-    """Return the command that sets the toolchain up, as it is typed in a folder.
+    """Return the command that sets the toolchain up, as typed in a folder.
 
-    In the clone it is make's, where `jobgraph` may not be on the PATH yet. A project elsewhere has `jobgraph`, also if
-    that is installed from the clone.
+    In the clone it is `make`, because `jobgraph` may not be on the PATH yet. A project elsewhere has `jobgraph`, even
+    if it is installed from the clone.
     """
     return "make setup" if folder.resolve() == CODE and (CODE / "Makefile").is_file() else "jobgraph setup"
 
@@ -44,12 +44,12 @@ PLUGIN_VARIABLE = "JOBGRAPH_SNOWFLAKE_PLUGIN"
 
 @dataclass(frozen=True)
 class Package:
-    """A Python package that names the engine's plugin behind it, in its `pulumi-plugin.json`.
+    """A Python package whose `pulumi-plugin.json` names the engine's plugin for it.
 
     Attributes:
-        name: Name of the plugin, such as `snowflake`.
+        name: The plugin's name, such as `snowflake`.
         version: Its release, without a leading `v`.
-        server: Where the engine may download it, empty for Pulumi's own place.
+        server: The server for downloads; empty for Pulumi's own.
     """
 
     name: str
@@ -58,25 +58,25 @@ class Package:
 
 
 def pulumi_version() -> str:
-    """The release of Pulumi, without a leading `v`: that of the installed SDK."""
+    """Return the release of Pulumi without a leading `v`, which is that of the installed SDK."""
     return version("pulumi")
 
 
 def snowflake_version() -> str:
-    """The release of the Snowflake provider, without a leading `v`: that of the installed package."""
+    """Return the release of the Snowflake provider without a leading `v`, which is that of the installed package."""
     return next((package.version for package in plugin_packages() if package.name == "snowflake"), "")
 
 
 def plugin_packages() -> Iterator[Package]:
-    """The installed packages that stand for a resource plugin, sorted by folder; of two for one plugin, the first.
+    """Yield the installed packages of resource plugins, sorted by folder; if two have the same plugin, the first.
 
-    The file's own version is the plugin's; a package without one has the plugin's version itself, as Pulumi's own
-    language host reads it.
+    The plugin's version is in the file; if it is missing there, it is the package's version, as in Pulumi's own
+    language host.
     """
-    # an environment may see packages of another one: made with --system-site-packages, or by a .pth file
-    others = {entry for entry in sys.path if Path(entry).name in {"site-packages", "dist-packages"}}
+    # an environment may see another one's packages: if created with --system-site-packages, or through a .pth file
+    site_packages = {entry for entry in sys.path if Path(entry).name in {"site-packages", "dist-packages"}}
     own = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    folders = [*sorted(own), *sorted(others - own)]
+    folders = [*sorted(own), *sorted(site_packages - own)]
     names = set[str]()
     for path in (path for folder in folders for path in sorted(Path(folder).glob("*/pulumi-plugin.json"))):
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -89,31 +89,31 @@ def plugin_packages() -> Iterator[Package]:
 
 
 def module_version(go_mod: str) -> str:
-    """The release of the Pulumi command line that a go.mod's text requires, without a leading `v`; empty if none."""
+    """Return the Pulumi release that a go.mod requires, without a leading `v`; empty if there is none."""
     match = re.search(r"^\s*(?:require\s+)?github\.com/pulumi/pulumi/pkg/v3\s+v(\S+)", go_mod, re.MULTILINE)
     return match[1] if match else ""
 
 
 def home_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """The user's home folder, also where HOME is unset or empty (a bare container, a systemd unit)."""
+    """Return the user's home folder, even if HOME is unset or empty (a bare container, a systemd unit)."""
     return Path(environment.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir)
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder that every clone of this user shares, `${XDG_CACHE_HOME:-~/.cache}/jobgraph`."""
+    """Return the folder that all clones of this user share, `${XDG_CACHE_HOME:-~/.cache}/jobgraph`."""
     root = environment.get("XDG_CACHE_HOME")
     return (Path(root) if root else home_folder(environment) / ".cache") / "jobgraph"
 
 
 def private_home(project: Path) -> Path:
-    """The PULUMI_HOME of a clone, so that nothing in the user's own ~/.pulumi is touched or depended on."""
+    """Return the PULUMI_HOME of a clone, which makes it independent of the user's own ~/.pulumi."""
     return project / ".jobgraph" / "pulumi-home"
 
 
 def plugin_folder(home: Path, file_name: str, release: str) -> Path:
-    """Where the engine looks for a plugin in a PULUMI_HOME: `plugins/resource-snowflake-v2.22.0`.
+    """Return the engine's folder for a plugin in a PULUMI_HOME: `plugins/resource-snowflake-v2.22.0`.
 
-    A plugin that lies there gives no warning; on the PATH the engine warns about it at each run ("using ... from
-    $PATH"), for language plugins too, unless it lies in the same folder as `pulumi` itself.
+    The engine uses a plugin there without a warning. It warns of one on the PATH at each run ("using ... from $PATH"),
+    also of language plugins, unless the plugin is in the same folder as `pulumi` itself.
     """
     return home / "plugins" / f"{file_name.removeprefix('pulumi-')}-v{release}"

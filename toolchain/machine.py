@@ -1,7 +1,7 @@
-"""Looks for what is on this machine already: `pulumi`, its language host, the Snowflake plugin, Go.
+"""Searches this machine for `pulumi`, its language host, the Snowflake plugin and Go.
 
-Knows where such things lie (the PATH, the cache of an earlier setup, the user's own Pulumi plugins). Does not decide
-which to use (sources.py) and changes nothing.
+Knows their possible places (the PATH, the cache of an earlier setup, the user's own Pulumi plugins). Does not decide
+which to use (sources.py), and changes nothing.
 """
 
 import os
@@ -21,24 +21,24 @@ GO_INSTALLED = "/usr/local/go/bin"
 
 
 def cached_folder(cache: Path) -> Path:
-    """The folder of the command line that setup installs for a user, keyed by its release."""
+    """Return the folder of the command line that setup installs for a user; it contains the release."""
     return cache / f"pulumi-{layout.pulumi_version()}"
 
 
 def ask_version(command: Path) -> str:
-    """The release that a `pulumi` answers with, without its `v`; empty when it does not run or says no release."""
+    """Return the release that a `pulumi` reports, without its `v`; empty if it does not run or reports no release."""
     quiet = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
         answer = subprocess.run(
             [command, "version"], env=quiet, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""  # not a program of this machine, or one that hangs: as good as none
+        return ""  # cannot run on this machine, or hangs
     return first_line(answer.stdout) if answer.returncode == 0 else ""
 
 
 def command_line_on_path(search: str, cache: Path) -> tuple[Component | None, Path | None]:
-    """The `pulumi` on the PATH, if it works; else the path of one that does not, for a note.
+    """Return the `pulumi` on the PATH if it works; otherwise the path of one that does not, for a note.
 
     One in our own cache does not count: an activated shell has it on the PATH, but it is not the user's own.
     """
@@ -50,24 +50,24 @@ def command_line_on_path(search: str, cache: Path) -> tuple[Component | None, Pa
 
 
 def cached_command_line(cache: Path) -> Component | None:
-    """The command line of an earlier setup, if it answers with the pinned release."""
+    """Return the command line of an earlier setup, if it reports the pinned release; otherwise None."""
     folder = cached_folder(cache) / "bin"
     path = folder / "pulumi"
     if not path.exists() or ask_version(path) != layout.pulumi_version():
         return None
-    # The official archive has the language host in it; a build by Go has only the command line.
+    # The official archive contains the language host; a build by Go has only the command line.
     source = Source.DOWNLOAD if (folder / layout.LANGUAGE_HOST).exists() else Source.GO
     return Component("pulumi", layout.pulumi_version(), path, source)
 
 
 def find_go(search: str) -> Path | None:
-    """The `go` command, on the PATH or where its installer puts it."""
+    """Return the `go` command on the PATH, or in the default folder of its installer."""
     go = shutil.which("go", path=search) or shutil.which("go", path=GO_INSTALLED)
     return Path(go) if go else None
 
 
 def beside(command_line: Component) -> Component | None:
-    """The language host in the folder of `pulumi`, where the official archives have it and the engine looks for it."""
+    """Return the language host in the folder of `pulumi`, where the official archives have it and the engine looks."""
     if command_line.path is None:
         return None
     path = command_line.path.resolve().parent / layout.LANGUAGE_HOST
@@ -75,13 +75,13 @@ def beside(command_line: Component) -> Component | None:
 
 
 def on_path(file_name: str, search: str) -> Component | None:
-    """A plugin on the PATH; such a file does not tell its release."""
+    """Return a plugin on the PATH; its release is unknown."""
     path = shutil.which(file_name, path=search)
     return Component(file_name, "", Path(path), Source.PATH) if path else None
 
 
 def in_plugins(homes: list[Path], file_name: str, release: str) -> Component | None:
-    """A plugin of the exact release that Pulumi itself installed into one of the given homes."""
+    """Return a plugin of exactly this release that Pulumi itself installed into one of the homes."""
     for home in homes:
         path = layout.plugin_folder(home, file_name, release) / file_name
         if path.exists():
@@ -90,7 +90,7 @@ def in_plugins(homes: list[Path], file_name: str, release: str) -> Component | N
 
 
 def user_homes(environment: Mapping[str, str], private: Path) -> list[Path]:
-    """The PULUMI_HOMEs of the user: the one set, unless it is a clone's private one, and ~/.pulumi."""
+    """Return the user's PULUMI_HOMEs: the one that is set, unless it is a clone's private one, and ~/.pulumi."""
     home = environment.get("PULUMI_HOME")
     homes = [Path(home)] if home else []
     return [home for home in [*homes, layout.home_folder(environment) / ".pulumi"] if home != private]

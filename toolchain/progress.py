@@ -1,6 +1,6 @@
-"""Says what the setup does now: a live line on a terminal, a line now and then anywhere else.
+"""Shows the progress of the setup: a live line on a terminal, otherwise a line from time to time.
 
-Knows how to show; knows nothing of what is being done. Time comes from a clock that is handed in.
+Knows how to show progress; knows nothing of the work. The clock is passed as an argument.
 """
 
 import sys
@@ -16,21 +16,21 @@ QUIET_SECONDS = 15.0
 
 
 class Step(Protocol):
-    """A piece of work that is under way."""
+    """A running piece of work."""
 
     def update(self, detail: str, done: int = 0, total: int = 0) -> None:
-        """Say how far it is: a detail, and where known how many of how many."""
+        """Report progress: a detail and, if known, `done` of `total`."""
 
     def tick(self) -> None:
-        """Nothing new was heard from the work; time went by."""
+        """Report that time has passed without news from the work."""
 
 
 class Reporter:
     """Prints notes and the progress of steps.
 
     Args:
-        stream: Where to; standard error by default, as standard output is for results.
-        clock: Seconds since any fixed moment.
+        stream: The output stream; default: standard error, because standard output is for results.
+        clock: Returns seconds since any fixed time.
     """
 
     def __init__(self, clock: Callable[[], float], stream: TextIO | None = None) -> None:
@@ -39,12 +39,12 @@ class Reporter:
         self._clock = clock
 
     def note(self, text: str) -> None:
-        """Print a line of its own."""
+        """Print a line."""
         self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
     def step(self, label: str) -> Iterator[Step]:
-        """Show a step from its beginning to its end; when it fails, the caller's error says so."""
+        """Show a step from beginning to end; if it fails, the caller reports the error."""
         if self._console.is_terminal:
             with _live(self._console) as progress:
                 yield _LiveStep(progress, label)
@@ -67,7 +67,7 @@ class _LiveStep:
         self._progress.update(self._task, description=text, completed=done, total=total or None)
 
     def tick(self) -> None:
-        """The live line's own clock goes on by itself."""
+        """Do nothing: the live line shows the time by itself."""
 
 
 class _LoggedStep:
@@ -89,6 +89,6 @@ class _LoggedStep:
 
 
 def elapsed(seconds: float) -> str:
-    """A duration as minutes and seconds: `3:07`."""
+    """Return a duration as minutes and seconds: `3:07`."""
     minutes, remainder = divmod(int(seconds), 60)
     return f"{minutes}:{remainder:02d}"

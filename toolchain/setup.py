@@ -1,6 +1,6 @@
-"""Brings `pulumi`, the Python language host and the Snowflake plugin onto this machine; run again, it changes nothing.
+"""Installs `pulumi`, the Python language host and the Snowflake plugin; running it again changes nothing.
 
-Knows the steps and their order, and keeps two setups at once apart. What to prefer is decided in sources.py.
+Knows the steps and their order, and prevents two setups from running at once. sources.py decides what to prefer.
 """
 
 import fcntl
@@ -24,13 +24,13 @@ _PROVIDER = "jobgraph.toolchain.standins.provider"
 
 @dataclass(frozen=True)
 class Setup:
-    """A setup of one project.
+    """The setup of a project.
 
     Attributes:
         project: The project's folder.
-        search: The PATH to look on.
-        cache: The folder that the projects of a user share.
-        reporter: Told what is being done.
+        search: The PATH on which to search.
+        cache: The folder that all projects of a user share.
+        reporter: Shows the progress.
     """
 
     project: Path
@@ -39,10 +39,10 @@ class Setup:
     reporter: Reporter
 
     def run(self) -> list[Component]:
-        """Do all that is to do, and return what is used from now on.
+        """Do every necessary step, and return the parts that are used from now on.
 
         Raises:
-            ToolchainError: Something cannot be had or written; the text says what to do.
+            ToolchainError: If a part cannot be obtained or written; the text says what to do.
         """
         command_line = self._command_line()
         components = [command_line, self._language_host(command_line), self._snowflake_plugin()]
@@ -56,7 +56,7 @@ class Setup:
     def _command_line(self) -> Component:
         on_path, broken = machine.command_line_on_path(self.search, self.cache)
         if broken:
-            self.reporter.note(f"{broken} does not answer `pulumi version` with a release: passed over.")
+            self.reporter.note(f"{broken} does not answer `pulumi version` with a release, so it is ignored.")
         if on_path:
             return on_path
         with _lock(self.cache / f"pulumi-{layout.pulumi_version()}.lock", self.reporter):
@@ -109,7 +109,7 @@ class Setup:
         if os.environ.get(layout.PLUGIN_VARIABLE) == Source.STAND_IN.value and not ambient:
             return self._plugin(name, release, _PROVIDER, None, None)
         if not ambient and path.exists() and not path.is_symlink() and not launchers.is_launcher(path):
-            return Component(name, release, path, Source.DOWNLOAD)  # the engine itself put it there
+            return Component(name, release, path, Source.DOWNLOAD)  # the engine itself installed it
         elsewhere = None if ambient else self._users_plugin(name, release) or self._downloaded_plugin(name, release)
         return self._plugin(name, release, _PROVIDER, ambient, elsewhere)
 
@@ -146,10 +146,10 @@ class Setup:
 
 
 def set_up(project: Path) -> list[Component]:
-    """Get `pulumi` and its plugins for a project, telling on standard error what is being done; safe to run again.
+    """Install `pulumi` and its plugins for a project, with progress on standard error; safe to run again.
 
     Raises:
-        ToolchainError: Something cannot be had or written; the text says what to do.
+        ToolchainError: If a part cannot be obtained or written; the text says what to do.
     """
     search = os.environ.get("PATH", os.defpath)
     return Setup(project.resolve(), search, layout.cache_folder(), Reporter(time.monotonic)).run()
@@ -163,7 +163,7 @@ def _verify(path: Path) -> None:
 
 @contextmanager
 def _published(folder: Path) -> Iterator[Path]:
-    """A new folder to fill, which takes the place of the named one only when the block ends well."""
+    """Yield a new folder, which replaces the named one only if the block succeeds."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.new-"))
@@ -172,7 +172,7 @@ def _published(folder: Path) -> Iterator[Path]:
     try:
         new.chmod(0o755)
         yield new
-        shutil.rmtree(folder, ignore_errors=True)  # one that did not answer as it should
+        shutil.rmtree(folder, ignore_errors=True)  # a command line that gave a wrong answer
         new.rename(folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -180,7 +180,7 @@ def _published(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _lock(path: Path, reporter: Reporter) -> Iterator[None]:
-    """One setup at a time; the system frees the lock when its holder dies."""
+    """Allow one setup at a time; the system releases the lock when its holder dies."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("w")

@@ -1,6 +1,6 @@
-"""The order in which the toolchain takes its parts: what is there, then what can be downloaded, then what can be made.
+"""The order of preference for parts of the toolchain: those on the machine, then downloads, then builds.
 
-Pure: a function of what was found, without looking for anything itself.
+Pure: a function of the search results; it does not search.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Source(StrEnum):
-    """Where a part of the toolchain comes from, in the words that `jobgraph doctor` shows."""
+    """Where a part of the toolchain comes from, as `jobgraph doctor` shows it."""
 
     PATH = "found on the PATH"
     PLUGINS = "found in the user's Pulumi plugins"
@@ -21,12 +21,12 @@ class Source(StrEnum):
 
 @dataclass(frozen=True)
 class Component:
-    """A part of the toolchain as it is on this machine.
+    """A part of the toolchain on this machine.
 
     Attributes:
         component: The name of its file, such as `pulumi`.
-        version: Its release without a leading `v`; empty where it does not say.
-        path: Where it is; None when it is missing.
+        version: Its release without a leading `v`; empty if unknown.
+        path: Its path; None if it is missing.
         source: Where it comes from.
     """
 
@@ -38,12 +38,12 @@ class Component:
 
 @dataclass(frozen=True)
 class Machine:
-    """What a search of the machine found of the command line.
+    """The command lines and Go on this machine.
 
     Attributes:
-        on_path: A `pulumi` on the PATH that answered with a version, else None.
-        cached: The one that an earlier setup installed for this user, if it answers with the pinned release, else None.
-        go: The `go` command, else None.
+        on_path: A `pulumi` on the PATH that reported a version; otherwise None.
+        cached: The one that an earlier setup installed for this user, if it reports the pinned release; otherwise None.
+        go: The `go` command; otherwise None.
     """
 
     on_path: Component | None
@@ -52,9 +52,9 @@ class Machine:
 
 
 def choose_command_line(machine: Machine) -> Component | tuple[Source, ...]:
-    """Which `pulumi` to use: one that is there, or else the ways to get it, in the order to try them.
+    """Return the `pulumi` to use; if there is none, the ways to get it, in the order in which to try them.
 
-    The user's own command line wins over the cached one, whatever release it is: the project follows the machine.
+    The user's own command line has priority over the cached one, whatever its release: the project follows the machine.
     """
     installed = machine.on_path or machine.cached
     if installed:
@@ -63,7 +63,7 @@ def choose_command_line(machine: Machine) -> Component | tuple[Source, ...]:
 
 
 class Placement(StrEnum):
-    """What the private PULUMI_HOME must hold for a plugin."""
+    """What the private PULUMI_HOME must contain for a plugin."""
 
     NOTHING = "the engine finds the real one by itself"
     LINK = "a link to the real one"
@@ -73,12 +73,12 @@ class Placement(StrEnum):
 def choose_plugin(
     ambient: Component | None, elsewhere: Component | None, stand_in: Component
 ) -> tuple[Component, Placement]:
-    """Which file serves a plugin, and how the engine gets to it.
+    """Return the file that serves a plugin, and how the engine finds it.
 
     Args:
-        ambient: A real one on the PATH or beside `pulumi`; the engine prefers it to anything in a PULUMI_HOME.
-        elsewhere: A real one that the engine does not find, in another PULUMI_HOME or in the cache.
-        stand_in: Ours, for a machine that has neither.
+        ambient: A real plugin on the PATH or beside `pulumi`; the engine prefers it to any in a PULUMI_HOME.
+        elsewhere: A real plugin that the engine does not find, in another PULUMI_HOME or in the cache.
+        stand_in: Our stand-in, for a machine that has neither.
     """
     if ambient:
         return ambient, Placement.NOTHING
@@ -86,6 +86,6 @@ def choose_plugin(
 
 
 def first_line(version_output: str) -> str:
-    """The release in what `pulumi version` printed, without its `v`; empty when it printed no release."""
+    """Return the release in the output of `pulumi version`, without its `v`; empty if there is none."""
     line = version_output.strip().splitlines()[0].strip() if version_output.strip() else ""
     return line.removeprefix("v") if line.startswith("v") and line[1:2].isdigit() else ""

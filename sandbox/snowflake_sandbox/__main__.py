@@ -20,8 +20,10 @@ def main() -> int:
     serve.add_argument("--data-folder", type=Path, required=True)
     serve.add_argument("--images", type=Path, action="append", default=[])
     serve.add_argument("--port", type=int, default=0, help="0: any free one")
-    serve.add_argument("--webhook-receiver", help="where webhooks are posted, on this machine; else they become files")
-    serve.add_argument("--node-start", type=float, default=0.0, help="seconds that a node of a compute pool takes")
+    serve.add_argument(
+        "--webhook-receiver", help="address on this machine to which webhooks are posted; without it they become files"
+    )
+    serve.add_argument("--node-start", type=float, default=0.0, help="seconds that a compute pool node takes to start")
     arguments = parser.parse_args()
     hidden_libraries.hide()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

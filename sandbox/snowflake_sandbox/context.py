@@ -109,7 +109,7 @@ def _refuse_with_owners_rights(call: Call) -> None:
             90236,  # guess
             "42601",
             "Stored procedure execution error: Unsupported statement type 'USE ROLE'. A procedure with its owner's"
-            " rights has the owner's role alone; EXECUTE AS CALLER has the caller's.",
+            " rights has only its owner's role; with EXECUTE AS CALLER it has the caller's.",
         )
 
 

@@ -1,7 +1,7 @@
 """The sandbox as a background process: start, stop, status, reset, credentials and environment of a data folder.
 
-Knows processes, the files that a running sandbox leaves in its folder, and the variables that clients read; must not
-know what the sandbox answers. One process per folder is ensured by a lock that the system releases even after a kill.
+Knows processes, the files that a running sandbox writes to its folder, and the variables that clients read; must not
+know what the sandbox answers. A lock that the system releases even after a kill ensures one process per folder.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _LOCK, _PROCESS, _CREDENTIALS, LOG = "lock", "process.json", "credentials.json", process_log.NAME
 _ADMINISTRATOR = "SANDBOX_ADMIN"
-# Connections that clients open before the first is accepted wait in the socket's queue.
+# Connections that wait in the socket's queue before the first one is accepted.
 _BACKLOG = 2048
 _POLL_IN_SECONDS = 0.02
 _LOG_TAIL = 15
-# What a shell may have for an account: the provider's plugin refuses a key beside a password, and prefers a token.
+# Variables that a shell may have for an account: the provider refuses a key beside a password, and prefers a token.
 _OTHER_LOGINS = ("SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", "SNOWFLAKE_TOKEN")
-# Seconds that a client may try to log in; a busy machine answers within a few.
+# How many seconds a client tries to log in; a busy machine answers within a few.
 _LOGIN_SECONDS = 20
 
-# Processes that this one started; they outlive it.
+# Processes that this one started; they outlive this process.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class SandboxError(Exception):
-    """Something about the process that the user can mend; the text says how."""
+    """A problem with the process that the user can solve; the text says how."""
 
 
 @dataclass(frozen=True)
 class SandboxStatus:
-    """What `status` finds.
+    """The state of a data folder's sandbox.
 
     Attributes:
         running: whether a process holds the folder.
-        pid, port: of that process; the port also of the last one that ran, 0 if none ever did.
+        pid, port: of that process; the port is also that of the last process, or 0 if there was none.
     """
 
     running: bool
@@ -69,21 +69,21 @@ class SandboxStatus:
 
 @dataclass(frozen=True)
 class Credentials:
-    """How to log in. Never print the password but where the user asked for the environment."""
+    """The administrator's login. Never print the password, except if the user requested the environment."""
 
     user: str
     password: str
 
 
 def status(folder: Path) -> SandboxStatus:
-    """Whether a sandbox runs on a data folder, and where."""
+    """Return whether a sandbox runs on a data folder, and on which port."""
     written = _read_json(folder / _PROCESS)
     pid, port = int(written.get("pid", 0)), int(written.get("port", 0))
     return SandboxStatus(_is_locked(folder), pid, port)
 
 
 def credentials(folder: Path) -> Credentials:
-    """The administrator's login, made at first use and kept readable for the folder's owner alone."""
+    """Return the administrator's login; it is created at the first use, readable only by the folder's owner."""
     file = folder / _CREDENTIALS
     login = _read_json(file)
     if not login:
@@ -95,12 +95,12 @@ def credentials(folder: Path) -> Credentials:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The variables that point Snowflake clients (connector, Snowpark, provider) at the folder's sandbox.
+    """Return the variables that point Snowflake clients (connector, Snowpark, provider) to the folder's sandbox.
 
     The provider's names: https://registry.terraform.io/providers/snowflakedb/snowflake/latest/docs#schema
 
     Raises:
-        SandboxError: it never ran, so there is no port yet.
+        SandboxError: if it was never started, so that there is no port yet.
     """
     state = status(folder)
     if not state.port:
@@ -118,13 +118,13 @@ def environment(folder: Path) -> dict[str, str]:
         "SNOWFLAKE_AUTHENTICATOR": "SNOWFLAKE",
         **dict.fromkeys(_OTHER_LOGINS, ""),
         "SNOWFLAKE_ROLE": "ACCOUNTADMIN",
-        # the provider's plugin tries for five minutes by itself: too long to hear that no sandbox runs
+        # the provider itself tries for five minutes, too long to wait for an error if no sandbox is running
         "SNOWFLAKE_LOGIN_TIMEOUT": str(_LOGIN_SECONDS),
         "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true",
     }
 
 
-def start(  # noqa: PLR0913, PLR0917  # all that a sandbox is started with
+def start(  # noqa: PLR0913, PLR0917  # the settings of a sandbox
     folder: Path,
     images: tuple[Path, ...] = (),
     port: int | None = None,
@@ -132,32 +132,33 @@ def start(  # noqa: PLR0913, PLR0917  # all that a sandbox is started with
     webhook_receiver: str | None = None,
     node_start: float = 0.0,
 ) -> SandboxStatus:
-    """Start the sandbox in the background and wait until it answers; one that runs already is left alone.
+    """Start the sandbox in the background and wait until it answers; do nothing if it is already running.
 
     Args:
         folder: the data folder.
         images: folders with images' sources.
-        port: the port to listen on; None: the one of last time if it is free, else any free one.
+        port: the port to listen on; None: the previous one if it is free, else any free port.
         timeout: seconds to wait for the first answer.
-        webhook_receiver: where webhooks are posted, an http:// address of this machine; None: they become files.
+        webhook_receiver: the http:// address on this machine to which webhooks are posted; None: they become files.
         node_start: seconds that a node of a compute pool takes to start.
 
     Raises:
-        SandboxError: port taken, folder of another version, or no answer in time; with the log's last lines.
+        SandboxError: if the port is in use, the folder is of another version, or there is no answer in time; the text
+            has the last lines of the log.
     """
     if webhook_receiver is not None:
         refuse_elsewhere(webhook_receiver)
     state = _settled(folder, timeout)
     if state.running and webhook_receiver is not None:
         raise SandboxError(
-            f"The sandbox of {folder} runs already. Stop it first with `jobgraph sandbox stop` to start it with a"
-            " receiver of webhooks."
+            f"The sandbox of {folder} is already running. To start it with a receiver of webhooks, stop it first with"
+            " `jobgraph sandbox stop`."
         )
     if state.running:
         if port not in (None, state.port):
             raise SandboxError(
-                f"The sandbox of {folder} runs already, on port {state.port}. Stop it first with"
-                f" `jobgraph sandbox stop` to start it on port {port}."
+                f"The sandbox of {folder} is already running, on port {state.port}. To start it on port {port},"
+                " stop it first with `jobgraph sandbox stop`."
             )
         return state
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -169,7 +170,7 @@ def start(  # noqa: PLR0913, PLR0917  # all that a sandbox is started with
     if webhook_receiver is not None:
         command += ["--webhook-receiver", webhook_receiver]
     command += ["--node-start", str(node_start)] if node_start else []
-    # `-m snowflake_sandbox` must find this very package, also where the project is not installed.
+    # `-m snowflake_sandbox` must find this package even if the project is not installed.
     root = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     (folder / _PROCESS).unlink(missing_ok=True)
@@ -187,10 +188,10 @@ def start(  # noqa: PLR0913, PLR0917  # all that a sandbox is started with
 
 
 def refuse_elsewhere(receiver: str) -> None:
-    """Refuse a receiver of webhooks that is not on this machine: nothing may leave it.
+    """Refuse a receiver of webhooks that is not on this machine, since no data may leave it.
 
     Raises:
-        SandboxError: it is on another one, or no http:// address.
+        SandboxError: if it is on another machine, or is not an http:// address.
     """
     address = urlsplit(receiver)
     with contextlib.suppress(ValueError):
@@ -205,14 +206,14 @@ def refuse_elsewhere(receiver: str) -> None:
 
 
 def _settled(folder: Path, timeout: float) -> SandboxStatus:
-    """The status once it is certain: a process that holds the folder but does not answer is starting or ending."""
+    """Return the status once it is certain: a process that holds the folder without answering is starting or ending."""
     deadline = time.monotonic() + timeout
     state = status(folder)
     while state.running and not (state.port and _answers(state.port)):
         if time.monotonic() > deadline:
             raise SandboxError(
                 f"A process ({state.pid}) holds {folder} but does not answer. Look at {folder / LOG};"
-                f" end it with `kill -9 {state.pid}`: its state survives that."
+                f" end it with `kill -9 {state.pid}`: no data is lost."
             )
         time.sleep(_POLL_IN_SECONDS)
         state = status(folder)
@@ -251,10 +252,10 @@ def _answers(port: int) -> bool:
 
 
 def stop(folder: Path, timeout: float = 30.0) -> bool:
-    """End the sandbox and wait until it and its children are gone; False when none ran.
+    """End the sandbox and wait until it and its children are gone; return False if none was running.
 
     Raises:
-        SandboxError: it did not end in time.
+        SandboxError: if it did not end in time.
     """
     state = status(folder)
     if not state.running:
@@ -266,11 +267,11 @@ def stop(folder: Path, timeout: float = 30.0) -> bool:
         if time.monotonic() > deadline:
             raise SandboxError(
                 f"The sandbox (process {state.pid}) did not end within {timeout:g} seconds."
-                f" Look at {folder / LOG}; end it with `kill -9 {state.pid}`: its state survives that."
+                f" Look at {folder / LOG}; end it with `kill -9 {state.pid}`: no data is lost."
             )
         time.sleep(_POLL_IN_SECONDS)
     for child in list(_children.values()):
-        # A child that ended stays in the process table until it is asked for.
+        # A child that has ended stays in the process table until its parent polls it.
         if child.pid == state.pid or child.poll() is not None:
             child.wait()
             del _children[child.pid]
@@ -278,23 +279,23 @@ def stop(folder: Path, timeout: float = 30.0) -> bool:
 
 
 def reset(folder: Path) -> None:
-    """Stop the sandbox and delete everything it keeps, the log and credentials included."""
+    """Stop the sandbox and delete all its data, including log and credentials."""
     stop(folder)
     if folder.exists():
         shutil.rmtree(folder)
 
 
 def serve(folder: Path, images: tuple[Path, ...], port: int, **settings: Any) -> None:
-    """Be the sandbox, until SIGTERM or SIGINT; `settings` are attributes of its World.
+    """Run the sandbox in this process until SIGTERM or SIGINT; `settings` are attributes of its World.
 
     Raises:
-        SandboxError: the folder is in use or of another version, or the port is taken.
+        SandboxError: if the folder is in use or of another version, or the port is in use.
     """
-    from snowflake_sandbox import world as composition  # noqa: PLC0415  # slow to import, and control's other users need it not
+    from snowflake_sandbox import world as composition  # noqa: PLC0415  # slow to import, only needed here
     from snowflake_sandbox.clock import SystemClock  # noqa: PLC0415  # likewise
     from snowflake_sandbox.data import data_errors  # noqa: PLC0415  # likewise
 
-    # All that the sandbox keeps is its owner's alone.
+    # Only the owner may read the sandbox's files.
     os.umask(0o077)
     signal.signal(signal.SIGTERM, _end)
     folder.mkdir(parents=True, exist_ok=True)
@@ -319,7 +320,7 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, **settings: Any) ->
 
 
 def _end(_number: int, _frame: object) -> None:
-    """End in order at SIGTERM; uvicorn raises the signal again once it has stopped."""
+    """End in order on SIGTERM; uvicorn raises the signal again once it has stopped."""
     raise SystemExit(0)
 
 
@@ -335,7 +336,7 @@ def _serve_http(world: World, listener: socket.socket) -> None:
         access_log=False,
         http=BoundedHttp,
         timeout_keep_alive=300,
-        # Requests that wait for a job must not hold up the end.
+        # Requests that wait for a job must not delay the end.
         timeout_graceful_shutdown=1,
     )
     uvicorn.Server(configuration).run(sockets=[listener])
@@ -348,7 +349,7 @@ def _locked(folder: Path) -> Iterator[IO[str]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise SandboxError(
-                f"A sandbox runs already on {folder}. Use it, or end it with `jobgraph sandbox stop`."
+                f"A sandbox is already running on {folder}. Use it, or stop it with `jobgraph sandbox stop`."
             ) from error
         yield lock
 
@@ -366,7 +367,7 @@ def _is_locked(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def _listening(folder: Path, port: int) -> Iterator[socket.socket]:
-    # The protocol is named so that asyncio switches Nagle off on the connections: 40 ms per answer otherwise.
+    # With a named protocol, asyncio switches off Nagle's algorithm on the connections; otherwise an answer takes 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,6 +1,6 @@
-"""The loop of a thread that does what is due, then sleeps until something else is.
+"""The loop of a thread that does the work that is due, then sleeps until the next work is.
 
-Knows the clock, the store and how a failure is survived. Must not know what is due.
+Knows the clock, the store and how to survive a failure. Must not know the work.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _RETRY_SECONDS = 1.0
 def repeat(
     look: Callable[[], datetime], subject: str, *, world: World, wake: threading.Event, stopping: threading.Event
 ) -> None:
-    """Do what is due, again and again, until `stopping` is set.
+    """Do the work that is due, repeatedly, until `stopping` is set.
 
-    A failure is logged and tried again a second later: a full disk ends by somebody's doing, and schedules, queues and
-    suspensions must go on then.
+    A failure is logged and the work repeated a second later: when somebody has made room on a full disk, schedules,
+    queues and suspensions must continue.
 
     Args:
-        look: does what is due; returns the instant until which nothing else will be.
-        subject: the name of the log, `sandbox.<subject>`, and what it says could not be looked at.
-        world: whose clock and store these are; what a transaction wakes the thread for is written before it looks.
-        wake: set by others when something may have become due earlier.
-        stopping: set when the sandbox ends; `wake` is to be set after it.
+        look: does the work that is due; returns the time at which the next work is due.
+        subject: names the log, `sandbox.<subject>`, and the work in its messages.
+        world: has the clock and the store; a transaction that wakes the thread is committed before `look` is called.
+        wake: set by others when work may have become due earlier.
+        stopping: set when the sandbox ends; set `wake` after it.
     """
     while not stopping.is_set():
         wake.clear()
@@ -39,7 +39,9 @@ def repeat(
             world.store.settle()
             until = look()
         except Exception:  # logged, and tried again
-            logging.getLogger(f"sandbox.{subject}").exception("%s could not be looked at; trying again", subject)
+            logging.getLogger(f"sandbox.{subject}").exception(
+                "the check for due work of %s failed; trying again", subject
+            )
             stopping.wait(_RETRY_SECONDS)
             continue
         world.clock.wait_until(wake, until)

@@ -1,8 +1,8 @@
-"""What a client is told of an error, and the errors of several statements, with Snowflake's number, state and wording.
+"""SnowflakeError, and the errors that several statements raise, with Snowflake's number, SQL state and text.
 
-Knows error texts only; an error of one statement alone stands where it is raised. Numbers and wordings are documented
-ones where the comment says so; clients match on substrings of these texts (the provider on `does not exist or not
-authorized`), so an edit here is a change of the protocol.
+Knows only error texts; an error that a single statement raises is defined there. Numbers and texts are the documented
+ones unless the comment says otherwise. Clients match substrings of these texts (the provider `does not exist or not
+authorized`), so that a change of a text changes the protocol.
 """
 
 from __future__ import annotations
@@ -94,13 +94,13 @@ def too_long(length: int, longest: int) -> SnowflakeError:
     )
 
 
-def too_many_expressions(text: str, position: int, most: int, count: int) -> SnowflakeError:
+def too_many_expressions(text: str, position: int, limit: int, count: int) -> SnowflakeError:
     """001795: a list of values that is too long."""
     return SnowflakeError(
         1795,
         "42601",
         f"SQL compilation error: error {place(text, position)}\n"
-        f"maximum number of expressions in a list exceeded, expected at most {most:,}, got {count:,}",
+        f"maximum number of expressions in a list exceeded, expected at most {limit:,}, got {count:,}",
     )
 
 
@@ -155,7 +155,7 @@ def not_supported(feature: str) -> SnowflakeError:
 
 def transaction_lost() -> SnowflakeError:
     """000002: a statement failed in a transaction. Snowflake undoes only that statement; the sandbox cannot."""
-    return not_supported("going on with a transaction, or COMMIT, after a statement in it failed: use ROLLBACK")
+    return not_supported("continuing or committing a transaction after a statement in it failed: use ROLLBACK")
 
 
 def statement_count(count: int, desired: int = 1) -> SnowflakeError:
@@ -187,13 +187,13 @@ def cancelled() -> SnowflakeError:
     return SnowflakeError(604, "57014", "SQL execution canceled")
 
 
-def too_many_statements(most: int) -> SnowflakeError:
+def too_many_statements(limit: int) -> SnowflakeError:
     """000619 (guess): too many statements in flight, so that one session cannot take all threads from the others."""
     return SnowflakeError(
         619,
         "57014",
-        f"Too many statements are under way in this session (the sandbox runs {most} at once). Wait for some of them to"
-        " end, or cancel them in another session with SYSTEM$CANCEL_ALL_QUERIES.",
+        f"Too many statements are running in this session (the sandbox allows {limit} at once). Wait for some of them"
+        " to end, or cancel them in another session with SYSTEM$CANCEL_ALL_QUERIES.",
     )
 
 
@@ -226,8 +226,8 @@ def disk_full() -> SnowflakeError:
     return SnowflakeError(
         603,
         "53100",
-        "The disk that holds the sandbox's data folder is full: nothing was changed. Make room; the statement can then"
-        " be sent again, and tasks and jobs go on by themselves.",
+        "The disk that holds the sandbox's data folder is full: nothing was changed. Make room, then send the"
+        " statement again; tasks and jobs continue by themselves.",
     )
 
 
@@ -236,8 +236,8 @@ def tables_closed() -> SnowflakeError:
     return SnowflakeError(
         603,
         "58030",
-        "The files of the sandbox's tables could not be written, and are closed: the sandbox ends. Start it again; what"
-        " was acknowledged is kept, and its log says more.",
+        "The sandbox could not write the files of its tables, has closed them, and stops. Start it again: acknowledged"
+        " changes are not lost. Its log has the details.",
     )
 
 

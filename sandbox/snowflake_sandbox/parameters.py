@@ -79,7 +79,7 @@ _RANGES = {
 
 # The parameters sent to drivers at login and with each result. The last two are not user parameters: telemetry would be
 # discarded, and 0 makes drivers send the values of executemany inline instead of through a temporary stage.
-_TOLD = (
+_SENT_TO_CLIENTS = (
     "AUTOCOMMIT",
     "BINARY_OUTPUT_FORMAT",
     "CLIENT_MEMORY_LIMIT",
@@ -133,7 +133,7 @@ def typed(text: str) -> Any:
 
 def wire_parameters(session: Session) -> list[dict[str, Any]]:
     """Return the `parameters` of a login or query response."""
-    return [{"name": name, "value": typed(session_text(session, name))} for name in _TOLD] + list(_FIXED)
+    return [{"name": name, "value": typed(session_text(session, name))} for name in _SENT_TO_CLIENTS] + list(_FIXED)
 
 
 def in_range(name: str, value: str) -> bool:

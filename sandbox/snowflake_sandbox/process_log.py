@@ -26,9 +26,9 @@ def appending(folder: Path) -> IO[bytes]:
 def end_loudly(folder: Path, why: str) -> None:
     """End the process in order, and log what happened and what to do."""
     sys.stderr.write(
-        f"error: the tables in {folder / 'data'} could not be written ({why}), and DuckDB takes no statement any more."
-        " The sandbox ends. Usual cause: the disk is full, or has gone. Start it again with `jobgraph sandbox start`:"
-        " what was acknowledged is kept, and runs and jobs go on.\n"
+        f"error: the tables in {folder / 'data'} could not be written ({why}), and DuckDB accepts no more statements."
+        " The sandbox stops. Usual cause: the disk is full or was removed. Start it again: `jobgraph sandbox start`;"
+        " acknowledged changes are not lost, and runs and jobs continue.\n"
     )
     sys.stderr.flush()
     os.kill(os.getpid(), signal.SIGTERM)

@@ -72,7 +72,8 @@ class Session:
         secondary_roles: "ALL" or "NONE" (USE SECONDARY ROLES).
         service: the qualified name of the service whose container logged in, if any.
         serverless: whether the session belongs to a task without a warehouse, for which Snowflake supplies compute.
-        held: ids of the warehouses in whose slots the session's statements run: a CALL's body uses the CALL's slots.
+        slot_warehouses: ids of the warehouses in whose slots the session's statements run: a CALL's body uses the
+            CALL's slots.
         copies_files: whether its client copies stage files on this machine itself (LOCAL_FS) instead of using HTTP.
         owners_rights: whether a procedure with its owner's rights runs in it, so that its role cannot change.
     """
@@ -97,7 +98,7 @@ class Session:
     owners_rights: bool = False
     serverless: bool = False
     copies_files: bool = True
-    held: list[int] = field(default_factory=list)
+    slot_warehouses: list[int] = field(default_factory=list)
 
     @property
     def principal(self) -> tuple[str, str]:
@@ -114,7 +115,7 @@ class Session:
 
         Raises:
             SnowflakeError: 090105 or 090106 if the name lacks a part for which the session has no value; 001003 for a
-               name with more parts than the scope has.
+                name with more parts than the scope has.
         """
         if len([part for part in (name.database, name.schema) if part is not None]) >= scope.value:
             raise errors.syntax_error(".", 0)

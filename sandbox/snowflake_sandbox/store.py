@@ -55,10 +55,10 @@ class DataFolderError(Exception):
 class StoreFormatError(DataFolderError):
     """The data folder was written by another version of the sandbox."""
 
-    def __init__(self, path: Path, found: int) -> None:
+    def __init__(self, path: Path, format_number: int) -> None:
         Exception.__init__(
             self,
-            f"{path} was written by another version of the sandbox (format {found}, this one reads {FORMAT})."
+            f"{path} was written by another version of the sandbox (format {format_number}, this one reads {FORMAT})."
             " Usual cause: the project was updated. Use that version again, or start afresh with"
             " `jobgraph sandbox reset` (deletes all local Snowflake data).",
         )
@@ -77,16 +77,16 @@ def refuse_damage(path: Path, witnesses: Iterable[Path]) -> None:
 
 def insist(action: Callable[[], object], stopping: Callable[[], bool]) -> None:
     """Run an action that writes; retry while the machine cannot write, so that the end of a statement is never lost."""
-    told = False
+    is_logged = False
     while True:
         try:
             action()
         except (OSError, sqlite3.OperationalError) as error:
             if stopping():
                 return
-            if not told:
+            if not is_logged:
                 _log.error("cannot write now, trying again every %s s: %s", _RETRY_SECONDS, error)
-                told = True
+                is_logged = True
             time.sleep(_RETRY_SECONDS)
         else:
             return
@@ -378,7 +378,7 @@ def _do(actions: Iterable[Callable[[], object]]) -> None:
         try:
             action()
         except Exception:  # noqa: BLE001  # the transaction has ended already: the next start completes what is missing
-            _log.exception("what follows from a transaction could not be done")
+            _log.exception("an action after a transaction failed")
 
 
 def to_json(value: Any) -> str:

@@ -124,7 +124,7 @@ def _attach_all(world: World) -> None:
         databases = catalog.listing(tx, "DATABASE")
         superfluous = [row["key"] for row in tx.rows("SELECT key FROM superfluous_file")]
     for file in world.data.put_aside([*map(file_key, databases), *superfluous]):
-        _log.warning("no database has the file that is now called %s; remove it if you miss nothing", file)
+        _log.warning("no database uses the file that is now called %s; delete it if no data is missing", file)
     for database in databases:
         _attach(world, database.name.name, file_key(database))
     world.store.follow([note for database in databases for note in world.data.notes(database.name.name)])

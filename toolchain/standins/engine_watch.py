@@ -1,4 +1,4 @@
-"""Tells a plugin's process when the engine that started it is done with it or gone.
+"""Notifies a plugin's process when its engine no longer needs it, or has ended.
 
 Knows how the engine starts and ends a plugin. Knows nothing of what a plugin does.
 """
@@ -12,10 +12,10 @@ import threading
 
 
 def watch_engine() -> threading.Event:
-    """An event that is set when the engine interrupts this process, or is gone, even by a kill -9.
+    """Return an event that is set when the engine interrupts this process or has ended, even by kill -9.
 
-    To be called in the main thread before the port is printed: from then on the engine may interrupt. The engine keeps
-    the other end of our standard input for as long as it lives; started by hand, there is no such end to watch.
+    Call this in the main thread before printing the port: from then on the engine may interrupt. The engine holds the
+    other end of our standard input for as long as it lives; if started by hand, there is no such end to watch.
     """
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -27,6 +27,6 @@ def watch_engine() -> threading.Event:
 
 def _await_hang_up(descriptor: int, over: threading.Event) -> None:
     poll = select.poll()
-    poll.register(descriptor, 0)  # asks only for the hang-up, and takes nothing from what a program may read
+    poll.register(descriptor, 0)  # only detects the hang-up, and reads nothing of a program's input
     poll.poll()
     over.set()

@@ -1,10 +1,10 @@
-"""A stand-in for `pulumi-language-python`: the process by which the engine runs the project's program.
+"""A stand-in for `pulumi-language-python`: the process with which the engine runs the project's program.
 
-Knows the calls that the engine makes to a language host, and when to end. Built on the SDK's own server; knows nothing
-of Snowflake nor of what the program deploys. The methods of the server are named as in Pulumi's language.proto:
+Knows the engine's calls to a language host, and when to end. Built on the SDK's own server; knows nothing of Snowflake
+nor of what the program deploys. The server's methods are named as in Pulumi's language.proto:
 https://github.com/pulumi/pulumi/blob/master/proto/pulumi/language.proto
 """
-# ruff: noqa: N802  # the names are those of the protocol
+# ruff: noqa: N802  # the protocol's names
 
 import argparse
 import contextvars
@@ -43,32 +43,30 @@ MESSAGE_BYTES = 400 * 1024 * 1024
 
 
 class LanguageHost(LanguageServer):
-    """The answers to the engine's calls.
+    """The responses to the engine's calls.
 
     Args:
-        engine_address: Where the engine listens for log lines.
+        engine_address: The address to which log lines are sent.
     """
 
     def __init__(self, engine_address: str) -> None:
-        super().__init__(
-            lambda: None
-        )  # the SDK's is for a program given as a function; ours comes with the call to run
+        super().__init__(lambda: None)  # the SDK's is for a program passed as a function; ours is in the call to run
         self._engine_address = engine_address
         self.running = threading.Event()
         self._plugins: set[plugin_process.PluginProcess] = set()
 
     def Handshake(self, _request: language_pb2.LanguageHandshakeRequest, _context: object) -> object:
-        """Made by an engine that attaches to a host started by hand."""
+        """Respond to an engine that attaches to a host started by hand."""
         return language_pb2.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, _request: Empty, _context: object) -> object:
-        """Shown by `pulumi about`."""
+        """Return the version that `pulumi about` shows."""
         return plugin_pb2.PluginInfo(version=layout.pulumi_version())
 
     def GetRequiredPackages(self, _request: object, _context: object) -> object:
-        """Name the plugins of the installed packages.
+        """Return the plugins of the installed packages.
 
-        Made once in every preview, update, refresh and destroy, also where no program runs: the place to say what runs.
+        Called once in every preview, update, refresh and destroy, even without a program, so the announcement is here.
         """
         self._announce()
         return language_pb2.GetRequiredPackagesResponse(
@@ -81,7 +79,7 @@ class LanguageHost(LanguageServer):
         )
 
     def GetRequiredPlugins(self, _request: object, _context: object) -> object:
-        """The same for an engine that does not know packages yet."""
+        """Return the same to an engine that does not support packages yet."""
         return language_pb2.GetRequiredPluginsResponse(
             plugins=[
                 plugin_pb2.PluginDependency(
@@ -92,7 +90,7 @@ class LanguageHost(LanguageServer):
         )
 
     def Run(self, request: language_pb2.RunRequest, _context: object) -> object:
-        """Run the program; its own failure is logged here and reported as a bail, so the engine adds nothing to it."""
+        """Run the program; log its failure here and report a bail, so that the engine adds nothing to it."""
         self.running.set()
         try:
             message = contextvars.copy_context().run(self._run, request)
@@ -103,7 +101,7 @@ class LanguageHost(LanguageServer):
     def RunPlugin(
         self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.RunPluginResponse]:
-        """Run a policy pack, as long as the engine listens to it."""
+        """Run a policy pack as long as the engine listens to it."""
         reason = plugin_process.refusal(request)
         if reason is not None:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, reason)
@@ -117,21 +115,21 @@ class LanguageHost(LanguageServer):
             self._plugins.discard(plugin)
 
     def end_plugins(self) -> None:
-        """End the policy packs that still run."""
+        """End the policy packs that are still running."""
         for plugin in tuple(self._plugins):
             plugin.end()
 
     def InstallDependencies(self, _request: object, _context: object) -> Iterator[object]:
-        """Made by `pulumi install` and `pulumi new`."""
+        """Respond to `pulumi install` and `pulumi new`."""
         text = f"Nothing to install: the program runs in {sys.prefix}, which has the packages already.\n"
         yield language_pb2.InstallDependenciesResponse(stdout=text.encode())
 
     def RuntimeOptionsPrompts(self, _request: object, _context: object) -> object:
-        """Made by `pulumi new`: there is nothing to ask."""
+        """Respond to `pulumi new`, without a prompt."""
         return language_pb2.RuntimeOptionsResponse()
 
     def GetProgramDependencies(self, request: language_pb2.GetProgramDependenciesRequest, _context: object) -> object:
-        """Shown by `pulumi about`: all installed distributions, or only those that no other one needs."""
+        """Return what `pulumi about` shows: all installed distributions, or only those that no other one needs."""
         distributions = {item.name: item for item in importlib.metadata.distributions()}
         needed = set() if request.transitiveDependencies else _needed(distributions)
         return language_pb2.GetProgramDependenciesResponse(
@@ -143,7 +141,7 @@ class LanguageHost(LanguageServer):
         )
 
     def Cancel(self, _request: Empty, _context: object) -> Empty:
-        """The engine is done with us; an interrupt follows."""
+        """Do nothing: the engine no longer needs us, and an interrupt follows."""
         return Empty()
 
     def _run(self, request: language_pb2.RunRequest) -> str | None:
@@ -174,22 +172,22 @@ class LanguageHost(LanguageServer):
             with grpc.insecure_channel(self._engine_address) as channel:
                 engine_pb2_grpc.EngineStub(channel).Log(engine_pb2.LogRequest(severity=engine_pb2.INFO, message=text))
         except grpc.RpcError:
-            sys.stderr.write(f"{text}\n")  # the engine shows what its plugins print, too
+            sys.stderr.write(f"{text}\n")  # the engine also shows the output of its plugins
 
 
 def _forget_own_package() -> None:
-    """Let the program import its own copy of `jobgraph`: this process has loaded the one beside the launcher."""
+    """Let the program import its own copy of `jobgraph`: this process has loaded the one next to the launcher."""
     for module in [name for name in sys.modules if name.partition(".")[0] == "jobgraph"]:
         del sys.modules[module]
 
 
 def announcement() -> str:
-    """The line by which each run says that it is not the official language host's; the plugin says its own."""
+    """Return the line with which each run says that this is not the official language host; the plugin has its own."""
     return f"run by jobgraph's stand-in for {layout.LANGUAGE_HOST} {layout.pulumi_version()} (see `jobgraph doctor`)"
 
 
 def refusal(request: language_pb2.RunRequest) -> str | None:
-    """Why a program cannot be run as its project asks; None if it can."""
+    """Return why a program cannot be run with its project's settings; None if it can."""
     if request.attach_debugger:
         return (
             "jobgraph's stand-in for pulumi-language-python cannot attach a debugger. "
@@ -208,7 +206,7 @@ def refusal(request: language_pb2.RunRequest) -> str | None:
 
 
 def _normal(name: str) -> str:
-    """The one spelling that distributions with the same name share, by PyPA's rule."""
+    """Return the normalized name of a distribution, by PyPA's rule."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -218,7 +216,7 @@ def _needed(distributions: Mapping[str, importlib.metadata.Distribution]) -> set
 
 
 def serve(engine_address: str) -> int:
-    """Serve the engine until it interrupts us or is gone.
+    """Serve the engine until it interrupts us or has ended.
 
     Returns:
         The exit code.
@@ -241,20 +239,20 @@ def serve(engine_address: str) -> int:
 
 
 def _leave_now() -> None:
-    """End although the program still runs in a thread, which nothing can interrupt and Python would wait for."""
+    """Exit although the program is still running in a thread that cannot be interrupted, which Python would await."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Start as the engine starts a language host: its address last, before it options for logs that we do not write."""
+    """Start as a language host: the engine's address is the last argument; options for logs before it are ignored."""
     parser = argparse.ArgumentParser(prog=layout.LANGUAGE_HOST)
     parser.add_argument("--logtostderr", action="store_true")
     parser.add_argument("-v")
     parser.add_argument("--tracing")
     parser.add_argument("engine_address")
-    # A program's own output reaches the user line by line, not when a buffer is full.
+    # The user must see a program's output line by line, not when a buffer is full.
     for stream in (sys.stdout, sys.stderr):
         getattr(stream, "reconfigure", lambda **_: None)(line_buffering=True)
     return serve(parser.parse_args(arguments).engine_address)

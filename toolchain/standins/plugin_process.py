@@ -1,6 +1,6 @@
-"""Runs a plugin that is a Python program, such as a policy pack, as a process of its own.
+"""Runs a plugin that is a Python program, such as a policy pack, as a separate process.
 
-Knows how the engine names such a plugin, and passes on what it prints. Knows nothing of what the plugin does.
+Knows how the engine describes such a plugin, and passes on its output. Knows nothing of what the plugin does.
 """
 
 import os
@@ -21,7 +21,7 @@ CHUNK = 64 * 1024
 
 
 def refusal(request: language_pb2.RunPluginRequest) -> str | None:
-    """Why a plugin cannot be started; None if it can."""
+    """Return why a plugin cannot be started; None if it can."""
     if request.attach_debugger:
         return (
             "jobgraph's stand-in for pulumi-language-python cannot attach a debugger. "
@@ -40,16 +40,16 @@ def refusal(request: language_pb2.RunPluginRequest) -> str | None:
 
 
 def interpreter(request: language_pb2.RunPluginRequest) -> Path:
-    """The Python of the virtual environment that the plugin's project names, or else the one that runs this."""
+    """Return the Python of the virtual environment set in the plugin's project, or else the running one."""
     virtualenv = str(dict(request.info.options).get("virtualenv") or "")
     return Path(request.info.root_directory, virtualenv, "bin", "python") if virtualenv else Path(sys.executable)
 
 
 class PluginProcess:
-    """A plugin that runs.
+    """A running plugin.
 
     Args:
-        request: One for which there is no `refusal`.
+        request: A request for which `refusal` returns None.
     """
 
     def __init__(self, request: language_pb2.RunPluginRequest) -> None:
@@ -60,11 +60,11 @@ class PluginProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # what the plugin starts ends with it
+            start_new_session=True,  # so that the plugin's own processes end with it
         )
 
     def outputs(self) -> Iterator[language_pb2.RunPluginResponse]:
-        """What it prints, as it comes, and at last its exit code."""
+        """Yield its output as it comes, and finally its exit code."""
         response = language_pb2.RunPluginResponse
         lines: queue.SimpleQueue[language_pb2.RunPluginResponse | None] = queue.SimpleQueue()
         streams = (
@@ -78,7 +78,7 @@ class PluginProcess:
         yield response(exitcode=self._process.wait())
 
     def end(self) -> None:
-        """End it, and what it started; nothing if it has ended."""
+        """End it with its own processes; do nothing if it has ended."""
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:

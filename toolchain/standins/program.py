@@ -1,6 +1,6 @@
-"""Runs a Pulumi program inside this process the way `python .` would, and words its failures for its author.
+"""Runs a Pulumi program inside this process as `python .` would, and describes its failures to its author.
 
-Knows Python's rules for running a folder and the SDK's loop; knows nothing of the calls by which the engine asks.
+Knows Python's rules for running a folder and the SDK's loop; knows nothing of the engine's calls.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ HIDDEN = ("<frozen ", str(Path(__file__).parent), runpy.__file__, str(Path(async
 
 @dataclass(frozen=True)
 class Program:
-    """A program as the engine names it.
+    """A program as the engine specifies it.
 
     Attributes:
-        folder: Folder of the program.
-        entry: What to run in it: `.`, the folder's `__main__.py`, or a file.
+        folder: The program's folder.
+        entry: The part to run: `.`, which is the folder's `__main__.py`, or a file.
     """
 
     folder: Path
@@ -38,26 +38,26 @@ class Program:
 
     @property
     def path(self) -> Path:
-        """The folder or file to run."""
+        """Return the folder or file to run."""
         return self.folder / (self.entry or ".")
 
     def missing(self) -> str | None:
-        """Why there is nothing to run, or None."""
+        """Return why there is nothing to run; None if there is."""
         expected = self.path / "__main__.py" if self.path.is_dir() else self.path
         if expected.is_file():
             return None
         return f"There is no program to run: {expected} does not exist. See `main` in Pulumi.yaml."
 
     def run(self) -> None:
-        """Run it to its end; what it creates goes to the engine meanwhile.
+        """Run the program to its end; it sends the resources that it creates to the engine.
 
         Raises:
-            RunError: The program ended itself with a message or an exit code.
-            BaseException: Whatever the program raised.
+            RunError: If the program ended itself with a message or an exit code.
+            BaseException: Any exception of the program.
         """
         first = str(self.path if self.path.is_dir() else self.path.parent)
         if sys.path and Path(sys.path[0]) == layout.CODE:
-            sys.path.pop(0)  # put there by the launcher; the program must find only what it would find without us
+            sys.path.pop(0)  # added by the launcher; the program must see only its own path
         sys.path.insert(0, first)
         sys.argv = [str(self.path)]
         try:
@@ -67,16 +67,16 @@ class Program:
 
 
 def run_to_end(program: Program, parallel: int) -> str | None:
-    """Run a program and all that it leaves pending, in a loop of its own.
+    """Run a program and its pending tasks in a new loop.
 
     Args:
-        program: What to run.
-        parallel: How many resources the engine works on at once; the SDK blocks up to four threads for each.
+        program: The program.
+        parallel: How many resources the engine processes at once; the SDK blocks up to four threads for each.
 
     Returns:
-        What to tell the user, or None if all went well or the engine itself has ended the run.
+        The message for the user; None if all succeeded or the engine itself has ended the run.
     """
-    # The SDK leaves failed tasks behind whose errors were shown already.
+    # The SDK leaves failed tasks behind whose errors have already been shown.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(max_workers=max(parallel, 1) * 4))
@@ -94,10 +94,10 @@ def run_to_end(program: Program, parallel: int) -> str | None:
 
 
 def describe(error: BaseException, program: Path) -> str | None:
-    """What to tell the author of a program about the error that ended it; None if the engine has told already.
+    """Return the message for a program's author about the error that ended it; None if the engine has shown it.
 
-    A `RunError` or an exit is a message to the user and stands alone. Anything else is a bug in the program: it gets
-    its traceback, from the program's first line on.
+    For a `RunError` or an exit, it is only the program's message to the user. Anything else is a bug in the program,
+    and gets a traceback that starts at the program's first line.
     """
     if _engine_has_ended(error):
         return None
@@ -114,7 +114,7 @@ def describe(error: BaseException, program: Path) -> str | None:
 
 
 def _own_frames(stack: Iterable[traceback.FrameSummary], program: Path) -> list[traceback.FrameSummary]:
-    """The frames from the program's first on; where none is the program's, all but those that only start it."""
+    """Return the frames from the program's first on; if none is the program's, all except those that start it."""
     frames = list(stack)
     folder = program.resolve() if program.is_dir() else program.resolve().parent
     for index, frame in enumerate(frames):
@@ -136,7 +136,7 @@ def _chain(link: traceback.TracebackException) -> Iterable[traceback.TracebackEx
 
 
 def _engine_has_ended(error: BaseException) -> bool:
-    """Whether it only says that the engine is gone, which the engine does after it has shown the real cause."""
+    """Whether the error only reports that the engine has ended, which it does after showing the real cause."""
     causes = [error, error.__cause__, error.__context__]
     return any(isinstance(cause, grpc.Call) and cause.code() is grpc.StatusCode.UNAVAILABLE for cause in causes)
 
@@ -148,7 +148,7 @@ def _exit_message(ended: SystemExit) -> str | None:
 
 
 def _raise_exit(ended: SystemExit) -> None:
-    """Turn an exit into an error of the SDK's, so that what is already on its way to the engine is waited for."""
+    """Turn an exit into an error of the SDK, so that pending requests to the engine are awaited."""
     message = _exit_message(ended)
     if message:
         raise RunError(message) from ended
@@ -162,7 +162,7 @@ def _stop_on_lost_engine(loop: asyncio.AbstractEventLoop, context: dict[str, Any
 
 
 def _cancel_pending(loop: asyncio.AbstractEventLoop) -> None:
-    """End the tasks that a failed program leaves behind; else Python complains about each when the loop is closed."""
+    """Cancel the tasks that a failed program leaves; otherwise Python warns of each when the loop is closed."""
     pending = asyncio.all_tasks(loop)
     for task in pending:
         task.cancel()

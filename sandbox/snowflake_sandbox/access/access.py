@@ -179,7 +179,7 @@ def visible(call: Call, objects: list[SnowflakeObject]) -> list[SnowflakeObject]
     if sees_everything(role_names):
         return objects
 
-    def seen(item: SnowflakeObject) -> bool:
+    def is_visible(item: SnowflakeObject) -> bool:
         # Every role may list all roles.
         return item.kind == "ROLE" or item.owner in role_names or _granted(world, role_names, item.id)
 
@@ -187,8 +187,8 @@ def visible(call: Call, objects: list[SnowflakeObject]) -> list[SnowflakeObject]
     for item in objects:
         place = (item.name.database, item.name.schema)
         if place not in places:
-            places[place] = all(seen(parent) for parent in _parents(world, item.name))
-    return [item for item in objects if places[item.name.database, item.name.schema] and seen(item)]
+            places[place] = all(is_visible(parent) for parent in _parents(world, item.name))
+    return [item for item in objects if places[item.name.database, item.name.schema] and is_visible(item)]
 
 
 def sees_definition(call: Call, item: SnowflakeObject) -> bool:

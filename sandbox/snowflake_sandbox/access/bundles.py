@@ -45,7 +45,7 @@ def _state(tx: Snapshot, bundle: str) -> str:
     return "ENABLED" if row["is_enabled"] else "DISABLED"
 
 
-def _named(arguments: tuple[Any, ...], function: str) -> str:
+def _bundle(arguments: tuple[Any, ...], function: str) -> str:
     (bundle,) = counted(arguments, 1, 1, function)
     if bundle not in _STATES:
         raise errors.invalid_value(str(bundle), "BUNDLE_NAME")
@@ -53,13 +53,13 @@ def _named(arguments: tuple[Any, ...], function: str) -> str:
 
 
 def _status(call: Call, arguments: tuple[Any, ...]) -> str:
-    bundle = _named(arguments, "SYSTEM$BEHAVIOR_CHANGE_BUNDLE_STATUS")
+    bundle = _bundle(arguments, "SYSTEM$BEHAVIOR_CHANGE_BUNDLE_STATUS")
     with call.world.store.reading() as tx:
         return _state(tx, bundle)
 
 
 def _switch(call: Call, arguments: tuple[Any, ...], *, enabled: bool) -> str:
-    bundle = _named(arguments, f"SYSTEM${'ENABLE' if enabled else 'DISABLE'}_BEHAVIOR_CHANGE_BUNDLE")
+    bundle = _bundle(arguments, f"SYSTEM${'ENABLE' if enabled else 'DISABLE'}_BEHAVIOR_CHANGE_BUNDLE")
     if call.session.role != "ACCOUNTADMIN":
         raise errors.insufficient_privileges("account", "LOCAL-SANDBOX")
     if _STATES[bundle] == "RELEASED":

@@ -47,7 +47,7 @@ def _read(call: Call, word: str) -> tuple[str, str]:
 
     Raises:
         SnowflakeError: 002003 if the role does not exist, 003001 if the session's role is not ACCOUNTADMIN (guess: no
-           page documents whether MANAGE GRANTS suffices).
+            page documents whether MANAGE GRANTS suffices).
     """
     name = call.reader.object_name().qualified
     call.reader.expect(word)

@@ -39,7 +39,9 @@ def read_clause(call: Call, creation: Creation) -> bool:
     return False
 
 
-def kept(tx: Transaction, kind: Kind, creation: Creation, before: SnowflakeObject) -> list[tuple[Any, ...]] | None:
+def preserved_grants(
+    tx: Transaction, kind: Kind, creation: Creation, before: SnowflakeObject
+) -> list[tuple[Any, ...]] | None:
     """Return the grants that the replacing object gets from the replaced one; None if future grants apply instead."""
     if not kind.keeps_grants or creation.grants == "IGNORE":
         return None
@@ -48,7 +50,7 @@ def kept(tx: Transaction, kind: Kind, creation: Creation, before: SnowflakeObjec
     return [tuple(row) for row in tx.rows("SELECT * FROM object_grant WHERE object_id = ?", before.id)]
 
 
-def hand_on(tx: Transaction, item: SnowflakeObject, grants: Sequence[tuple[Any, ...]]) -> None:
+def replace_grants(tx: Transaction, item: SnowflakeObject, grants: Sequence[tuple[Any, ...]]) -> None:
     """Replace an object's grants with these."""
     tx.run("DELETE FROM object_grant WHERE object_id = ?", item.id)
     for _object_id, *values in grants:

@@ -14,7 +14,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.alerts import new_data
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.catalog.kind import SHOWN, Creation, Kind, Property, terse
+from snowflake_sandbox.catalog.kind import FROM_SHOW, Creation, Kind, Property, terse
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.result import SHOW, Result, columns
 from snowflake_sandbox.scripting import parser
@@ -189,7 +189,7 @@ def _owner_changed(call: Call, alert: SnowflakeObject) -> None:
         call.world.parts["alerts"].plan(tx, catalog.update(tx, alert, {"state": "suspended"}))
 
 
-_SHOWN = columns(
+_SHOW_COLUMNS = columns(
     "created_on@ name database_name schema_name owner comment warehouse schedule state condition action owner_role_type"
     " runbook config was_auto_suspended?"
 )
@@ -216,16 +216,16 @@ def _show_row(_call: Call, alert: SnowflakeObject) -> tuple[Any, ...]:
 
 
 def _describe(call: Call, alert: SnowflakeObject) -> Result:
-    return Result(_SHOWN, [_show_row(call, alert)], SHOW)
+    return Result(_SHOW_COLUMNS, [_show_row(call, alert)], SHOW)
 
 
 KIND = Kind(
     name="ALERT",
     plural="ALERTS",
     scope=ObjectScope.SCHEMA,
-    show=_SHOWN,
+    show=_SHOW_COLUMNS,
     show_row=_show_row,
-    terse=terse(schedule=SHOWN, state=SHOWN),
+    terse=terse(schedule=FROM_SHOW, state=FROM_SHOW),
     properties=(
         Property("WAREHOUSE", lambda reader: reader.quoted_name().name),
         Property("SCHEDULE", _schedule),

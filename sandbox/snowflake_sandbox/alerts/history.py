@@ -61,8 +61,8 @@ _COLUMNS = columns(
     "NAME DATABASE_NAME SCHEMA_NAME CONDITION CONDITION_QUERY_ID ACTION ACTION_QUERY_ID STATE SQL_ERROR_CODE#"
     " SQL_ERROR_MESSAGE SCHEDULED_TIME@ COMPLETED_TIME@ SCHEDULED_FROM RUNBOOK WAS_AUTO_SUSPENDED? CONFIG"
 )
-_DEFAULT_LIMIT, _MOST = 100, 10_000
-_PAST, _AHEAD = timedelta(days=7), timedelta(days=8)
+_DEFAULT_LIMIT, _MAX_LIMIT = 100, 10_000
+_LOOK_BACK, _LOOK_AHEAD = timedelta(days=7), timedelta(days=8)
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,8 @@ def alert_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[str,
         positional,
         by_name,
     )
-    limit = arguments.limit(_DEFAULT_LIMIT, _MOST)
-    start = max(arguments.instant("SCHEDULED_TIME_RANGE_START") or call.now - _PAST, call.now - _PAST)
+    limit = arguments.limit(_DEFAULT_LIMIT, _MAX_LIMIT)
+    start = max(arguments.instant("SCHEDULED_TIME_RANGE_START") or call.now - _LOOK_BACK, call.now - _LOOK_BACK)
     end = arguments.instant("SCHEDULED_TIME_RANGE_END")
     name = arguments.text("ALERT_NAME")
     with call.world.store.reading() as tx:
@@ -187,7 +187,7 @@ def _scheduled(call: Call) -> list[tuple[Any, ...]]:
             alert["config"],
         )
         for alert, due in pairs
-        if alert is not None and due <= call.now + _AHEAD and _may_see(call, alert.owner)
+        if alert is not None and due <= call.now + _LOOK_AHEAD and _may_see(call, alert.owner)
     ]
 
 

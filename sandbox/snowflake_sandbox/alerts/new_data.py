@@ -38,12 +38,12 @@ def source(condition: str) -> str:
     if len(tables) != 1 or tree.find(exp.TableFromRows) or tree.find(exp.Lateral):
         raise _refused("no table, or more than one,")
     (table,) = tables
-    named = exp.Table(this=table.this, db=table.args.get("db"), catalog=table.args.get("catalog"))
-    return named.sql("snowflake")
+    without_alias = exp.Table(this=table.this, db=table.args.get("db"), catalog=table.args.get("catalog"))
+    return without_alias.sql("snowflake")
 
 
-def _refused(what: str) -> errors.SnowflakeError:
-    return errors.not_supported(f"{what} in the condition of an alert on new data (CREATE ALERT without SCHEDULE)")
+def _refused(construct: str) -> errors.SnowflakeError:
+    return errors.not_supported(f"{construct} in the condition of an alert on new data (CREATE ALERT without SCHEDULE)")
 
 
 def snapshot(rows: Result) -> str:

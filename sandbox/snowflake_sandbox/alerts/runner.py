@@ -42,7 +42,7 @@ _FAILURES = (history.FAILED, history.CONDITION_FAILED, history.ACTION_FAILED)
 _log = logging.getLogger("sandbox.alerts")
 
 
-SCHEDULE, ASKED, NEW_ROWS = "SCHEDULE", "EXECUTE ALERT", "TRIGGER"
+SCHEDULE, ON_REQUEST, NEW_ROWS = "SCHEDULE", "EXECUTE ALERT", "TRIGGER"
 
 
 @dataclass
@@ -130,7 +130,7 @@ class AlertRunner:
             planned = tx.row("SELECT due FROM alert_due WHERE alert_id = ?", alert.id)
             if planned is not None:
                 self.plan(tx, alert, after=datetime.fromisoformat(planned["due"]))
-        self._begin(alert.id, self._world.clock.now(), ASKED)
+        self._begin(alert.id, self._world.clock.now(), ON_REQUEST)
 
     def cancel(self, alert_id: int) -> None:
         """Interrupt the running evaluation, if there is one."""
@@ -213,7 +213,7 @@ class AlertRunner:
                 if evaluation.run is not None:
                     self._write_ending(tx, evaluation.run, alert, ending)
         if evaluation.again:
-            self._begin(alert.id, now, NEW_ROWS if alert["schedule"] is None else ASKED)
+            self._begin(alert.id, now, NEW_ROWS if alert["schedule"] is None else ON_REQUEST)
 
     def _write_ending(self, tx: Transaction, run: int, alert: SnowflakeObject, ending: Ending) -> None:
         suspended = self._count(tx, alert.id, failed=ending.state in _FAILURES)

@@ -110,7 +110,7 @@ def _tables(call: Call, database: str) -> Result:
 
 def _columns(call: Call, database: str) -> Result:
     rows = [
-        _row(_COLUMNS, _relation(relation) | _column(position, column.from_kept(record)))
+        _row(_COLUMNS, _relation(relation) | _column(position, column.from_record(record)))
         for relation in [*_visible(call, "TABLE", database), *_visible(call, "VIEW", database)]
         for position, record in enumerate(relation["columns"], 1)
     ]

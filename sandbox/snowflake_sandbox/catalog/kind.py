@@ -48,7 +48,7 @@ class Creation:
 
     Attributes:
         grants: "COPY" or "IGNORE" if the statement has COPY GRANTS or IGNORE GRANTS.
-        given: keys of the properties that the statement named; `properties` also has the defaults of the others.
+        explicit: keys of the properties that the statement named; `properties` also has the defaults of the others.
     """
 
     name: ObjectName
@@ -58,7 +58,7 @@ class Creation:
     if_not_exists: bool = False
     modifiers: frozenset[str] = frozenset()
     signature: str = ""
-    given: frozenset[str] = frozenset()
+    explicit: frozenset[str] = frozenset()
     grants: str = ""
 
 
@@ -66,13 +66,19 @@ Action = Callable[["Call", "SnowflakeObject"], "Result | None"]
 
 
 # In `Kind.terse`: take the value from the row of SHOW.
-SHOWN = object()
+FROM_SHOW = object()
 
 
-def terse(**others: Any) -> dict[str, Any]:
-    """Return the usual columns of SHOW TERSE, with NULL as `kind`; `others` replace columns or are appended."""
-    common = {"created_on": SHOWN, "name": SHOWN, "kind": None, "database_name": SHOWN, "schema_name": SHOWN}
-    return common | others
+def terse(**changes: Any) -> dict[str, Any]:
+    """Return the usual columns of SHOW TERSE, with NULL as `kind`; `changes` replace columns or are appended."""
+    common = {
+        "created_on": FROM_SHOW,
+        "name": FROM_SHOW,
+        "kind": None,
+        "database_name": FROM_SHOW,
+        "schema_name": FROM_SHOW,
+    }
+    return common | changes
 
 
 @dataclass(frozen=True)
@@ -80,25 +86,30 @@ class Kind:
     """A kind of Snowflake object.
 
     Attributes:
-        name, plural: the words of SQL: "COMPUTE POOL", "COMPUTE POOLS". scope: whether its objects belong to the
-        account, a database or a schema. properties: of CREATE and ALTER … SET/UNSET. parameters: name -> default; SHOW
-        PARAMETERS IN shows them, CREATE and ALTER … SET set them. show: columns of SHOW <plural>; `show_row` returns
-        one row. terse: columns of SHOW TERSE <plural> with their values, where `SHOWN` means the value of the same
-        column of SHOW; empty: TERSE is refused. describe: returns the result of DESCRIBE <name>; None: DESCRIBE is
-        refused. read_definition: reads what follows the name in CREATE other than `NAME = value` pairs; called
-        repeatedly while the next token is not the name of a property; returns False if it cannot use the token.
-        finish_definition: called once after all of CREATE was read: cross-checks, computed properties. create: adds the
-        object to the catalog if definitions.create_object does not suffice. created: called after the row was added, in
-        the same transaction (create it in DuckDB, start threads). altered: called after ALTER … SET/UNSET, in the same
-        transaction, with the object before and after. dropping: called before the row is removed, in the same
-        transaction; may refuse. dropped: called after the row was removed, in the same transaction. actions: further
-        forms of ALTER by their leading words, e.g. {"SUSPEND": fn, "STOP ALL": fn}; called when these words have been
-        read. modifiers: words allowed between CREATE [OR REPLACE] and the kind, e.g. {"TRANSIENT", "SECURE"}.
-        created_message: the status text of CREATE; `{name}` is the object's name. keeps_grants: whether CREATE accepts
-        COPY GRANTS and IGNORE GRANTS (access/replacing.py). has_signature: whether argument types follow the name, as
-        for procedures and functions. owner_changed: called after GRANT OWNERSHIP changed the owner, in the same
-        transaction (e.g. to suspend a task). grant_name: returns the name in SHOW GRANTS, if that is not the qualified
-        one.
+        name, plural: the words of SQL: "COMPUTE POOL", "COMPUTE POOLS".
+        scope: whether its objects belong to the account, a database or a schema.
+        properties: of CREATE and ALTER … SET/UNSET.
+        parameters: name -> default; SHOW PARAMETERS IN shows them, CREATE and ALTER … SET set them.
+        show: columns of SHOW <plural>; `show_row` returns one row.
+        terse: columns of SHOW TERSE <plural> with their values, where `FROM_SHOW` means the value of the same column of
+            SHOW; empty: TERSE is refused.
+        describe: returns the result of DESCRIBE <name>; None: DESCRIBE is refused.
+        read_definition: reads what follows the name in CREATE other than `NAME = value` pairs; called repeatedly while
+            the next token is not the name of a property; returns False if it cannot use the token.
+        finish_definition: called once after all of CREATE was read: cross-checks, computed properties.
+        create: adds the object to the catalog if definitions.create_object does not suffice.
+        created: called after the row was added, in the same transaction (create it in DuckDB, start threads).
+        altered: called after ALTER … SET/UNSET, in the same transaction, with the object before and after.
+        dropping: called before the row is removed, in the same transaction; may refuse.
+        dropped: called after the row was removed, in the same transaction.
+        actions: further forms of ALTER by their leading words, e.g. {"SUSPEND": fn, "STOP ALL": fn}; called when these
+            words have been read.
+        modifiers: words allowed between CREATE [OR REPLACE] and the kind, e.g. {"TRANSIENT", "SECURE"}.
+        created_message: the status text of CREATE; `{name}` is the object's name.
+        keeps_grants: whether CREATE accepts COPY GRANTS and IGNORE GRANTS (access/replacing.py).
+        has_signature: whether argument types follow the name, as for procedures and functions.
+        owner_changed: called after GRANT OWNERSHIP changed the owner, in the same transaction (e.g. to suspend a task).
+        grant_name: returns the name in SHOW GRANTS, if that is not the qualified one.
     """
 
     name: str

@@ -32,7 +32,7 @@ class Argument:
         """Return the data type."""
         return DataType(self.base, self.numbers)
 
-    def kept(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """Return the argument as the catalog stores it."""
         return asdict(self)
 

@@ -74,7 +74,7 @@ def compute(call: Call) -> Iterator[None]:
 
     Raises:
         SnowflakeError: 000606 no active warehouse, 090073 suspended by its resource monitor, 000630 waited too long,
-           000604 cancelled while waiting.
+            000604 cancelled while waiting.
     """
     session = call.session
     if session.serverless:
@@ -83,7 +83,7 @@ def compute(call: Call) -> Iterator[None]:
     warehouse = active(call.world, session)
     if warehouse is None:
         raise errors.no_active_warehouse()
-    if warehouse.id in session.held:
+    if warehouse.id in session.slot_warehouses:
         yield
         return
     with call.world.store.transaction() as tx:
@@ -112,11 +112,11 @@ def body(call: Call, session: Session) -> Iterator[None]:
     if warehouse is None:
         yield
         return
-    session.held.append(warehouse.id)
+    session.slot_warehouses.append(warehouse.id)
     try:
         yield
     finally:
-        session.held.remove(warehouse.id)
+        session.slot_warehouses.remove(warehouse.id)
 
 
 def _timeout(session: Session, warehouse: SnowflakeObject) -> int:

@@ -1,8 +1,8 @@
-"""The data plane: tables and rows in DuckDB, Snowflake's SQL dialect through fakesnow. The only importer of fakesnow.
+"""The data plane: tables and rows in DuckDB, Snowflake's dialect through fakesnow. The only importer of fakesnow.
 
-Knows DuckDB's files and connections; must not know statements: data SQL is run by data_sql.py, and objects/table.py and
-others call the DDL methods here. fakesnow's translation of one parsed statement is used, not its connection's
-bookkeeping: sessions, names, privileges and results are the sandbox's own.
+Knows DuckDB's files and connections; must not know statements: execution.py runs data SQL, and objects/table.py and
+others call the DDL methods here. Only fakesnow's translation of a parsed statement is used, not its connection:
+sessions, names, privileges and results are the sandbox's own.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ if TYPE_CHECKING:
     from snowflake_sandbox.statements.reader import ObjectName
 
 
-# A part of a table's name as DuckDB gives it, and what stands before its alias.
+# A part of a table's name in DuckDB's output, including the dot before the next part or the alias.
 _PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
-# The table of each database's file that keeps the store's notes.
+# The table in each database's file that has the notes for the store.
 _NOTES = "_definitions"
 _ALIAS = re.compile(r' (?:AS|TABLESAMPLE) (?=(?:[^"]*"[^"]*")*[^"]*$)')
 
 
 def quoted(*parts: str) -> str:
-    """A DuckDB name of quoted parts."""
+    """Return a DuckDB name from its parts, each quoted."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
 def literal(text: str) -> str:
-    """A text in DuckDB's SQL."""
+    """Return a text as a literal of DuckDB's SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def _lock_down(duck: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> None:
-    """Take DuckDB's ways out: files but those below `folders`, extensions, secrets, Python's variables, settings."""
+    """Deny DuckDB access to files other than those below `folders`, extensions, secrets, Python variables, settings."""
     allowed = ", ".join(literal(f"{path}/") for path in folders)
     for setting, value in (
         ("autoinstall_known_extensions", "false"),
@@ -66,14 +66,14 @@ def _lock_down(duck: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> None
         ("temp_directory", literal(str(folders[-1]))),
         ("allowed_directories", f"[{allowed}]"),
         ("enable_external_access", "false"),
-        # A session's own setting; all others stay as they are.
+        # The only setting that sessions may change.
         ("allowed_configs", "['TimeZone']"),
         ("lock_configuration", "true"),
     ):
         duck.execute(f"SET GLOBAL {setting} = {value}")
 
 
-# Words that DuckDB reserves, and AT, which it reads as time travel; in Snowflake most of them are names as any other.
+# Words that DuckDB reserves, and AT, which it reads as time travel; Snowflake allows most of them as names.
 _RESERVED = frozenset(
     row[0].upper()
     for row in duckdb.execute(
@@ -83,7 +83,7 @@ _RESERVED = frozenset(
 
 
 def duckdb_text(tree: exp.Expr) -> str:
-    """DuckDB's text of a translated tree; what DuckDB has no words for is an error, not left out with a warning."""
+    """Return a translated tree as DuckDB's SQL; anything that DuckDB cannot express is an error, not a warning."""
     for name in tree.find_all(exp.Identifier):
         if name.this.upper() in _RESERVED:
             name.args["quoted"] = True
@@ -91,26 +91,26 @@ def duckdb_text(tree: exp.Expr) -> str:
 
 
 class _Translator(FakeSnowflakeCursor):
-    """fakesnow's cursor, for the two steps of its `execute` that turn Snowflake's tree into DuckDB's."""
+    """fakesnow's cursor, used for the two steps of its `execute` that translate Snowflake's tree into DuckDB's."""
 
     def translate(self, tree: exp.Expr) -> list[exp.Expr]:
-        """The statements that DuckDB must run, in order; the last one gives the result."""
-        # fakesnow takes MERGE apart for the sake of older DuckDBs and cannot do so with bound values; DuckDB has it.
+        """Return the statements that DuckDB must run, in order; the last one returns the result."""
+        # fakesnow splits MERGE for older versions of DuckDB, not with bound values; DuckDB now supports MERGE.
         parts = [tree] if isinstance(tree, exp.Merge) else self._transform_explode(tree)
         return [self._transform(statement, None) for statement in parts]
 
 
 @dataclass
 class Connection:
-    """One session's connection.
+    """A session's connection.
 
     Attributes:
-        lock: keeps the session's statements apart.
+        lock: serializes the session's statements.
         in_transaction: whether a transaction of the session is open (transactions.py).
         has_changes: whether a statement of that transaction has changed rows.
-        transactions: how many the session has begun.
-        make_functions: makes the dialect's functions of a schema; not done at the start, for the sake of its speed.
-        temporary: ids of the session's temporary tables, which go with it.
+        transactions: how many transactions the session has begun.
+        make_functions: creates the dialect's functions in a schema; called when first needed, to open sessions quickly.
+        temporary: ids of the session's temporary tables, which are dropped with it.
     """
 
     fakesnow: FakeSnowflakeConnection
@@ -124,21 +124,21 @@ class Connection:
     make_functions: Callable[[str], None] = lambda _: None
 
     def new_name(self) -> str:
-        """A name for a temporary table."""
+        """Return a name for a temporary table."""
         self.tables_made += 1
         return f"_result_{self.tables_made}"
 
     def need_functions(self, *statements: str) -> None:
-        """Make the dialect's macros, and its functions in Python, before the first statement that calls one."""
+        """Create the dialect's macros and Python functions before the first statement that calls one."""
         for schema in (macros.SCHEMA, native.SCHEMA):
             if any(schema in statement for statement in statements):
                 self.make_functions(schema)
 
     def set_zone(self, zone: str) -> None:
-        """Set the time zone in which instants are read and written.
+        """Set the time zone in which times are read and written.
 
         Raises:
-            SnowflakeError: 001008, an unknown time zone.
+            SnowflakeError: 001008 for an unknown time zone.
         """
         try:
             self.duck.execute(f"SET TimeZone = '{zone.replace(chr(39), '')}'")
@@ -146,7 +146,7 @@ class Connection:
             raise errors.invalid_value(zone, "TIMEZONE") from error
 
     def is_aborted(self) -> bool:
-        """Whether the session's transaction is lost: DuckDB gives it up with the first statement in it that fails."""
+        """Whether the session's transaction is lost: DuckDB aborts it at the first statement that fails."""
         try:
             self.duck.execute("SELECT 1")
         except duckdb.TransactionException:
@@ -154,15 +154,15 @@ class Connection:
         return False
 
     def require_only(self, names: Collection[tuple[str, ...]], text: str) -> None:
-        """Check that DuckDB's own binder finds no table in a query but those that were allowed: a second opinion.
+        """Check that DuckDB's own binder finds only the allowed tables in a query, as a second check of privileges.
 
         Raises:
-            SnowflakeError: 002003, the text means another table than the tree that it was written from.
+            SnowflakeError: 002003 if the text refers to another table than the tree from which it was generated.
         """
         try:
             tables = self.duck.get_table_names(text, qualified=True)
         except duckdb.Error:
-            return  # running the query gives the error
+            return  # running the query raises the error
         for table in tables:
             parts = tuple(
                 part.removeprefix('"').removesuffix('"').replace('""', '"')
@@ -172,12 +172,12 @@ class Connection:
                 raise errors.does_not_exist("Object", ".".join(parts))
 
     def translate(self, tree: exp.Expr) -> list[exp.Expr]:
-        """A statement of Snowflake's as those that DuckDB must run, in order; the last one gives the result."""
+        """Translate a Snowflake statement to those that DuckDB must run, in order; the last one returns the result."""
         return _Translator(self.fakesnow, self.duck).translate(tree)
 
     @contextmanager
     def whole(self) -> Iterator[None]:
-        """All or nothing: a transaction of the statement's own, unless the session has one open."""
+        """Run the block in a transaction of its own, unless the session has one open."""
         if self.in_transaction:
             yield
             return
@@ -191,14 +191,14 @@ class Connection:
 
 
 class DataPlane:
-    """All tables. One DuckDB file per database in `folder`; None keeps everything in memory (tests).
+    """All tables. One DuckDB file per database in `folder`; None stores everything in memory (tests).
 
-    Unqualified names are looked up in an empty place for ever: a statement reaches a table only by the full name that
-    expand.py put there.
+    Unqualified names are always looked up in an empty schema, so that a statement reaches a table only by the full name
+    that expand.py inserted.
 
     Args:
-        folder: where the files are.
-        stages: the folder of stages' files, the only others that DuckDB may read.
+        folder: the folder of the databases' files.
+        stages: the folder of stages' files, the only other files that DuckDB may read.
     """
 
     def __init__(self, folder: Path | None, stages: Path | None = None) -> None:
@@ -208,24 +208,24 @@ class DataPlane:
         self._scratch = Path(tempfile.mkdtemp()) if folder is None else folder / "scratch"
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
-        # As fakesnow sets up its own, without its views for SHOW, which take most of a start and which nothing reads.
+        # Set up as in fakesnow, but without its views for SHOW, which take most of a start and are not used.
         self._root = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})
         self._root.execute("SET GLOBAL TimeZone = 'UTC'")
         self._root.execute(creation_sql("memory"))
         _lock_down(self._root, [path for path in (folder, stages, self._scratch) if path is not None])
         self._lock = threading.Lock()
         self._functions: set[str] = set()
-        # Held by the one session that tries a change again after it met another session's (data_sql.py).
+        # Held by the only session that repeats a change after a conflict with another session (execution.py).
         self.after_conflict = threading.Lock()
 
     # --- databases, schemas, and the DDL of tables and views ---------------------------------------------------------
 
     def attach(self, name: str, key: str) -> None:
-        """Make a database's file available under its name, making the file when it is not there.
+        """Attach a database's file under the database's name; create the file if it does not exist.
 
         Args:
             name: the database's name.
-            key: what the file is called; it stays when the database is renamed.
+            key: the name of the file, which does not change when the database is renamed.
         """
         file = str(self.file(key) or ":memory:")
         with self._root.cursor() as duck:
@@ -237,43 +237,43 @@ class DataPlane:
             duck.execute(f"CREATE TABLE IF NOT EXISTS {quoted(name, 'main', _NOTES)} (token VARCHAR, written VARCHAR)")
 
     def file(self, key: str) -> Path | None:
-        """The file of a database; None where everything is in memory."""
+        """Return the file of a database; None if everything is in memory."""
         return None if self._folder is None else self._folder / f"{key}.duckdb"
 
     def detach(self, name: str) -> None:
-        """Take a database away; its file stays."""
+        """Detach a database, without deleting its file."""
         with self._root.cursor() as duck:
             duck.execute(f"DETACH {quoted(name)}")
 
     def remove(self, key: str) -> None:
-        """Remove the file of a database that is not attached, if it is there."""
+        """Delete the file of a database that is not attached, if the file exists."""
         for file in self._folder.glob(f"{key}.duckdb*") if self._folder is not None else ():
             file.unlink()
 
     def apply_parameters(self, session: Session, values: Mapping[str, Any]) -> None:
-        """Pass on the session parameters that DuckDB has a setting for.
+        """Pass on the session parameters for which DuckDB has a setting.
 
         Raises:
-            SnowflakeError: 001008, an unknown time zone.
+            SnowflakeError: 001008 for an unknown time zone.
         """
         if values.get("TIMEZONE") is not None:
             self.connection(session).set_zone(str(values["TIMEZONE"]))
 
     def put_aside(self, keys: Collection[str]) -> list[Path]:
-        """Rename the files of databases that are none of these; returns the new names.
+        """Rename the files of databases other than these; return the new names.
 
-        A process that was killed while it made a database leaves such a file. It is kept, since the store may also have
-        been put back from an older copy.
+        A process that was killed while it created a database leaves such a file. It is not deleted, because the store
+        may also have been restored from an older copy.
         """
         files = sorted(self._folder.glob("database_*.duckdb*")) if self._folder is not None else []
         strangers = [file for file in files if file.name.partition(".")[0] not in keys]
         return [file.rename(file.with_name(f"left_{file.name}")) for file in strangers]
 
     def define(self, definitions: Mapping[str, list[str]], note: Note) -> None:
-        """Run DuckDB DDL, each database's statements as a whole, and keep the note with them (store.py).
+        """Run DuckDB DDL, all or none of each database's statements, and store the note with them (store.py).
 
         Raises:
-            SnowflakeError: what DuckDB reports, in Snowflake's numbers.
+            SnowflakeError: DuckDB's errors with Snowflake's numbers.
         """
         for database, statements in definitions.items():
             notes = quoted(database, "main", _NOTES)
@@ -290,20 +290,20 @@ class DataPlane:
                 duck.execute("COMMIT")
 
     def notes(self, database: str) -> list[Note]:
-        """The note of the last definition in a database, if there was any."""
+        """Return the note of the last definition in a database, if there was one."""
         return [Note(*row) for row in self.rows(f"SELECT token, written FROM {quoted(database, 'main', _NOTES)}")]
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows of a DuckDB query that is none of a session's business."""
+        """Return the rows of a DuckDB query that does not belong to a session."""
         with self._root.cursor() as duck, data_errors.translated():
             return list(duck.execute(statement, list(values)).fetchall())
 
     def count(self, name: ObjectName) -> int:
-        """How many rows a table has."""
+        """Return the number of rows of a table."""
         return int(self.rows(f"SELECT count(*) FROM {name.quoted}")[0][0])
 
     def default(self, name: ObjectName, column: str) -> str | None:
-        """A column's default in DuckDB's words."""
+        """Return a column's default in DuckDB's SQL."""
         rows = self.rows(
             "SELECT column_default FROM duckdb_columns()"
             " WHERE database_name = ? AND schema_name = ? AND table_name = ? AND column_name = ?",
@@ -315,7 +315,7 @@ class DataPlane:
         return rows[0][0] if rows else None
 
     def expression(self, text: str) -> str:
-        """A Snowflake expression (a column's default) in DuckDB's words."""
+        """Translate a Snowflake expression (a column's default) to DuckDB's SQL."""
         value = trees.projections(text)[0]
         permitted.check_expression(value)
         tree = translation.translate(exp.select(value), translation.Context())
@@ -330,17 +330,17 @@ class DataPlane:
     # --- sessions ----------------------------------------------------------------------------------------------------
 
     def connection(self, session: Session) -> Connection:
-        """The session's connection, made on first use.
+        """Return the session's connection, which is created on first use.
 
         Raises:
-            SnowflakeError: 001008, the session was opened with an unknown time zone.
+            SnowflakeError: 001008 if the session was opened with an unknown time zone.
         """
         with self._lock:
             if session.data is None:
                 duck = self._root.cursor()
                 opened = FakeSnowflakeConnection(duck, {}, paramstyle="qmark")
                 connection = Connection(opened, duck, make_functions=self._make_functions)
-                # Given at the login, or a task's own.
+                # Set at the login, or a task's own.
                 if session.parameters.get("TIMEZONE") is not None:
                     connection.set_zone(str(session.parameters["TIMEZONE"]))
                 session.data = connection
@@ -361,20 +361,20 @@ class DataPlane:
             self._functions.add(schema)
 
     def close(self, session: Session) -> None:
-        """Close the session's connection; temporary tables go, an open transaction is rolled back."""
+        """Close the session's connection: temporary tables are dropped, an open transaction is rolled back."""
         connection, session.data = session.data, None
         if connection is not None:
             with connection.lock:
                 connection.duck.close()
 
     def interrupt(self, session: Session) -> None:
-        """Make the statement that the session runs in DuckDB, if any, fail soon."""
+        """Make the session's running statement in DuckDB, if any, fail soon."""
         connection: Connection | None = session.data
         if connection is not None:
             connection.duck.interrupt()
 
     def stop(self) -> None:
-        """Write everything out and close."""
+        """Write everything to the files and close them."""
         with self._lock:
             self._root.close()
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -382,12 +382,12 @@ class DataPlane:
     # --- staged files ------------------------------------------------------------------------------------------------
 
     def describe_file(self, path: Path) -> tuple[ResultColumn, ...]:
-        """The columns of a Parquet file."""
+        """Return the columns of a Parquet file."""
         with self._root.cursor() as duck, data_errors.translated():
             return data_types.columns(duck.sql(f"SELECT * FROM {data_types.file_reader(path, {'TYPE': 'PARQUET'})}"))
 
     def to_file(self, rows: Any, kind: str, *, header: bool) -> bytes:
-        """Rows as the content of a CSV or Parquet file."""
+        """Return rows as the content of a CSV or Parquet file."""
         with (
             tempfile.TemporaryDirectory(dir=self._scratch) as folder,
             self._root.cursor() as duck,

@@ -1,6 +1,6 @@
-"""Statements that change rows: what they answer, and how a batch of bound values is spread over them.
+"""Statements that change rows: their results, and how a batch of bound values becomes several executions.
 
-Knows trees and the protocol's statement types; must not know connections (data.py).
+Knows trees and the protocol's statement types; must not know connections (adapter.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from snowflake_sandbox.result import DDL, DELETE, INSERT, MERGE, UPDATE, ResultC
 
 
 def batch(values: list[Any]) -> list[list[Any]]:
-    """One row of values, or the rows of an executemany, which sends a list per placeholder."""
+    """Return one row of values, or the rows of an executemany, which sends a list per placeholder."""
     if values and isinstance(values[0], list):
         return [list(row) for row in zip(*values, strict=True)]
     return [values]
@@ -29,12 +29,12 @@ _DML: dict[type[exp.Expr], int] = {
 
 
 def type_id(tree: exp.Expr) -> int:
-    """The protocol's statement type."""
+    """Return the protocol's statement type."""
     return _DML.get(type(tree), DDL)
 
 
 def result_columns(tree: exp.Expr) -> tuple[ResultColumn, ...]:
-    """The columns of the one row that a changing statement answers with."""
+    """Return the columns of the single row that a changing statement returns."""
     if isinstance(tree, exp.Insert):
         return (ResultColumn("number of rows inserted", "fixed"),)
     if isinstance(tree, exp.Update):
@@ -56,7 +56,7 @@ _ACTIONS = ("INSERT", "UPDATE", "DELETE")
 
 
 def prepare_merge(tree: exp.Merge) -> None:
-    """Take the table's name off the columns that a MERGE sets: Snowflake allows it there, DuckDB does not."""
+    """Remove the table's name from the columns that a MERGE sets: Snowflake allows it there, DuckDB does not."""
     for when in tree.args["whens"].expressions:
         then = when.args.get("then")
         for assignment in then.expressions if isinstance(then, exp.Update) else ():
@@ -65,14 +65,14 @@ def prepare_merge(tree: exp.Merge) -> None:
 
 
 def counts(rows: list[tuple[Any, ...]], statement: str) -> list[int]:
-    """What a changing statement reports: the number of rows, or for MERGE those inserted, updated and deleted."""
+    """Return the counts of a changing statement: the number of rows, or for MERGE those inserted, updated, deleted."""
     if statement.endswith("RETURNING merge_action"):
         return [sum(row[0] == action for row in rows) for action in _ACTIONS]
     return [int(value) for value in rows[0] if isinstance(value, int)] if rows else []
 
 
 def merge_counts(columns: tuple[ResultColumn, ...], row_counts: list[int]) -> list[int]:
-    """The counts of those actions that the MERGE names, in the order of its columns."""
+    """Return the counts of the actions that the MERGE contains, in the order of its columns."""
     names = ("number of rows inserted", "number of rows updated", "number of rows deleted")
     by_name = dict(zip(names, row_counts, strict=True))
     return [by_name[column.name] for column in columns]

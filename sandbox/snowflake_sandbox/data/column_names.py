@@ -1,6 +1,6 @@
-"""Names of result columns that the query does not name: Snowflake takes the expression's own text in upper case.
+"""Names of unnamed result columns: Snowflake uses the text of the expression in upper case.
 
-`select current_time() as time,'hello'` has columns TIME and `'HELLO'`; DuckDB would choose otherwise. Knows tokens and
+`select current_time() as time,'hello'` has the columns TIME and `'HELLO'`; DuckDB chooses other names. Knows tokens and
 trees; must not know anything else.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _OPEN = (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
 _CLOSE = (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
-# What ends a list of projections at its own depth.
+# Words that end a list of projections at its own depth.
 _END = frozenset(
     [
         "FROM",
@@ -46,7 +46,7 @@ _WITH_NAMES = (exp.Alias, exp.Column, exp.Star, exp.Aliases)
 
 @dataclass
 class _Select:
-    """One SELECT's list while it is read."""
+    """The list of one SELECT while it is being read."""
 
     depth: int
     texts: list[str] = field(default_factory=list)
@@ -60,11 +60,11 @@ class _Select:
 
 
 def name_columns(tree: exp.Expr, text: str) -> None:
-    """Give every unnamed projection of every SELECT in the tree the alias that Snowflake would show.
+    """Give every unnamed projection in the tree the alias that Snowflake shows.
 
     Args:
         tree: the parsed statement; changed in place.
-        text: what it was parsed from.
+        text: the text of the statement.
     """
     selects = list(_in_text_order(tree))
     if all(isinstance(projection, _WITH_NAMES) for select in selects for projection in select.expressions):
@@ -74,14 +74,14 @@ def name_columns(tree: exp.Expr, text: str) -> None:
     for position, select in enumerate(selects):
         for index, projection in enumerate(select.expressions):
             if not isinstance(projection, _WITH_NAMES):
-                # Where the two readings differ, the tree's own text is close enough.
+                # If the tokens and the tree differ, the text generated from the tree is close enough.
                 name = texts[position][index] if fits else projection.sql("snowflake")
                 alias = exp.alias_(projection.copy(), name.upper(), quoted=True)
                 select.expressions[index].replace(alias)
 
 
 def _in_text_order(node: exp.Expr) -> Iterator[exp.Select]:
-    """Every SELECT in the order of its keyword; a tree keeps its WITH last, the text has it first."""
+    """Yield every SELECT in the order of its keyword: WITH comes last in a tree, but first in the text."""
     with_ = node.args.get("with_")
     if with_ is not None:
         yield from _in_text_order(with_)
@@ -137,7 +137,7 @@ def _read(current: _Select, tokens: list[Token], position: int, text: str) -> No
 
 
 def _is_modifier(current: _Select, tokens: list[Token], position: int, word: str) -> bool:
-    """DISTINCT, ALL and TOP n stand before the first projection."""
+    """Whether a token is DISTINCT, ALL or TOP n, which precede the first projection."""
     if current.texts:
         return False
     before = tokens[position - 1].text.upper() if position else ""

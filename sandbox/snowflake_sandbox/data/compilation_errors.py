@@ -1,4 +1,4 @@
-"""What DuckDB's binder refuses, in Snowflake's words. Pure."""
+"""Errors of DuckDB's binder with Snowflake's texts. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MIXED = re.compile(
 )
 _NO_GROUP = re.compile(r'column "(.+?)" must appear in the GROUP BY clause')
 _BRANCHES = "same number of result columns"
-# DuckDB's types by what Snowflake calls them.
+# Patterns of DuckDB's types, with Snowflake's names.
 _TYPES = (
     (re.compile(r"(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?(?:_LITERAL)?"), "NUMBER(38,0)"),
     (re.compile(r"DECIMAL\((\d+), ?(\d+)\)"), r"NUMBER(\1,\2)"),
@@ -35,7 +35,7 @@ _TYPES = (
 
 
 def compilation_error(text: str) -> SnowflakeError:
-    """The error that says what DuckDB's text does; a text without a counterpart is passed on, so nothing is hidden."""
+    """Return the Snowflake error for DuckDB's text; a text without an equivalent is passed on unchanged."""
     for says in (_unknown_name, _wrong_count, _wrong_types, _wrong_group):
         error = says(text)
         if error is not None:
@@ -73,21 +73,21 @@ def _wrong_count(text: str) -> SnowflakeError | None:
 def _wrong_types(text: str) -> SnowflakeError | None:
     match, mixed = _SIGNATURE.search(text), _MIXED.search(text)
     if match is not None:
-        # A macro of the dialect has the name of Snowflake's function behind a prefix.
+        # A macro of the dialect is named after Snowflake's function, with a prefix.
         name, types = match[1].rpartition(".")[2].removeprefix("sf_").upper(), match[2]
     elif mixed is not None:
         name, types = mixed[3] or "=", f"{mixed[1]}, {mixed[2]}"
     else:
         return None
-    shown = ", ".join(_snowflake_type(kind) for kind in re.split(r", (?![^(]*\))", types))
-    return SnowflakeError(1044, "42P13", f"{_HERE}Invalid argument types for function '{name}': ({shown})")
+    type_list = ", ".join(_snowflake_type(kind) for kind in re.split(r", (?![^(]*\))", types))
+    return SnowflakeError(1044, "42P13", f"{_HERE}Invalid argument types for function '{name}': ({type_list})")
 
 
 def _snowflake_type(kind: str) -> str:
     plain = kind.strip()
-    for pattern, shown in _TYPES:
+    for pattern, name in _TYPES:
         if pattern.fullmatch(plain):
-            return pattern.sub(shown, plain)
+            return pattern.sub(name, plain)
     return plain
 
 

@@ -1,7 +1,7 @@
 """DuckDB's errors as Snowflake reports them.
 
-Knows both sides' texts; must not know what was executed. Numbers are Snowflake's documented ones; a text that has no
-counterpart is passed on behind `SQL execution error:` so that nothing is hidden.
+Knows the texts of both; must not know what was executed. Numbers are Snowflake's documented ones; a text without an
+equivalent is passed on after `SQL execution error:`, so that nothing is hidden.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DIVISION_BY_ZERO = "Division by zero"
-# What the dialect's macros say (dialect/macros.py): Snowflake's own words, whose numbers are here.
+# Errors of the dialect's macros (dialect/macros.py), whose texts are Snowflake's own, with their numbers.
 _OF_MACROS = (
     (re.compile(r"Timestamp '.*' is not recognized"), 100035, "22007"),
     (re.compile(r"Date '.*' is not recognized"), 100040, "22007"),
@@ -70,16 +70,16 @@ _CONVERSION = (
 )
 
 
-# Of DuckDB's words, which may hold a whole value; the patterns above take their time for long ones.
+# The maximum length of DuckDB's text, which may contain a whole value: the patterns above are slow for long texts.
 _LONGEST = 4000
 
-# Where an error that says no place of its own is taken to stand.
+# The position of an error that does not have one.
 _NO_PLACE = "error line 1 at position 0\ninvalid identifier"
 
 
 @contextmanager
 def placed(text: str) -> Iterator[None]:
-    """Say where in a statement an invalid identifier stands: DuckDB knows its place in the translated text only."""
+    """Correct the position of an invalid identifier: DuckDB only knows its position in the translated text."""
     try:
         yield
     except SnowflakeError as error:
@@ -94,7 +94,7 @@ def placed(text: str) -> Iterator[None]:
 
 
 def _start_of(name: str, text: str) -> int | None:
-    """Where a name, whose parts may be quoted, stands in a text first."""
+    """Return the position of the first occurrence in a text of a name, whose parts may be quoted; None if none."""
     words, sought = _words(text), [word for word, _ in _words(name)]
     for index, (_, start) in enumerate(words):
         if [word for word, _ in words[index : index + len(sought)]] == sought:
@@ -103,7 +103,7 @@ def _start_of(name: str, text: str) -> int | None:
 
 
 def _words(text: str) -> list[tuple[str, int]]:
-    """The tokens of a text, those without quotes in upper case, each with its start."""
+    """Return the tokens of a text, in upper case unless quoted, each with its position."""
     return [
         (token.text if token.token_type is TokenType.IDENTIFIER else token.text.upper(), token.start)
         for token in tokenize(text)
@@ -111,7 +111,7 @@ def _words(text: str) -> list[tuple[str, int]]:
 
 
 class _AtTheEnd:
-    """Who is told that DuckDB has closed its files for good; the process ends then, and is started again."""
+    """The function to call when DuckDB has closed its files for good, so that the process must be restarted."""
 
     def __init__(self) -> None:
         self.tell: Callable[[str], None] = lambda _why: None
@@ -122,11 +122,11 @@ at_the_end = _AtTheEnd()
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise a SnowflakeError in place of DuckDB's, fakesnow's and sqlglot's own."""
+    """Raise a SnowflakeError instead of the errors of DuckDB, fakesnow and sqlglot."""
     try:
         yield
     except duckdb.FatalException as error:
-        # A write of its own log failed: it takes no statement any more before it is opened anew.
+        # DuckDB failed to write its own log, and accepts no statement until it is reopened.
         at_the_end.tell(str(error).splitlines()[-1])
         raise tables_closed() from error
     except duckdb.Error as error:
@@ -138,8 +138,8 @@ def translated() -> Iterator[None]:
 
 
 def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one return per kind of error
-    """The SnowflakeError that says the same."""
-    # DuckDB's proposals name tables of others.
+    """Return the equivalent SnowflakeError."""
+    # DuckDB's suggestions contain names of other users' tables.
     text = _PROPOSAL.split(str(error)[:_LONGEST].split("\nLINE ")[0])[0]
     if isinstance(error, duckdb.InterruptException):
         return cancelled()

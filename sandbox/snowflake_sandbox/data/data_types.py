@@ -1,4 +1,4 @@
-"""What crosses the border to DuckDB: result columns from a relation, results as temporary tables, staged files.
+"""Conversions between DuckDB and results: columns of relations, results as temporary tables, staged files.
 
 Knows DuckDB's and Snowflake's type names and DuckDB's readers of files; must not know sessions or statements.
 """
@@ -35,7 +35,7 @@ _KINDS: dict[str, ColumnType] = {
     "TIMESTAMP_S": "timestamp_ntz",
     "TIMESTAMP_MS": "timestamp_ntz",
     "TIMESTAMP_NS": "timestamp_ntz",
-    # DuckDB has one type with a zone; it keeps the instant only, which is what TIMESTAMP_LTZ means.
+    # DuckDB has one type with a time zone; it stores only the time in UTC, which is what TIMESTAMP_LTZ means.
     "TIMESTAMP WITH TIME ZONE": "timestamp_ltz",
     "JSON": "variant",
     "BLOB": "binary",
@@ -61,7 +61,7 @@ _DUCKDB: dict[str, str] = {
 
 
 def column(name: str, duckdb_type: str) -> ResultColumn:
-    """The result column for one of a relation."""
+    """Return the result column for a column of a relation."""
     if duckdb_type in _INTEGERS:
         return ResultColumn(name, "fixed")
     if match := _DECIMAL.fullmatch(duckdb_type):
@@ -75,12 +75,12 @@ def column(name: str, duckdb_type: str) -> ResultColumn:
 
 
 def columns(relation: duckdb.DuckDBPyRelation) -> tuple[ResultColumn, ...]:
-    """The result columns of a relation; it is bound for this, not run."""
+    """Return the result columns of a relation, which is bound but not run."""
     return tuple(column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True))
 
 
 def semi_structured(described: tuple[ResultColumn, ...], kinds: list[exp.DataType | None]) -> tuple[ResultColumn, ...]:
-    """The columns, ARRAY or OBJECT where the expression says so: DuckDB has JSON for all of them."""
+    """Return the columns with ARRAY or OBJECT where the expression has that type: DuckDB has JSON for all of them."""
     if len(described) != len(kinds):
         return described
     names: dict[object, ColumnType] = {DType.ARRAY: "array", DType.OBJECT: "object"}
@@ -93,13 +93,13 @@ def semi_structured(described: tuple[ResultColumn, ...], kinds: list[exp.DataTyp
 
 
 def no_rows(described: tuple[ResultColumn, ...]) -> pa.Table:
-    """An empty table of the right width (DESCRIBE-only requests)."""
+    """Return an empty table with these columns (for requests that only describe)."""
     names = [described_column.name for described_column in described]
     return pa.Table.from_arrays([pa.array([], pa.string()) for _ in described], names=names)
 
 
 def duckdb_type(described_column: ResultColumn) -> str:
-    """The DuckDB type that holds a result column."""
+    """Return the DuckDB type for a result column."""
     if described_column.type != "fixed":
         return _DUCKDB[described_column.type]
     if described_column.scale:
@@ -107,7 +107,7 @@ def duckdb_type(described_column: ResultColumn) -> str:
     return "HUGEINT" if described_column.precision > _DIGITS_OF_64_BITS else "BIGINT"
 
 
-# Arrow types of columns that may hold NULLs alone; others are found from the values.
+# Arrow types of columns that may contain only NULLs; other types are inferred from the values.
 _ARROW: dict[str, pa.DataType] = {
     "text": pa.string(),
     "boolean": pa.bool_(),
@@ -118,7 +118,7 @@ _ARROW: dict[str, pa.DataType] = {
 
 
 def make_table(duck: duckdb.DuckDBPyConnection, name: str, result: Result) -> None:
-    """A temporary table that holds a result, for the one statement that selects from it."""
+    """Create a temporary table with a result, for the statement that selects from it."""
     if result.arrow is not None:
         duck.register("_arrow", result.arrow)
         duck.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM _arrow')
@@ -147,10 +147,10 @@ def _text(value: str) -> str:
 
 
 def file_reader(path: Path, file_format: Mapping[str, str]) -> str:
-    """The DuckDB table function that reads a CSV, JSON or Parquet file.
+    """Return the call of DuckDB's table function that reads a CSV, JSON or Parquet file.
 
     Raises:
-        SnowflakeError: 000002 for another format, 001008 for a SKIP_HEADER that is no number.
+        SnowflakeError: 000002 for another format, 001008 for a SKIP_HEADER that is not a number.
     """
     kind = file_format.get("TYPE", "CSV").upper()
     if kind == "PARQUET":

@@ -1,7 +1,7 @@
-"""A session's data SQL, run: SELECT, the statements that change rows, transactions.
+"""Execution of a session's data SQL: SELECT, the statements that change rows, and transactions.
 
-Knows the steps from a statement's text to its result; must not know files or how a connection is made (data.py), nor
-what any function means (rewrite.py, expand.py).
+Knows the steps from a statement's text to its result; must not know files, nor how a connection is created
+(adapter.py), nor the meaning of any function (rewrite.py, expand.py).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.data.adapter import Connection, DataPlane
 
-# DuckDB aborts a transaction that meets another one's change instead of waiting for it, as Snowflake's lock would.
+# On a conflict with another transaction, DuckDB aborts instead of waiting for it, as Snowflake's lock would.
 _ATTEMPTS = 100
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.001, 0.05
 
@@ -50,10 +50,10 @@ _DOES_NOT_EXIST = 2003
 
 
 def execute(call: Call) -> Result:
-    """Run one data statement of a session.
+    """Run a data statement of a session.
 
     Raises:
-        SnowflakeError: syntax, unknown names, conversion errors, in Snowflake's numbers.
+        SnowflakeError: syntax errors, unknown names and conversion errors, with Snowflake's numbers.
     """
     tree = trees.parse(call.text)
     if isinstance(tree, exp.TruncateTable) and tree.args.get("exists"):
@@ -62,7 +62,7 @@ def execute(call: Call) -> Result:
 
 
 def _truncate_if_exists(call: Call, tree: exp.TruncateTable) -> Result:
-    # DuckDB knows no IF EXISTS here.
+    # DuckDB does not support IF EXISTS here.
     tree.set("exists", None)
     try:
         return _execute(call, tree)
@@ -81,7 +81,7 @@ def _execute(call: Call, tree: exp.Expr) -> Result:
         data_errors.translated(),
         _rewritten(call, connection, tree) as ready,
     ):
-        # It may have been aborted before there was anything to interrupt.
+        # The statement may have been aborted before there was anything to interrupt.
         if call.cancelled.is_set():
             raise errors.cancelled()
         return _run(call, connection, ready)
@@ -89,10 +89,10 @@ def _execute(call: Call, tree: exp.Expr) -> Result:
 
 @contextmanager
 def _computing(call: Call, tree: exp.Expr) -> Iterator[None]:
-    """A slot of the session's warehouse for a statement that needs one.
+    """Hold a slot of the session's warehouse for a statement that needs one.
 
     Raises:
-        SnowflakeError: 000606 without a warehouse, but first what is wrong with the statement itself.
+        SnowflakeError: 000606 without a warehouse, but errors of the statement itself come first.
     """
     if not needs.needs_warehouse(tree, call.world.functions):
         yield
@@ -104,7 +104,7 @@ def _computing(call: Call, tree: exp.Expr) -> Iterator[None]:
 
 
 def describe(call: Call) -> Result:
-    """The columns that a query would give, without running it or any function that has an effect."""
+    """Return the columns of a query without running it or any function that has an effect."""
     call = replace(call, describing=True)
     tree = trees.parse(call.text)
     connection = call.world.data.connection(call.session)
@@ -122,24 +122,24 @@ def describe(call: Call) -> Result:
 
 
 def commit(call: Call) -> None:
-    """Commit the session's transaction, if one is open (ALTER SESSION SET AUTOCOMMIT)."""
+    """Commit the session's transaction if one is open (ALTER SESSION SET AUTOCOMMIT)."""
     connection = call.world.data.connection(call.session)
     with connection.lock, data_errors.translated():
         transactions.commit(connection)
 
 
 def evaluate(call: Call, text: str) -> Any:
-    """The value of an expression given as text, functions and variables included (SET)."""
+    """Return the value of an expression, which may contain functions and variables (SET)."""
     query = f"SELECT {text} AS RESULT"
     result = execute(replace(call, text=query))
     return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
 
 
 def constant(call: Call, node: exp.Expr) -> Any:
-    """The value of an expression without columns, as DuckDB computes it.
+    """Return the value of an expression without columns, as DuckDB computes it.
 
     Raises:
-        SnowflakeError: 001003 or 002140 for what is no constant.
+        SnowflakeError: 001003 or 002140 for an expression that is not constant.
     """
     permitted.check_expression(node)
     connection = call.world.data.connection(call.session)
@@ -160,7 +160,7 @@ def _rewritten(call: Call, connection: Connection, tree: exp.Expr) -> Iterator[e
     rewriting = rewrite.Rewriting(call, connection.new_name, lambda node: constant(call, node))
     ready = rewriting.apply(permitted.check(tree, call.world.functions))
     ready = expand.Expansion(call, rewriting).apply(ready, expand.session_scopes(call))
-    # Bodies of views and functions may call functions too.
+    # Bodies of views and functions may also call functions.
     ready = rewriting.apply(ready)
     ready = translation.translate(ready, _context(call, rewriting.tables))
     for name, rows in rewriting.tables.items():
@@ -214,17 +214,17 @@ def _without_bind(node: exp.Expr) -> exp.Expr:
 
 
 def _translate(connection: Connection, tree: exp.Expr) -> list[exp.Expr]:
-    # fakesnow would sum as DOUBLE, and convert DISTINCT; a call that it does not know stays as it is.
+    # fakesnow would sum as DOUBLE, and convert DISTINCT; calls that it does not know are not changed.
     for node in list(tree.find_all(exp.Sum, exp.Avg)):
         node.replace(exp.Anonymous(this=node.sql_name(), expressions=[node.this]))
-    # Innermost first: what is copied below must be done with.
+    # Innermost first: what is copied below must already have been changed.
     for division in reversed(list(tree.find_all(exp.Div))):
         _refuse_zero(division)
     return connection.translate(tree)
 
 
 def _refuse_zero(division: exp.Div) -> None:
-    """Have a division end the statement where the divisor is zero, as in Snowflake; DuckDB would give infinity."""
+    """Make a division by zero fail as in Snowflake; DuckDB returns infinity."""
     divided, divisor = division.this, division.expression
     if isinstance(divisor, exp.Literal) and (divisor.is_string or Decimal(divisor.this)):
         return
@@ -271,9 +271,9 @@ def _forget_loads(call: Call, connection: Connection, tables: Sequence[ObjectNam
 def _change_after_conflict(
     data: DataPlane, connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]], kind: int
 ) -> list[int]:
-    """Try again, one session at a time: those that try side by side would only meet each other again.
+    """Repeat a change, one session at a time: concurrent retries would only conflict with each other again.
 
-    Whoever comes anew is not held up, and may be met, so there is a pause before each further attempt.
+    Statements that are not retries are not blocked and may conflict, so there is a pause before each further attempt.
     """
     with data.after_conflict:
         for attempt in range(_ATTEMPTS):

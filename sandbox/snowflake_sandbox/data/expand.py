@@ -1,7 +1,7 @@
-"""Names in data SQL: tables checked and qualified, views and SQL functions replaced by what they stand for.
+"""Names in data SQL: tables are checked and qualified; views and SQL functions are replaced by their definitions.
 
-Knows the catalog, privileges and sqlglot's trees; must not know DuckDB. A view's or function's body is read in its own
-schema and with its owner's rights, as Snowflake does.
+Knows the catalog, privileges and sqlglot's trees; must not know DuckDB. A view's or function's body is resolved in its
+own schema and with its owner's rights, as in Snowflake.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.signature import Argument
     from snowflake_sandbox.result import Result
 
-# How deep views and functions may stand on each other; Snowflake has a limit of its own.
+# The maximum depth of nested views and functions; Snowflake has its own limit.
 _DEEPEST = 50
 _READ = (("SELECT",),)
 _IN_FROM = (exp.TableFromRows, exp.Lateral)
@@ -44,10 +44,10 @@ _TARGET_PRIVILEGES: dict[type[exp.Expr], tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Scopes:
-    """Where unqualified names are looked up, and whose rights count.
+    """The context in which names are looked up, and the role whose privileges are checked.
 
     Attributes:
-        owner: the role whose rights count inside a view or function; None: the session's.
+        owner: the role whose privileges are checked inside a view or function; None: the session's.
     """
 
     database: str | None
@@ -56,7 +56,7 @@ class Scopes:
     depth: int = 0
 
     def inside(self, owner: SnowflakeObject) -> Scopes:
-        """The scopes of a view's or function's body."""
+        """Return the scopes of a view's or function's body."""
         if self.depth >= _DEEPEST:
             raise errors.SnowflakeError(
                 2001, "42710", f"SQL compilation error:\nObject '{owner.name.qualified}' is nested too deeply."
@@ -72,12 +72,12 @@ class Expansion:
     rewriting: rewrite.Rewriting
 
     def apply(self, tree: exp.Expr, scopes: Scopes) -> exp.Expr:
-        """The tree with every name resolved. Changed in place as far as possible; use the returned one.
+        """Return the tree with every name resolved. It is changed in place if possible; use the returned one.
 
-        Names first and functions last: what the caller gives to a function is the caller's, whoever owns the function.
+        Names first and functions last: a function's arguments are checked with the caller's rights, not the owner's.
 
         Raises:
-            SnowflakeError: 002003 and 003001 for tables, 002140 for functions, 001003 for what can be neither.
+            SnowflakeError: 002003 and 003001 for tables, 002140 for functions, 001003 for anything that can be neither.
         """
         holder = exp.Paren(this=tree)
         self._dynamic_names(holder)
@@ -91,7 +91,7 @@ class Expansion:
         return trees.unwrapped(holder)
 
     def body(self, text: str, scopes: Scopes, owner: SnowflakeObject) -> exp.Expr:
-        """The query of a view or table function, checked and resolved in its own schema and with its owner's rights."""
+        """Return the query of a view or table function, resolved in its own schema and with its owner's rights."""
         tree = permitted.check(trees.parse(text), self.call.world.functions)
         name_columns(tree, text)
         return self.apply(tree, scopes.inside(owner))
@@ -99,7 +99,7 @@ class Expansion:
     # --- tables and views --------------------------------------------------------------------------------------------
 
     def _dynamic_names(self, holder: exp.Expr) -> None:
-        """Put the name in the place of IDENTIFIER('name'), and of TABLE('name') in FROM."""
+        """Replace IDENTIFIER('name'), and TABLE('name') in FROM, by the name."""
         for node in list(holder.find_all(exp.DynamicIdentifier)):
             parts = trees.name_parts(self.rewriting.value(node.this))
             table = node.parent
@@ -144,7 +144,7 @@ class Expansion:
         )
 
     def _new_rows(self, scopes: Scopes) -> Result | None:
-        """The rows that the one table of the condition of an alert on new data stands for, if this is one."""
+        """Return the rows that replace the table in the condition of an alert on new data; None in other statements."""
         alert = self.call.session.alert
         return alert.new_rows if alert is not None and scopes.depth == 0 else None
 
@@ -163,7 +163,7 @@ class Expansion:
         with self.call.world.store.transaction() as tx:
             sequence = catalog.find(tx, "SEQUENCE", name)
         if sequence is None:
-            text = sequences.GONE.format(name.name)
+            text = sequences.DROPPED_SEQUENCE.format(name.name)
             raise errors.SnowflakeError(904, "42000", f"SQL compilation error: error line 1 at position 0\n{text}")
         self._require(sequence, ("USAGE",), scopes)
         return sequence
@@ -187,7 +187,7 @@ class Expansion:
         inner = self.body(view["query"], scopes, view)
         alias = node.args.get("alias")
         name = alias.name if alias is not None else view.name.name
-        columns = [trees.quoted(kept["name"]) for kept in view["columns"]]
+        columns = [trees.quoted(record["name"]) for record in view["columns"]]
         if alias is not None and alias.columns:
             columns = alias.columns
         is_quoted = alias is None or bool(alias.this.args.get("quoted"))
@@ -205,7 +205,7 @@ class Expansion:
         self._rows(node, name, rows(self.call, name.database or ""))
 
     def _rows(self, node: exp.Table, name: ObjectName, rows: Result) -> None:
-        """Put a temporary table with the rows in the place of a table that no database has."""
+        """Replace a table that is in no database by a temporary table with the rows."""
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name.name))
         node.replace(self.rewriting.temporary(rows, alias=alias, joins=node.args.get("joins")))
 
@@ -217,7 +217,7 @@ class Expansion:
         for lateral in list(holder.find_all(exp.Lateral)):
             if isinstance(lateral.this, exp.Func) and not permitted.is_table_function(lateral.this):
                 raise permitted.unknown_function(trees.function_name(lateral.this))
-        # Innermost first: an argument of a user's function is resolved before it is put into the body.
+        # Innermost first: an argument of a user-defined function is resolved before it is inserted into the body.
         for node in reversed(list(holder.find_all(exp.Anonymous))):
             if permitted.is_known(node, self.call.world.functions) or isinstance(node.parent, _IN_FROM):
                 continue
@@ -268,7 +268,7 @@ class Expansion:
         node.replace(replacement)
 
     def _called(self, body: exp.Expr, function: SnowflakeObject, values: list[exp.Expr], scopes: Scopes) -> exp.Expr:
-        """A function's body with the values of a call; they are put in last, so that the owner's rights miss them."""
+        """Return a function's body with a call's values, inserted last, so that they get no owner's rights."""
         holder = exp.Paren(this=body)
         arguments = _substitute(holder, signature.arguments_of(function), values)
         resolved = exp.Paren(this=self.apply(holder.this, scopes.inside(function)))
@@ -287,7 +287,7 @@ class Expansion:
 
 
 def _as_object(error: errors.SnowflakeError, table: SnowflakeObject) -> errors.SnowflakeError:
-    """In data SQL, Snowflake says Object where SHOW would say Table or View."""
+    """Return the error with Object instead of Table or View, as Snowflake reports it in data SQL."""
     if "does not exist or not authorized" not in error.message or table.kind in ("FUNCTION", "SEQUENCE"):
         return error
     text = f"SQL compilation error:\nObject '{table.name.qualified}' does not exist or not authorized."
@@ -296,7 +296,7 @@ def _as_object(error: errors.SnowflakeError, table: SnowflakeObject) -> errors.S
 
 def _table_name(node: exp.Table) -> ObjectName:
     parts = [node.args.get(key) for key in ("this", "db", "catalog")]
-    # Two full stops leave the schema out: PUBLIC is meant (sql-reference/name-resolution). The parser has a text there.
+    # Two dots omit the schema, which is then PUBLIC (sql-reference/name-resolution). The parser returns a text there.
     texts = [
         ("PUBLIC" if part == "" else part)
         if part is None or isinstance(part, str)
@@ -318,13 +318,13 @@ def _resolve(name: ObjectName, scopes: Scopes) -> ObjectName:
 
 
 def _privileges(node: exp.Table) -> tuple[tuple[str, ...], ...]:
-    """What a statement needs on this table: of each group one privilege. SELECT, unless it changes the table."""
+    """Return groups of privileges, of which one each is needed: SELECT, unless the statement changes the table."""
     target: exp.Expr = node
     if isinstance(node.parent, exp.Schema):
         target = node.parent
     parent = target.parent
     for kind, privileges in _TARGET_PRIVILEGES.items():
-        # TRUNCATE has its table in a list, the others have it as `this`; `is`, because trees compare by content.
+        # TRUNCATE has a list of tables, the others one as `this`; compared with `is`: trees compare by content.
         if isinstance(parent, kind) and (
             parent.this is target or any(item is target for item in parent.args.get("expressions") or [])
         ):
@@ -337,7 +337,7 @@ def _of_target(statement: exp.Expr, privileges: tuple[str, ...]) -> tuple[tuple[
 
 
 def _merge_privileges(merge: exp.Merge) -> tuple[tuple[str, ...], ...]:
-    """MERGE needs a privilege for each kind of change that it names."""
+    """Return a privilege for each kind of change in a MERGE."""
     actions = [when.args.get("then") for when in merge.args["whens"].expressions]
     names = {exp.Insert: "INSERT", exp.Update: "UPDATE"}
     return tuple((name,) for name in dict.fromkeys(names.get(type(action), "DELETE") for action in actions))
@@ -350,7 +350,7 @@ def _outermost_dot(node: exp.Expr) -> exp.Expr:
 
 
 def _substitute(holder: exp.Expr, arguments: list[Argument], values: list[exp.Expr]) -> dict[str, exp.Expr]:
-    """Put a marker where a body names one of its arguments; the values by marker."""
+    """Replace the arguments in a body by markers, and return the values by marker."""
     by_name: dict[str, exp.Expr] = {}
     for position, argument in enumerate(arguments):
         value = values[position].copy() if position < len(values) else _default(argument)
@@ -371,5 +371,5 @@ def _default(argument: Argument) -> exp.Expr:
 
 
 def session_scopes(call: Call) -> Scopes:
-    """The scopes of a session's own statement."""
+    """Return the scopes of a statement that a session sends."""
     return Scopes(call.session.database, call.session.schema)

@@ -1,8 +1,8 @@
-"""The files that COPY INTO loaded into a table, and which of them it loads again.
+"""The files that COPY INTO loaded into a table, and whether it loads a file again.
 
 The rule: user-guide/data-load-considerations-load, "Load metadata".
 
-Knows one DuckDB table per database, so that a rolled back load is forgotten with its rows; must not know the statement.
+Knows a DuckDB table per database, so that rolling back a load also removes its record; must not know the statement.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
-# How long Snowflake keeps the metadata of a load.
+# How long Snowflake stores the metadata of a load.
 KEPT_FOR = timedelta(days=64)
 
 
@@ -29,18 +29,18 @@ def _table(table: SnowflakeObject) -> str:
 
 
 def tag(path: Path) -> str:
-    """A file's ETag: another content is another file."""
+    """Return a file's ETag, which depends on the content."""
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def is_loadable(first_load: datetime | None, load: datetime | None, modified: datetime, now: datetime) -> bool | None:
-    """Whether COPY INTO loads a file; None where Snowflake cannot tell, because it has forgotten.
+    """Whether COPY INTO loads a file; None if Snowflake cannot know because the metadata has expired.
 
     Args:
         first_load: when the table was loaded for the first time.
-        load: when a file of this name and content was loaded.
+        load: when a file with this name and content was loaded.
         modified: when the file was staged.
-        now: the present instant.
+        now: the current time.
     """
     if load is not None and now - load <= KEPT_FOR:
         return False
@@ -56,14 +56,14 @@ def unloaded(
     *,
     uncertain: bool,
 ) -> dict[str, Path]:
-    """Those of the staged files that were not loaded into a table before.
+    """Return the staged files that have not been loaded into a table before.
 
     Args:
         duck: the session's connection.
         table: the target.
-        files: by the name that the stage gives them.
-        now: the present instant.
-        uncertain: load files whose metadata has expired (LOAD_UNCERTAIN_FILES).
+        files: the files by their names in the stage.
+        now: the current time.
+        uncertain: whether to load files whose metadata has expired (LOAD_UNCERTAIN_FILES).
     """
     query = f"SELECT file, tag, loaded_on FROM {_table(table)} WHERE table_id = ?"
     rows = duck.execute(query, [table.id]).fetchall()
@@ -79,11 +79,11 @@ def unloaded(
 
 
 def remember(duck: duckdb.DuckDBPyConnection, table: SnowflakeObject, name: str, path: Path, now: datetime) -> None:
-    """Note that a file was loaded, in the transaction that loads it."""
+    """Record that a file was loaded, in the transaction that loads it."""
     duck.execute(f"DELETE FROM {_table(table)} WHERE table_id = ? AND file = ?", [table.id, name])
     duck.execute(f"INSERT INTO {_table(table)} VALUES (?, ?, ?, ?)", [table.id, name, tag(path), now])
 
 
 def forget(duck: duckdb.DuckDBPyConnection, table: SnowflakeObject) -> None:
-    """Forget every load of a table (TRUNCATE TABLE)."""
+    """Remove the records of all loads of a table (TRUNCATE TABLE)."""
     duck.execute(f"DELETE FROM {_table(table)} WHERE table_id = ?", [table.id])

@@ -1,7 +1,7 @@
-"""Data SQL before DuckDB sees it: what Snowflake knows and DuckDB does not is replaced by values and tables.
+"""Data SQL before DuckDB sees it: what only Snowflake knows is replaced by values and tables.
 
-Knows sqlglot's syntax trees; must not know DuckDB connections (data.py) nor what any function means: context and
-SYSTEM$ functions come from `World.functions`, table functions from `World.table_functions`.
+Knows sqlglot's syntax trees; must not know DuckDB connections (adapter.py), nor the meaning of any function: context
+and SYSTEM$ functions come from `World.functions`, table functions from `World.table_functions`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TEMPORARY = "temporary"
 
 
 def is_temporary(table: exp.Table) -> bool:
-    """Whether a table holds rows of the statement's own (`Rewriting.temporary`)."""
+    """Whether a table is one that the statement created for its own rows (`Rewriting.temporary`)."""
     return bool(table.meta.get(_TEMPORARY))
 
 
@@ -40,9 +40,9 @@ class Rewriting:
     """The rewriting of one statement.
 
     Attributes:
-        new_name: makes a name for a temporary table.
+        new_name: returns a new name for a temporary table.
         constant: computes an expression without columns.
-        tables: name of a temporary table to make -> the rows it must hold.
+        tables: name of a temporary table to create -> its rows.
     """
 
     call: Call
@@ -51,10 +51,10 @@ class Rewriting:
     tables: dict[str, Result] = field(default_factory=dict)
 
     def apply(self, tree: exp.Expr) -> exp.Expr:
-        """The tree with functions evaluated and table functions replaced by temporary tables.
+        """Return the tree with functions replaced by their values, and table functions by temporary tables.
 
         Raises:
-            SnowflakeError: 000904 for a function argument that is no constant; whatever a function raises.
+            SnowflakeError: 000904 for an argument that is not constant, and any error of a function.
         """
         split_rows.rewrite(tree)
         for called in list(tree.find_all(exp.TableFromRows)):
@@ -69,13 +69,13 @@ class Rewriting:
         for parameter in list(holder.find_all(exp.Parameter)):
             self._parameter(parameter)
         for node in list(holder.find_all(exp.Func)):
-            # A function inside the arguments of one that was replaced has no way up to the holder any more.
+            # A function in the arguments of a replaced function is no longer part of the tree.
             if node.root() is holder:
                 self._scalar_function(node)
         return trees.unwrapped(holder)
 
     def _compare_as_text(self, node: exp.JSONExtract) -> None:
-        """Compare `column:key` with a text as Snowflake does: DuckDB would take the text for JSON."""
+        """Compare `column:key` with a text as Snowflake does: DuckDB would read the text as JSON."""
         comparison = node.parent
         if not isinstance(comparison, exp.EQ | exp.NEQ | exp.In):
             return
@@ -91,13 +91,13 @@ class Rewriting:
         return isinstance(node, exp.Literal) and bool(node.is_string)
 
     def _bound_timestamp(self, node: exp.Cast) -> None:
-        """Write a bound instant's offset as DuckDB reads it: Snowflake takes ` +0000`, DuckDB only `+00:00`."""
+        """Rewrite a bound time's offset for DuckDB: Snowflake accepts ` +0000`, DuckDB only `+00:00`."""
         value = self.call.binds.get(str(node.this.this)) if isinstance(node.this, exp.Placeholder) else None
         if isinstance(value, str) and node.to.this in _INSTANTS:
             node.this.replace(trees.literal(_OFFSET.sub(r"\1:\2", value)))
 
     def _earlier_result(self, node: exp.Table) -> None:
-        """`FROM $1` is the result of the statement before in a chain (flow.py)."""
+        """Replace `FROM $1` by the result of the previous statement in a chain (flow.py)."""
         if not isinstance(node.this, exp.Parameter) or not node.this.name.isdigit():
             return
         number, results = int(node.this.name), self.call.results
@@ -113,7 +113,7 @@ class Rewriting:
         node.meta.update(table.meta)
 
     def _parameter(self, node: exp.Parameter) -> None:
-        """`$1` is the source's first column, DuckDB's `#1`; `$name` is a session variable."""
+        """Replace `$1`, the source's first column, by DuckDB's `#1`, and `$name` by a session variable's value."""
         name = node.name
         if name.isdigit():
             self._position(node, name)
@@ -126,7 +126,7 @@ class Rewriting:
 
     @staticmethod
     def _position(node: exp.Parameter, name: str) -> None:
-        """`$1`, or `t.$1` where `t` is the only source."""
+        """Replace `$1`, or `t.$1` if `t` is the only source."""
         column = node.parent
         if not isinstance(column, exp.Column):
             node.replace(exp.Var(this=f"#{name}"))
@@ -150,11 +150,11 @@ class Rewriting:
         called.replace(trees.literal(function(self.call, arguments)))
 
     def _is_only_described(self, called: exp.Expr) -> bool:
-        """Whether a function is not to run: SYSTEM$ functions may wait or change something, and all give a text."""
+        """Whether a function must not run: SYSTEM$ functions may wait or change something, and all return text."""
         return self.call.describing and trees.function_name(called).startswith("SYSTEM$")
 
     def _own_function(self, called: exp.Expr) -> ScalarFunction | None:
-        """The sandbox's own function that is called: by its name, or by its qualified one (SNOWFLAKE.…)."""
+        """Return the sandbox's own function for a call by name or by qualified name (SNOWFLAKE.…); None if none."""
         if isinstance(called, exp.Dot):
             return self.call.world.functions.get(".".join(trees.dotted_name(called)))
         return self.call.world.functions.get(trees.function_name(called)) if isinstance(called, exp.Func) else None
@@ -175,7 +175,7 @@ class Rewriting:
         node.replace(self.temporary(rows, alias=alias, joins=node.args.get("joins")))
 
     def temporary(self, rows: Result, **arguments: Any) -> exp.Table:
-        """A table of the statement's own that will hold rows; `arguments` are those of the node."""
+        """Return a table of the statement's own with these rows; `arguments` are those of the node."""
         name = self.new_name()
         self.tables[name] = rows
         table = exp.Table(this=exp.to_identifier(name, quoted=True), **arguments)
@@ -183,7 +183,7 @@ class Rewriting:
         return table
 
     def has_table_function(self, called: exp.Expr) -> bool:
-        """Whether a call in FROM is of one of the sandbox's own table functions."""
+        """Whether a call in FROM is one of the sandbox's own table functions."""
         return self._find_table_function(called)[1] is not None
 
     def _find_table_function(self, called: exp.Expr) -> tuple[str, Any]:
@@ -195,10 +195,10 @@ class Rewriting:
         return (parts[-1], functions.get(parts[-1])) if parts else ("", None)
 
     def value(self, node: exp.Expr) -> Any:  # noqa: PLR0911  # one return per kind of node
-        """A constant argument as Python value: literal, placeholder, cast of one, or another control function.
+        """Return a constant argument as a Python value: a literal, placeholder, cast of these, or control function.
 
         Raises:
-            SnowflakeError: 001015-like error, naming the expression, when it is not constant.
+            SnowflakeError: an error like 001015 that names the expression, if it is not constant.
         """
         if isinstance(node, exp.Placeholder):
             return self.call.binds.get(str(node.this))

@@ -1,6 +1,6 @@
-"""`seq.NEXTVAL` in data SQL: a sequence's next value in the words of DuckDB, which has sequences of its own.
+"""`seq.NEXTVAL` in data SQL: translated to the next value of a DuckDB sequence.
 
-Knows trees and how a sequence is called in DuckDB; must not know how one is made (objects/sequence.py).
+Knows trees and the name of a sequence in DuckDB; must not know how a sequence is created (objects/sequence.py).
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _NEXTVAL = "NEXTVAL"
 _DEFAULT = "DEFAULT"
 # A column's default as DuckDB shows it.
 _NEXTVAL_CALL = re.compile(r"nextval\('((?:[^']|'')+)'\)")
-# What a default says whose sequence is gone (data_errors.py gives it its number).
-GONE = "invalid identifier '{}.NEXTVAL'"
+# The error for a default whose sequence was dropped (data_errors.py has its number).
+DROPPED_SEQUENCE = "invalid identifier '{}.NEXTVAL'"
 
 
 def duckdb_name(sequence: SnowflakeObject) -> str:
-    """What the sequence is called in its database's file, in schema main: a rename leaves it alone."""
+    """Return the sequence's name in schema main of its database's file, which does not change with a rename."""
     return f"_sequence_{sequence.id}_{sequence['revision']}"
 
 
 def sequence_of(text: str | None) -> ObjectName | None:
-    """The sequence whose next value a default is; None for any other default."""
+    """Return the sequence whose next value is this default; None for any other default."""
     if text is None or not text.upper().endswith("NEXTVAL"):
         return None
     reader = Reader(text)
@@ -45,23 +45,24 @@ def sequence_of(text: str | None) -> ObjectName | None:
 
 
 def is_next_value(node: exp.Expr) -> bool:
-    """Whether a call was put in the place of `seq.NEXTVAL`."""
+    """Whether a call replaces `seq.NEXTVAL`."""
     return bool(node.meta.get(_NEXT_VALUE))
 
 
 def put_next_values(tree: exp.Expr, find: Callable[[ObjectName], SnowflakeObject], *, describing: bool = False) -> None:
-    """Replace every `seq.NEXTVAL`. Of a table or alias in FROM it is a column, even if a sequence has the name (guess).
+    """Replace each `seq.NEXTVAL`. After a table or alias in FROM it is a column, whatever sequences there are (guess).
 
     Args:
         tree: the statement.
-        find: gives the sequence of a name.
-        describing: use up no number. DuckDB takes one as soon as a query with NEXTVAL becomes a relation.
+        find: returns the sequence of a name.
+        describing: whether to consume no number; DuckDB consumes one as soon as a query with NEXTVAL becomes a
+            relation.
     """
     for node in list(tree.find_all(exp.Column)):
         if node.name.upper() != _NEXTVAL or not node.table:
             continue
         if _is_of_source(node):
-            # Behind a name, DuckDB reads the word as one of its own sequences.
+            # After a dot, DuckDB would read the word as one of its own sequences.
             node.replace(exp.column(exp.to_identifier(_NEXTVAL, quoted=True)))
             continue
         parts = [node.args.get(key) for key in ("table", "db", "catalog")]
@@ -76,12 +77,12 @@ def put_next_values(tree: exp.Expr, find: Callable[[ObjectName], SnowflakeObject
 
 
 def put_defaults(insert: exp.Insert, table: SnowflakeObject, default_of: Callable[[str], str | None]) -> None:
-    """Replace DEFAULT in the rows of an INSERT where it means a sequence: there, DuckDB knows only their full names.
+    """Replace DEFAULT in the rows of an INSERT if it is a sequence's next value: DuckDB requires its full name there.
 
     Args:
         insert: the statement.
-        table: the one that it fills.
-        default_of: DuckDB's own text of a column's default.
+        table: the table of the INSERT.
+        default_of: returns DuckDB's text of a column's default.
     """
     target, values = insert.this, insert.expression
     if not isinstance(values, exp.Values):
@@ -98,7 +99,7 @@ def put_defaults(insert: exp.Insert, table: SnowflakeObject, default_of: Callabl
 
 
 def quoted_name(name: str | None) -> str:
-    """A name in double quotes."""
+    """Return a name in double quotes."""
     return '"' + (name or "").replace('"', '""') + '"'
 
 
@@ -109,7 +110,7 @@ def _next_value(text: str) -> exp.Expr:
 
 
 def _is_of_source(node: exp.Column) -> bool:
-    """Whether the name before NEXTVAL is a table's or an alias's of a query around it."""
+    """Whether the name before NEXTVAL is a table or an alias in an enclosing query."""
     select = node.find_ancestor(exp.Select)
     while select is not None:
         sources = [select.args.get("from_"), *(select.args.get("joins") or []), *(select.args.get("laterals") or [])]

@@ -1,4 +1,4 @@
-"""The columns of the tables that a statement names, with their types as the dialect's annotation needs them.
+"""The columns of the tables in a statement, with their types as the dialect's annotation needs them.
 
 Knows the catalog's columns and a result's; must not know statements.
 """
@@ -42,7 +42,7 @@ _RESULT_TYPES = {"TEXT": "VARCHAR", "FIXED": "NUMBER", "REAL": "FLOAT"}
 
 
 class TableColumns:
-    """Looks up the columns of one statement's tables, each table once."""
+    """Looks up the columns of the tables in a statement, each table once."""
 
     def __init__(self, call: Call, rows: Mapping[str, Result]) -> None:
         self._call = call
@@ -50,7 +50,7 @@ class TableColumns:
         self._columns: dict[tuple[str, str, str], Columns] = {}
 
     def __call__(self, table: exp.Table) -> Columns:
-        """The columns of a table; none where it is no table of the catalog or of the statement."""
+        """Return the columns of a table; empty if the table is neither in the catalog nor the statement's own."""
         key = (table.catalog, table.db, table.name)
         if key not in self._columns:
             self._columns[key] = self._of_rows(table.name) if table.name in self._rows else self._of_catalog(key)
@@ -71,12 +71,12 @@ class TableColumns:
 
 
 def data_type(base: str) -> exp.DataType:
-    """A column's type as the dialect's annotation has it."""
+    """Return a column's type as the dialect's annotation represents it."""
     return exp.DataType(this=_TYPES.get(base, DType.UNKNOWN))
 
 
 def output_formats(session: Session) -> Formats:
-    """The formats in which a session writes dates and times."""
+    """Return the formats in which a session writes dates and times."""
     general = session_text(session, "TIMESTAMP_OUTPUT_FORMAT")
     return Formats(
         ntz=session_text(session, "TIMESTAMP_NTZ_OUTPUT_FORMAT") or general,

@@ -1,7 +1,7 @@
-"""Table functions that make rows out of their arguments alone: SPLIT_TO_TABLE.
+"""Table functions that only use their arguments: SPLIT_TO_TABLE.
 
-Knows values; must not know sessions. The arguments are constants, functions of the sandbox's own among them
-(`SYSTEM$GET_SERVICE_LOGS`); a column as argument is refused by rewrite.py.
+Knows values; must not know sessions. The arguments are constants, or functions of the sandbox's own such as
+`SYSTEM$GET_SERVICE_LOGS`; rewrite.py refuses a column as argument.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _SPLIT = columns("SEQ# INDEX# VALUE")
 
 
 def register(world: World) -> None:
-    """Add the functions of this file."""
+    """Add the functions of this module."""
     world.table_functions["SPLIT_TO_TABLE"] = split_to_table
 
 
 def split_to_table(_call: Call, arguments: tuple[Any, ...], _by_name: Mapping[str, Any]) -> Result:
-    """SPLIT_TO_TABLE(text, delimiter): a row per piece."""
+    """SPLIT_TO_TABLE(text, delimiter): a row for each part."""
     text, delimiter = counted(arguments, 2, 2, "SPLIT_TO_TABLE")
     if text is None or delimiter is None:
         return Result(_SPLIT)

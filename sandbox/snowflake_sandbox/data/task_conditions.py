@@ -1,7 +1,7 @@
-"""What a task's WHEN may say: Snowflake evaluates it without a warehouse.
+"""The expressions allowed in a task's WHEN, which Snowflake evaluates without a warehouse.
 
-Pure: knows the list of sql-reference/sql/create-task (what tasks returned, AND, OR and NOT, casts, comparisons); must
-not know tasks. PARSE_JSON, paths, queries and other functions need a warehouse, and are refused.
+Pure: knows the list in sql-reference/sql/create-task (return values of tasks, AND, OR and NOT, casts, comparisons);
+must not know tasks. PARSE_JSON, paths, queries and other functions need a warehouse, and are refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def require_plain(text: str) -> None:
     """Check the text of a WHEN.
 
     Raises:
-        SnowflakeError: 002213 (guess), it holds what Snowflake does not evaluate there; 001003, it is no expression.
+        SnowflakeError: 002213 (guess) for an expression that Snowflake does not allow there, 001003 for a syntax error.
     """
     tree = trees.parse(f"SELECT {text}")
     for node in tree.walk():

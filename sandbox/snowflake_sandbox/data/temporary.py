@@ -1,6 +1,6 @@
-"""Temporary tables, views, stages, file formats, procedures and functions: they end with the session that made them.
+"""Temporary tables, views, stages, file formats, procedures and functions: dropped when their session ends.
 
-Knows their mark in the catalog (property `session`); must not know how a session ends (logins.py) nor any kind.
+Knows their mark in the catalog (property `session`); must not know how a session ends (logins.py), nor any kind.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TEXT = "-- end of session"
 
 
 def drop_temporary(world: World, session: Session) -> None:
-    """Drop what a session made for itself."""
+    """Drop a session's temporary objects."""
     if session.data is None:
         return
     with world.store.reading() as tx:
@@ -31,7 +31,7 @@ def drop_temporary(world: World, session: Session) -> None:
 
 
 def drop_left_over(world: World) -> None:
-    """Drop what sessions of a process that ended left behind."""
+    """Drop the temporary objects that the sessions of an earlier process left behind."""
     with world.store.reading() as tx:
         leftovers = [
             item for kind in _KINDS for item in catalog.listing(tx, kind) if item["session"] or item["temporary"]

@@ -1,7 +1,7 @@
-"""When a session's transaction starts and ends: BEGIN, COMMIT and ROLLBACK, AUTOCOMMIT, and DDL, which commits.
+"""The start and end of a session's transaction: BEGIN, COMMIT and ROLLBACK, AUTOCOMMIT, and DDL, which commits.
 
 Knows the rules (sql-reference/transactions) and DuckDB's transactions; must not know what any statement does.
-A transaction that has changed nothing yet survives a failed statement: DuckDB aborts it, so it is started anew.
+A transaction without changes survives a failed statement: DuckDB aborts it, so a new one is started.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.data.adapter import Connection
     from snowflake_sandbox.session import Session
 
-# Leading words of statements that define objects: each commits the open transaction first.
+# First words of statements that define objects: each commits the open transaction first.
 _DDL_WORDS = frozenset({"CREATE", "ALTER", "DROP", "UNDROP", "GRANT", "REVOKE", "COMMENT"})
 
 
@@ -29,7 +29,7 @@ def is_autocommit(session: Session) -> bool:
 
 
 def begin(connection: Connection) -> None:
-    """Start a transaction; inside one, nothing happens."""
+    """Start a transaction; do nothing if one is open."""
     if not connection.in_transaction:
         connection.duck.execute("BEGIN")
         connection.in_transaction, connection.has_changes = True, False
@@ -37,7 +37,7 @@ def begin(connection: Connection) -> None:
 
 
 def current(session: Session) -> str | None:
-    """The id of the session's open transaction; None without one."""
+    """Return the id of the session's open transaction; None if there is none."""
     connection: Connection | None = session.data
     if connection is None or not connection.in_transaction:
         return None
@@ -45,7 +45,7 @@ def current(session: Session) -> str | None:
 
 
 def rollback(connection: Connection) -> None:
-    """Undo the open transaction, if any."""
+    """Roll back the open transaction, if any."""
     if connection.in_transaction:
         connection.in_transaction = False
         connection.duck.execute("ROLLBACK")
@@ -55,7 +55,7 @@ def commit(connection: Connection) -> None:
     """Commit the open transaction, if any.
 
     Raises:
-        SnowflakeError: 000002, a statement of it failed; DuckDB would throw its changes away without a word.
+        SnowflakeError: 000002 if one of its statements failed; DuckDB would discard its changes without an error.
     """
     if not connection.in_transaction:
         return
@@ -67,7 +67,7 @@ def commit(connection: Connection) -> None:
 
 
 def commit_before_ddl(call: Call) -> None:
-    """Commit the session's transaction when the statement is DDL."""
+    """Commit the session's transaction if the statement is DDL."""
     connection: Connection | None = call.session.data
     if connection is None or not connection.in_transaction:
         return
@@ -79,7 +79,7 @@ def commit_before_ddl(call: Call) -> None:
 
 @contextmanager
 def changing(session: Session, connection: Connection) -> Iterator[None]:
-    """A statement that changes rows: starts a transaction where AUTOCOMMIT is off."""
+    """Run a statement that changes rows: start a transaction if AUTOCOMMIT is off."""
     if not is_autocommit(session):
         begin(connection)
     with reading(connection):
@@ -89,7 +89,7 @@ def changing(session: Session, connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def reading(connection: Connection) -> Iterator[None]:
-    """A statement; when it fails in a transaction without changes, that transaction goes on."""
+    """Run a statement; if it fails in a transaction without changes, that transaction continues."""
     try:
         yield
     except BaseException:

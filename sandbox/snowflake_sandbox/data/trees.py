@@ -1,6 +1,6 @@
-"""Data SQL as sqlglot's syntax trees: reading the text, the placeholders in it, names of functions, literals.
+"""Data SQL as sqlglot's syntax trees: parsing, placeholders, names of functions, literals.
 
-Knows Snowflake's grammar where sqlglot does not; must not know sessions, nor what any function means (rewrite.py).
+Knows Snowflake's grammar where sqlglot does not; must not know sessions, nor the meaning of any function (rewrite.py).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _STAGE_FUNCTIONS = ("BUILD_SCOPED_FILE_URL", "BUILD_STAGE_FILE_URL")
 _STAGE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
 _START_TRANSACTION = re.compile(r"^\s*START\s+TRANSACTION\b", re.IGNORECASE)
 _HIGHLIGHT = re.compile(r"\x1b\[[0-9;]*m")
-# Literals that bound values become: types whose text DuckDB casts without loss.
+# The types of bound values that become literals with a cast; DuckDB casts their text without loss.
 _CAST = ((datetime, "TIMESTAMPTZ"), (date, "DATE"), (time, "TIME"))
 
 
 def parse(text: str) -> exp.Expr:
-    """One data statement as a tree, its `?` numbered from 1 as `:1`, `:2`, ….
+    """Parse one data statement, with its `?` numbered from 1 as `:1`, `:2`, ….
 
     sqlglot cannot read `?::TYPE`, and numbers survive a change of the tree's order.
 
@@ -54,11 +54,11 @@ def parse(text: str) -> exp.Expr:
 
 
 def _interval_first(addition: exp.Add) -> None:
-    """`INTERVAL '1 day' + '2020-01-01'::DATE`: sqlglot takes the text for a second interval, and casts the sum."""
-    cast, other = addition.parent, addition.expression
-    is_text = isinstance(other, exp.Interval) and other.args.get("unit") is None
+    """Correct `INTERVAL '1 day' + '2020-01-01'::DATE`: sqlglot reads the text as an interval, and casts the sum."""
+    cast, interval = addition.parent, addition.expression
+    is_text = isinstance(interval, exp.Interval) and interval.args.get("unit") is None
     if is_text and isinstance(addition.this, exp.Interval) and isinstance(cast, exp.Cast):
-        moment = exp.Cast(this=other.this.copy(), to=cast.args["to"].copy())
+        moment = exp.Cast(this=interval.this.copy(), to=cast.args["to"].copy())
         cast.replace(exp.Add(this=addition.this.copy(), expression=moment))
 
 
@@ -72,7 +72,7 @@ def _syntax_error(text: str, error: Exception) -> errors.SnowflakeError:
 
 
 def plain_methods(text: str) -> str:
-    """The text with `service!METHOD(…)` as `METHOD('service', …)`, which sqlglot can read; mostly unchanged."""
+    """Return the text with `service!METHOD(…)` as `METHOD('service', …)`, which sqlglot can parse."""
     if "!" not in text:
         return text
     tokens = tokenize(text)
@@ -85,13 +85,13 @@ def plain_methods(text: str) -> str:
         service = text[tokens[first].start : tokens[index - 1].end + 1].replace("\\", "\\\\").replace("'", "''")
         method = text[tokens[index + 1].start : tokens[index + 2].end + 1]
         comma = "" if tokens[index + 3].text == ")" else ", "
-        rest = text[tokens[index + 2].end + 1 :]
-        return plain_methods(f"{text[: tokens[first].start]}{method}'{service}'{comma}{rest}")
+        remainder = text[tokens[index + 2].end + 1 :]
+        return plain_methods(f"{text[: tokens[first].start]}{method}'{service}'{comma}{remainder}")
     return text
 
 
 def stage_arguments(text: str) -> str:
-    """The text with `F(@stage/path, …)` as `F('@stage/path', …)` for the functions that take a stage."""
+    """Return the text with `F(@stage/path, …)` as `F('@stage/path', …)` for functions that have a stage argument."""
     if "@" not in text:
         return text
     pieces, end, tokens = [], 0, tokenize(text)
@@ -104,12 +104,12 @@ def stage_arguments(text: str) -> str:
 
 
 def number_placeholders(text: str) -> str:
-    """The text with its `?` outside of strings and comments numbered; unchanged when it has none."""
+    """Return the text with the `?` outside of strings and comments numbered; unchanged if it has none."""
     if "?" not in text:
         return text
     pieces, end, count = [], 0, 0
     for token in tokenize(text):
-        # `?::` is one token: another dialect's operator.
+        # `?::` is a single token: an operator of another dialect.
         if token.text in ("?", "?::") and token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
             count += 1
             pieces += [text[end : token.start], f":{count}"]
@@ -118,19 +118,19 @@ def number_placeholders(text: str) -> str:
 
 
 def projections(text: str) -> list[exp.Expr]:
-    """The expressions of a comma-separated list, e.g. a column's default or a function's body."""
+    """Parse a comma-separated list of expressions, e.g. a column's default or a function's body."""
     tree = parse(f"SELECT {text}")
     return list(tree.selects) if isinstance(tree, exp.Query) else []
 
 
 def unwrapped(holder: exp.Paren) -> exp.Expr:
-    """What a holder holds. A tree is put into one so that its root can be replaced like any other node."""
+    """Return the content of a parenthesis, in which a tree is put so that its root can be replaced like any node."""
     inside: exp.Expr = holder.this
     return inside
 
 
 def literal(value: Any) -> exp.Expr:
-    """A Python value as a tree; also for function results."""
+    """Return a Python value as a tree; also used for function results."""
     if value is None:
         return exp.null()
     if isinstance(value, bool):
@@ -147,21 +147,21 @@ def literal(value: Any) -> exp.Expr:
 
 
 def function_name(node: exp.Expr) -> str:
-    """The SQL name of a function call: upper case, or as it stands between quotes."""
+    """Return the SQL name of a function call: in upper case, or as written in quotes."""
     if isinstance(node, exp.Anonymous):
         return str(node.name) if isinstance(node.this, exp.Identifier) else str(node.this).upper()
     return node.sql_names()[0] if isinstance(node, exp.Func) and node.sql_names() else ""
 
 
 def function_arguments(node: exp.Expr) -> list[exp.Expr]:
-    """The arguments of a function call in order."""
+    """Return the arguments of a function call in order."""
     if isinstance(node, exp.Anonymous):
         return list(node.expressions)
     return [argument for argument in node.iter_expressions() if not isinstance(argument, exp.TableAlias)]
 
 
 def dotted_name(node: exp.Expr) -> list[str]:
-    """The parts of `a.b.f(…)`, as written (unquoted parts in upper case); [] for what is no such call."""
+    """Return the parts of `a.b.f(…)` as written (unquoted parts in upper case); [] for any other expression."""
     if isinstance(node, exp.Dot):
         return [*dotted_name(node.this), *dotted_name(node.expression)]
     if isinstance(node, exp.Identifier):
@@ -172,15 +172,15 @@ def dotted_name(node: exp.Expr) -> list[str]:
 
 
 def quoted(name: str) -> exp.Identifier:
-    """A name as a quoted identifier."""
+    """Return a name as a quoted identifier."""
     return exp.to_identifier(name, quoted=True)
 
 
 def name_parts(text: Any) -> list[exp.Identifier]:
-    """The identifiers of a name in a text, as IDENTIFIER('db.schema."t"') has it.
+    """Return the identifiers of a name in a text, as in IDENTIFIER('db.schema."t"').
 
     Raises:
-        SnowflakeError: 001003 for what is no name.
+        SnowflakeError: 001003 for an invalid name.
     """
     name = Reader(str(text or "")).object_name()
     return [quoted(part) for part in (name.database, name.schema, name.name) if part is not None]
@@ -193,7 +193,7 @@ def set_name(table: exp.Table, parts: list[exp.Identifier]) -> None:
 
 
 def full_names(tree: exp.Expr) -> frozenset[tuple[str, ...]]:
-    """The names of all tables in a tree, part by part."""
+    """Return the names of all tables in a tree, each as a tuple of its parts."""
     return frozenset(
         tuple(part.name for part in (table.args.get(key) for key in ("catalog", "db", "this")) if part is not None)
         for table in tree.find_all(exp.Table)
@@ -201,10 +201,10 @@ def full_names(tree: exp.Expr) -> frozenset[tuple[str, ...]]:
 
 
 def remaining_binds(tree: exp.Expr, binds: Mapping[str, Any]) -> list[Any]:
-    """Renumber the placeholders that are left from 1 and give their values in that order.
+    """Renumber the remaining placeholders from 1, and return their values in that order.
 
     Raises:
-        SnowflakeError: 002049 (guess), when a value is missing.
+        SnowflakeError: 002049 (guess) if a value is missing.
     """
     nodes = list(tree.find_all(exp.Placeholder))
     used = sorted({str(node.this) for node in nodes}, key=lambda text: (not text.isdigit(), text.zfill(9)))

@@ -70,7 +70,9 @@ def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
     signature = read_signature(reader)
     reader.end()
     with call.world.store.transaction() as tx:
-        candidates = [catalog.find(tx, other, name, signature) for other in _ALTERNATIVES.get(kind, (kind,))]
+        candidates = [
+            catalog.find(tx, alternative, name, signature) for alternative in _ALTERNATIVES.get(kind, (kind,))
+        ]
     target = next((candidate for candidate in candidates if candidate is not None), None)
     if target is None or not access.visible(call, [target]):
         raise errors.does_not_exist(kind, name.qualified + signature)

@@ -17,7 +17,7 @@ _KINDS = {"TEMPORARY": "TEMPORARY TABLE", "TRANSIENT": "TRANSIENT TABLE"}
 
 def table(item: SnowflakeObject, name: str) -> str:
     """Return `create or replace TABLE T (…);`, with the keys after the columns."""
-    definitions = [column.from_kept(record) for record in item["columns"]]
+    definitions = [column.from_record(record) for record in item["columns"]]
     lines = [_column(definition) for definition in definitions] + [
         _key(item, key) for key in constraints.of_table(item)
     ]

@@ -1,6 +1,6 @@
-"""Types of expressions: sqlglot's annotation of a statement, with the columns of its tables and the types of its binds.
+"""Types of expressions: sqlglot's annotation of a statement, given the columns of tables and the types of bound values.
 
-Knows scopes and columns; must not know the catalog (the caller says what columns a table has) nor any rewrite.
+Knows scopes and columns; must not know the catalog (the caller passes the columns of tables), nor any rewrite.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from sqlglot.dialects.dialect import DialectType
 
-# Of a table: its columns by name.
+# The columns of a table by name.
 Columns = dict[str, exp.DataType]
 
-# Marks rows that are the pieces of a text (split_rows.py).
+# Marks rows that are the parts of a split text (split_rows.py).
 PIECES = "pieces"
-# Marks a name that is another column's of the same SELECT.
-OTHER = "other column"
+# Marks a name that refers to another column of the same SELECT.
+SIBLING = "other column"
 _BOUND: tuple[tuple[type, exp.DType], ...] = (
     (bool, DType.BOOLEAN),
     (str, DType.VARCHAR),
@@ -43,7 +43,7 @@ _BOUND: tuple[tuple[type, exp.DType], ...] = (
     (date, DType.DATE),
     (time, DType.TIME),
 )
-# Types that sqlglot does not know, by kind of expression and by a function's name.
+# Types that sqlglot lacks, by kind of expression and by name of function.
 _EXTRA_TYPES: dict[type[exp.Expr], exp.DType] = {
     exp.JSONExtract: DType.VARIANT,
     exp.GetExtract: DType.VARIANT,
@@ -59,7 +59,7 @@ _EXTRA_TYPES: dict[type[exp.Expr], exp.DType] = {
 
 
 class _Tables(MappingSchema):
-    """The columns of tables, asked for as they are met."""
+    """The columns of tables, requested when they are first needed."""
 
     def __init__(self, columns: Callable[[exp.Table], Columns]) -> None:
         super().__init__(dialect="snowflake", normalize=False)
@@ -72,14 +72,14 @@ class _Tables(MappingSchema):
         dialect: DialectType = None,
         normalize: bool | None = None,  # noqa: FBT001  # sqlglot's signature
     ) -> exp.DataType:
-        """The type of a table's column, UNKNOWN where it has none of that name."""
+        """Return the type of a table's column; UNKNOWN if there is no such column."""
         del dialect, normalize
         name = column if isinstance(column, str) else column.name
         types = self._columns(table) if isinstance(table, exp.Table) else {}
         return types.get(name) or exp.DataType(this=DType.UNKNOWN)
 
     def find(self, *_arguments: Any, **_options: Any) -> None:
-        """Whole tables are never asked for as a structure."""
+        """Return nothing: the structure of a whole table is never needed."""
         return
 
 
@@ -89,16 +89,16 @@ def annotate(
     binds: Mapping[str, Any],
     function_types: Mapping[str, exp.DType],
 ) -> None:
-    """Give every expression of a statement its type, in place; unquoted names become upper case.
+    """Annotate every expression of a statement with its type, in place; unquoted names become upper case.
 
     Args:
         tree: the statement, its tables resolved.
-        columns: the columns of a table.
+        columns: returns the columns of a table.
         binds: values of the placeholders.
-        function_types: types of functions that sqlglot has no class for.
+        function_types: types of functions for which sqlglot has no class.
 
     Raises:
-        SnowflakeError: 000904, a name that differs by the case of its letters.
+        SnowflakeError: 000904 for a name that differs only in case.
     """
     _quote_keys(tree)
     _name_sources(tree)
@@ -118,32 +118,32 @@ def annotate(
     }
     TypeAnnotator(_Tables(columns), expression_metadata=metadata).annotate(tree)
     if isinstance(tree, exp.Update | exp.Delete | exp.Merge):
-        # Their own columns may be those of a subquery, whose types are known now.
+        # The statement's own columns may come from a subquery, whose types are known only now.
         changed |= {id(node): kind for node, kind in _columns_of_change(tree, columns)}
         TypeAnnotator(_Tables(columns), expression_metadata=metadata).annotate(tree)
-    others = {id(node): kind for node, kind in _other_columns(tree)}
-    if others:
-        changed |= others
+    siblings = {id(node): kind for node, kind in _sibling_columns(tree)}
+    if siblings:
+        changed |= siblings
         TypeAnnotator(_Tables(columns), expression_metadata=metadata).annotate(tree)
     for column in qualified:
         column.set("table", None)
 
 
 def _annotator(kind: Callable[[Any], exp.DataType | exp.DType]) -> Callable[[TypeAnnotator, exp.Expr], Any]:
-    return lambda annotator, node: annotator._set_type(node, kind(node))  # noqa: SLF001  # how sqlglot's own ones do it
+    return lambda annotator, node: annotator._set_type(node, kind(node))  # noqa: SLF001  # as sqlglot's own annotators do
 
 
 def _quote_keys(tree: exp.Expr) -> None:
-    """The keys of `{'a': 1}` are texts, not names."""
+    """Change the keys of `{'a': 1}` from names to texts."""
     for pair in tree.find_all(exp.PropertyEQ):
         if isinstance(pair.this, exp.Identifier) and isinstance(pair.parent, exp.Struct):
             pair.set("this", exp.Literal.string(pair.this.name))
 
 
 def _name_sources(tree: exp.Expr) -> None:
-    """Name subqueries and VALUES of FROM that have no name, and the columns of VALUES: COLUMN1, COLUMN2, ….
+    """Name unnamed subqueries and VALUES in FROM, and the columns of VALUES: COLUMN1, COLUMN2, ….
 
-    The types of their columns are known by these names.
+    The types of their columns are looked up by these names.
     """
     for number, source in enumerate(tree.find_all(exp.Subquery, exp.Values)):
         if not isinstance(source.parent, exp.From | exp.Join):
@@ -156,25 +156,25 @@ def _name_sources(tree: exp.Expr) -> None:
 
 
 def _column_type(node: exp.Column, changed: Mapping[int, exp.DataType]) -> exp.DataType | exp.DType:
-    """The type of a column that stands in no query, comes out of FLATTEN, or is another one of the same SELECT."""
+    """Return the type of a column outside of queries, from FLATTEN, or of another column of the same SELECT."""
     kind = changed.get(id(node))
     return kind.copy() if kind is not None else DType.UNKNOWN
 
 
-def _other_columns(tree: exp.Expr) -> Iterator[tuple[exp.Column, exp.DataType]]:
-    """The columns that are another one of the same SELECT, by its alias, with the type of that one."""
+def _sibling_columns(tree: exp.Expr) -> Iterator[tuple[exp.Column, exp.DataType]]:
+    """Yield the columns that refer to another column of the same SELECT by its alias, with their types."""
     for query in tree.find_all(exp.Select):
         aliases = {item.alias: item.this.type for item in query.selects if isinstance(item, exp.Alias)}
         for column in query.find_all(exp.Column) if aliases else ():
             kind = aliases.get(column.name)
             is_unknown = not column.table and (column.type is None or column.type.is_type(DType.UNKNOWN))
             if is_unknown and kind is not None and not kind.is_type(DType.UNKNOWN):
-                column.meta[OTHER] = True
+                column.meta[SIBLING] = True
                 yield column, kind
 
 
 def _flattened(tree: exp.Expr) -> Iterator[exp.Column]:
-    """The columns VALUE and THIS of FLATTEN, by its alias, or by name alone where nothing else is in FROM."""
+    """Yield the columns VALUE and THIS of FLATTEN, with its alias, or without one if FROM has no other source."""
     for source in tree.find_all(exp.TableFromRows, exp.Lateral):
         select = source.find_ancestor(exp.Select)
         if select is None or not isinstance(source.this, exp.Explode):
@@ -187,7 +187,7 @@ def _flattened(tree: exp.Expr) -> Iterator[exp.Column]:
 
 
 def _pieces(tree: exp.Expr) -> Iterator[exp.Column]:
-    """The column VALUE of a text that was split (split_rows.py), by its alias or by name alone."""
+    """Yield the columns VALUE of a split text (split_rows.py), with its alias or without one."""
     for source in tree.find_all(exp.Lateral):
         select = source.find_ancestor(exp.Select)
         if select is not None and isinstance(source.this, exp.Subquery) and source.meta.get(PIECES):
@@ -201,7 +201,7 @@ def _pieces(tree: exp.Expr) -> Iterator[exp.Column]:
 def _columns_of_change(
     tree: exp.Expr, columns: Callable[[exp.Table], Columns]
 ) -> Iterator[tuple[exp.Column, exp.DataType]]:
-    """The columns of UPDATE, DELETE and MERGE that stand in no query, with their types."""
+    """Yield the columns of UPDATE, DELETE and MERGE that are not in a query, with their types."""
     tables = [table for table in tree.find_all(exp.Table) if table.find_ancestor(exp.Query) is None]
     sources = {table.alias_or_name: columns(table) for table in tables}
     for query in tree.find_all(exp.Subquery):
@@ -231,7 +231,7 @@ def _bound_type(node: exp.Placeholder, binds: Mapping[str, Any]) -> exp.DType:
 
 
 def _qualify(scopes: list[Scope], columns: Callable[[exp.Table], Columns]) -> list[exp.Column]:
-    """Say for each column which table it is of, where the name alone tells; the columns that were changed."""
+    """Qualify each column with its table if only one table has that name; return the changed columns."""
     changed: list[exp.Column] = []
     for scope in scopes:
         names = {alias: _names(source, columns) for alias, (_, source) in scope.selected_sources.items()}

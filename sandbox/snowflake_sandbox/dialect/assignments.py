@@ -1,4 +1,4 @@
-"""Values that are put into columns: INSERT, UPDATE and MERGE convert them to the column's type.
+"""Values assigned to columns: INSERT, UPDATE and MERGE convert them to the column's type.
 
 Knows the statements' trees; the conversions are in conversions.py.
 """
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def assign(value: exp.Expr, target: exp.DataType | None, formats: Formats) -> exp.Expr:
-    """A value as a column of that type takes it."""
+    """Convert a value to the type of its column."""
     source, kind = family(value), of_type(target)
     if is_null(value) or source is kind or Family.UNKNOWN in (source, kind):
         return value
     if kind in NUMBERS:
-        # DuckDB reads a number out of a text by itself.
+        # DuckDB itself converts a text to a number.
         return macros.call("text", value) if source is Family.VARIANT else value
     return convert(value, kind, formats)
 
@@ -42,7 +42,7 @@ def update(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def insert(node: exp.Insert, columns: Callable[[exp.Table], Columns], formats: Formats) -> None:
-    """The rows of an INSERT, or of MERGE's."""
+    """Convert the rows of an INSERT, also of the one in a MERGE."""
     if isinstance(node.this, exp.Tuple) and isinstance(node.expression, exp.Tuple):
         pairs = zip(node.expression.expressions, node.this.expressions, strict=False)
         node.expression.set("expressions", [assign(value, column.type, formats) for value, column in pairs])
@@ -67,7 +67,7 @@ def _target_types(node: exp.Insert, columns: Callable[[exp.Table], Columns]) -> 
 
 
 def _converted(query: exp.Query, kinds: list[exp.DataType | None], formats: Formats) -> exp.Query:
-    """The query, around it another that converts its columns where any needs it."""
+    """Return the query, inside another one that converts its columns if any needs it."""
     if query.is_star or len(query.selects) != len(kinds):
         return query
     names = [exp.to_identifier(f"c{number}", quoted=True) for number in range(len(kinds))]

@@ -17,7 +17,7 @@ from snowflake_sandbox.dialect.families import NUMBERS, TIMES, DType, Family, fa
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A literal that every reader takes alike, so that no macro is needed.
+# A literal that every parser reads in the same way, so that no macro is needed.
 _ISO = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])(?: [01]\d:[0-5]\d:[0-5]\d(?:\.\d{1,6})?)?")
 _READERS = {Family.NTZ: "ntz", Family.INSTANT: "ltz", Family.DATE: "date", Family.TIME: "time"}
 
@@ -32,18 +32,18 @@ class Formats:
     time: str = "HH24:MI:SS"
 
     def of(self, kind: Family) -> str:
-        """The format that values of a family are written in."""
+        """Return the format in which values of a family are written."""
         return {Family.NTZ: self.ntz, Family.INSTANT: self.instant, Family.DATE: self.date}.get(kind, self.time)
 
 
 def typed(node: exp.Expr, kind: exp.DType | exp.DataType) -> exp.Expr:
-    """The expression, marked as of a type."""
+    """Return the expression, annotated with a type."""
     node.type = kind
     return node
 
 
 def to_text(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """As VARCHAR."""
+    """Convert to VARCHAR."""
     kind = family(node)
     if kind is Family.TEXT or is_null(node):
         return node
@@ -62,7 +62,7 @@ def to_text(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def to_variant(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """As VARIANT."""
+    """Convert to VARIANT."""
     kind = family(node)
     if kind is Family.VARIANT or is_null(node):
         return node
@@ -71,7 +71,7 @@ def to_variant(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def to_number(node: exp.Expr) -> exp.Expr:
-    """As FLOAT, where an arithmetic operator or function meets a text or VARIANT."""
+    """Convert a text or VARIANT in an arithmetic operator or function to FLOAT."""
     if isinstance(node, exp.Distinct):
         node.set("expressions", [to_number(value) for value in node.expressions])
         return node
@@ -82,7 +82,7 @@ def to_number(node: exp.Expr) -> exp.Expr:
 
 
 def to_time(node: exp.Expr, target: Family, formats: Formats, *, optional: bool = False) -> exp.Expr:
-    """As a date, time or timestamp; `optional`: NULL where it cannot be (TRY_…)."""
+    """Convert to a date, time or timestamp; `optional`: NULL if that is impossible (TRY_…)."""
     kind = family(node)
     prefix = "try_" if optional else ""
     duckdb_type = {Family.NTZ: "TIMESTAMP", Family.INSTANT: "TIMESTAMPTZ", Family.DATE: "DATE", Family.TIME: "TIME"}
@@ -103,12 +103,12 @@ def to_time(node: exp.Expr, target: Family, formats: Formats, *, optional: bool 
 
 
 def plain_cast(node: exp.Expr, duckdb_type: str) -> exp.Expr:
-    """A cast in DuckDB's words, which no later rewrite takes for Snowflake's."""
+    """Return a DuckDB cast, which later rewrites do not treat as Snowflake's."""
     return exp.Cast(this=node, to=exp.DataType.build(duckdb_type, dialect="duckdb"))
 
 
 def to_boolean(node: exp.Expr, *, optional: bool = False) -> exp.Expr:
-    """As BOOLEAN."""
+    """Convert to BOOLEAN."""
     kind = family(node)
     if kind is Family.BOOLEAN or is_null(node):
         return node
@@ -121,7 +121,7 @@ def to_boolean(node: exp.Expr, *, optional: bool = False) -> exp.Expr:
 
 
 def to_binary(node: exp.Expr, encoding: str = "HEX", *, optional: bool = False) -> exp.Expr:
-    """As BINARY; a text is read by an encoding."""
+    """Convert to BINARY; a text is decoded with `encoding`."""
     if family(node) is Family.BINARY or is_null(node):
         return node
     text = macros.call("text", node) if family(node) is Family.VARIANT else node
@@ -138,16 +138,16 @@ def to_binary(node: exp.Expr, encoding: str = "HEX", *, optional: bool = False) 
 
 
 def unify(nodes: list[exp.Expr], formats: Formats) -> list[exp.Expr]:
-    """Values that are compared with each other, brought to one type: an implicit conversion of each that needs it.
+    """Convert values that are compared with each other to one type, as far as an implicit conversion is necessary.
 
-    A text beside another type becomes that type, as does a VARIANT; a date beside a timestamp is left to DuckDB.
+    A text or a VARIANT is converted to the other value's type; DuckDB itself compares a date with a timestamp.
     """
-    # A text may say more than a date: it is compared as a timestamp.
+    # A text may contain more than a date, so it is compared as a timestamp.
     return _unify(nodes, Family.NTZ, formats)
 
 
 def one_type(nodes: list[exp.Expr], formats: Formats) -> list[exp.Expr]:
-    """Results of which one is taken (COALESCE, CASE, UNION): VARIANT where one is a VARIANT, else as `unify`."""
+    """Convert alternative results (COALESCE, CASE, UNION): to VARIANT if one is a VARIANT, otherwise as `unify`."""
     kinds = {family(node) for node in nodes}
     if Family.VARIANT not in kinds:
         return _unify(nodes, Family.DATE, formats)
@@ -155,7 +155,7 @@ def one_type(nodes: list[exp.Expr], formats: Formats) -> list[exp.Expr]:
 
 
 def _unify(nodes: list[exp.Expr], beside_date: Family, formats: Formats) -> list[exp.Expr]:
-    """The values as of one type; `beside_date`: what a text becomes beside a date."""
+    """Convert the values to one type; `beside_date`: the family of a text beside a date."""
     kinds = {family(node) for node in nodes if not is_null(node)}
     families = kinds - {Family.TEXT, Family.VARIANT, Family.UNKNOWN}
     if len(kinds) < 2 or not kinds & {Family.TEXT, Family.VARIANT}:  # noqa: PLR2004  # two types to unify
@@ -179,7 +179,7 @@ def _unified(node: exp.Expr, families: set[Family], beside_date: Family, formats
 
 
 def convert(node: exp.Expr, target: Family, formats: Formats, *, optional: bool = False) -> exp.Expr:
-    """A value as of a family that is no number."""
+    """Convert a value to a family other than numbers."""
     if target in TIMES:
         return to_time(node, target, formats, optional=optional)
     if target is Family.BOOLEAN:
@@ -190,7 +190,7 @@ def convert(node: exp.Expr, target: Family, formats: Formats, *, optional: bool 
 
 
 def cast(node: exp.Expr, target: exp.DataType, formats: Formats, *, optional: bool = False) -> exp.Expr | None:
-    """What `CAST(node AS target)` is in DuckDB; None where the usual translation is right."""
+    """Return `CAST(node AS target)` in DuckDB; None if the usual translation is right."""
     source, kind = family(node), of_type(target)
     if Family.UNKNOWN in (source, kind):
         return None
@@ -206,7 +206,7 @@ def cast(node: exp.Expr, target: exp.DataType, formats: Formats, *, optional: bo
 
 
 def constant_text(node: exp.Expr) -> str | None:
-    """A text, or texts put together by `||` (dbt's catalog has such a format)."""
+    """Return the value of a text, or of texts joined by `||` (dbt's catalog has such a format)."""
     if isinstance(node, exp.Paren):
         return constant_text(node.this)
     if isinstance(node, exp.DPipe):

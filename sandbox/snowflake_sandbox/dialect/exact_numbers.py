@@ -1,7 +1,7 @@
-"""Results of NUMBER arithmetic that stay exact in Snowflake where DuckDB gives a DOUBLE: `/`, AVG, MEDIAN, ratios.
+"""Results of NUMBER arithmetic that are exact in Snowflake but DOUBLE in DuckDB: `/`, AVG, MEDIAN, ratios.
 
 The scale of a quotient: sql-reference/operators-arithmetic ("Scale and precision in arithmetic operations"). Knows
-expressions of annotated types; must not know where they stand in a statement.
+expressions with annotated types; must not know where they are used in a statement.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AGGREGATES = (exp.Avg, exp.Median)
 
 
 def scale(node: exp.Expr) -> int:
-    """The number of digits behind the point of a NUMBER expression, as far as the expression tells; else 0."""
+    """Return the number of decimal places of a NUMBER expression, if it can be derived; otherwise 0."""
     node = node.unnest()
     if isinstance(node, exp.Literal):
         return len(node.name.partition(".")[2])
@@ -42,19 +42,19 @@ def scale(node: exp.Expr) -> int:
 
 
 def of_quotient(divided: int) -> int:
-    """The scale of a quotient, by that of the number that is divided."""
+    """Return the scale of a quotient, given that of the dividend."""
     return max(divided, min(divided + _MORE_DIGITS, _MOST_DIGITS))
 
 
 def divide(node: exp.Expr) -> exp.Expr:
-    """`a / b` of two NUMBERs."""
+    """`a / b` for two NUMBERs."""
     if {family(node.this), family(node.expression)} != {Family.NUMBER}:
         return node
     return _exact(node, of_quotient(scale(node.this)))
 
 
 def aggregate(node: exp.Expr, _formats: Formats) -> exp.Expr:
-    """AVG and MEDIAN of a NUMBER; of a text or VARIANT they are FLOAT."""
+    """AVG and MEDIAN of a NUMBER; for a text or VARIANT they are FLOAT."""
     node.set("this", to_number(node.this))
     if not _is_exact(node) or isinstance(node.parent, exp.Window | exp.Filter):
         return node
@@ -62,7 +62,7 @@ def aggregate(node: exp.Expr, _formats: Formats) -> exp.Expr:
 
 
 def over_window(node: exp.Expr, _formats: Formats) -> exp.Expr:
-    """AVG … OVER, and RATIO_TO_REPORT, which is the share of its window's sum."""
+    """AVG … OVER, and RATIO_TO_REPORT, the share of the sum over its window."""
     if isinstance(node.this, exp.Anonymous) and str(node.this.this).upper() == "RATIO_TO_REPORT":
         value = node.this.expressions[0]
         window = node.copy()
@@ -76,7 +76,7 @@ def over_window(node: exp.Expr, _formats: Formats) -> exp.Expr:
 
 
 def filtered(node: exp.Expr, _formats: Formats) -> exp.Expr:
-    """AVG(…) FILTER (…), which FILTER of other databases' SQL becomes."""
+    """AVG(…) FILTER (…)."""
     is_whole = isinstance(node.this, _AGGREGATES) and not isinstance(node.parent, exp.Window)
     return _aggregated(node, node.this) if is_whole and _is_exact(node.this) else node
 
@@ -96,7 +96,7 @@ def _is_exact(function: exp.Expr) -> bool:
 
 
 def _exact(node: exp.Expr, digits: int) -> exp.Expr:
-    # by way of a text, which is the shortest for a DOUBLE: a direct cast would show its binary digits
+    # cast to text first, which is the shortest for a DOUBLE: a direct cast would show its binary digits
     text = plain_cast(exp.Paren(this=node.copy()), "VARCHAR")
     return typed(plain_cast(text, f"DECIMAL(38, {digits})"), exp.DataType.build(f"DECIMAL(38, {digits})"))
 
@@ -122,7 +122,7 @@ def _exact_or_double(*operands: str) -> Callable[[Any], exp.DType]:
 
 
 def annotators(wrap: Callable[[Callable[[Any], Any]], Callable[[TypeAnnotator, exp.Expr], Any]]) -> dict[Any, Any]:
-    """The types of these expressions for sqlglot's annotation, which takes them for DOUBLE."""
+    """Return the types of these expressions for sqlglot's annotation, which would have DOUBLE."""
     of_one = {"annotator": wrap(_exact_or_double("this"))}
     return {
         exp.Literal: {"annotator": wrap(_literal_type)},

@@ -1,4 +1,4 @@
-"""Families of data types: what conversions and rewrites decide by.
+"""Families of data types, on which conversions and rewrites depend.
 
 Knows sqlglot's type annotations of Snowflake's types; must not know any rewrite.
 """
@@ -17,7 +17,7 @@ DType = exp.DataType.Type
 
 
 class Family(Enum):
-    """Types that convert alike."""
+    """Types with the same conversions."""
 
     UNKNOWN = auto()
     TEXT = auto()
@@ -51,15 +51,15 @@ NUMBERS = frozenset({Family.NUMBER, Family.FLOAT})
 
 
 def of_type(kind: exp.DataType | None) -> Family:
-    """The family of a data type."""
+    """Return the family of a data type."""
     return Family.UNKNOWN if kind is None else _BY_TYPE.get(kind.this, Family.UNKNOWN)
 
 
 def family(node: exp.Expr) -> Family:
-    """The family of an annotated expression's type."""
+    """Return the family of an annotated expression's type."""
     return of_type(node.type)
 
 
 def is_null(node: exp.Expr) -> bool:
-    """Whether an expression is the literal NULL, whose type is any."""
+    """Whether an expression is the literal NULL, which has any type."""
     return isinstance(node.unnest(), exp.Null)

@@ -1,6 +1,6 @@
-"""Functions that sqlglot has classes for: implicit conversions of arguments, and what DuckDB does in its own way.
+"""Functions for which sqlglot has classes: implicit conversions of arguments, and differences in DuckDB.
 
-Knows sqlglot's classes; functions kept by name are in named.py.
+Knows sqlglot's classes; named.py has the functions that are identified by name.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _map(node: exp.Expr, keys: tuple[str, ...], convert: Callable[[exp.Expr], ex
 
 
 def texts(*keys: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
-    """A function of texts: these arguments become texts; binary values stay."""
+    """Return a rule for a function of texts: these arguments become texts, except binary values."""
 
     def rule(node: exp.Expr, formats: Formats) -> exp.Expr:
         def convert(value: exp.Expr) -> exp.Expr:
@@ -46,7 +46,7 @@ def texts(*keys: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
 
 
 def numbers(*keys: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
-    """A function of numbers: texts and VARIANT values become FLOAT."""
+    """Return a rule for a function of numbers: texts and VARIANT values become FLOAT."""
 
     def rule(node: exp.Expr, formats: Formats) -> exp.Expr:
         del formats
@@ -57,7 +57,7 @@ def numbers(*keys: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
 
 
 def times(*keys: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
-    """A function of dates and times: texts and VARIANT values become timestamps."""
+    """Return a rule for a function of dates and times: texts and VARIANT values become timestamps."""
 
     def rule(node: exp.Expr, formats: Formats) -> exp.Expr:
         def convert(value: exp.Expr) -> exp.Expr:
@@ -79,7 +79,7 @@ def trim(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def truncate_time(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """DATE_TRUNC: of the type of its argument, where DuckDB gives a timestamp."""
+    """DATE_TRUNC: has the type of its argument, while DuckDB returns a timestamp."""
     value = times("this")(node, formats).this
     name = str(node.args["unit"].name).upper()
     result = exp.Anonymous(this="DATE_TRUNC", expressions=[exp.Literal.string(name), value])
@@ -91,7 +91,7 @@ def truncate_time(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def add_time(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """DATEADD: a date stays a date when whole days are added."""
+    """DATEADD: a date remains a date if whole days are added."""
     value = times("this")(node, formats).this
     unit = str(node.args.get("unit") or "DAY").upper()
     if family(value) is Family.DATE and unit in _DATE_UNITS:
@@ -100,14 +100,14 @@ def add_time(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def length(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """LENGTH: of a binary value its bytes."""
+    """LENGTH: counts the bytes of a binary value."""
     if family(node.this) is Family.BINARY:
         return exp.Anonymous(this="OCTET_LENGTH", expressions=[node.this])
     return texts()(node, formats)
 
 
 def substring(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """SUBSTR: of a binary value its bytes."""
+    """SUBSTR: counts the bytes of a binary value."""
     if family(node.this) is Family.BINARY:
         whole = exp.Anonymous(this="OCTET_LENGTH", expressions=[node.this.copy()])
         return typed(
@@ -117,7 +117,7 @@ def substring(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def array(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """`[a, b]`; a list that a rewrite gives to a call, or a user to a function of the sandbox, stays as it is."""
+    """`[a, b]`; a list that is an argument, of a rewritten call or a function of the sandbox, is not changed."""
     is_written = node.args.get("value_constructor") is not None
     if isinstance(node.parent, exp.Anonymous) and not (is_written and is_built_in(node.parent.name)):
         return node
@@ -125,7 +125,7 @@ def array(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def pairs(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """OBJECT_CONSTRUCT and `{'a': b}`: dates and times are texts in a VARIANT."""
+    """OBJECT_CONSTRUCT and `{'a': b}`: dates and times become texts in a VARIANT."""
     for pair in node.expressions:
         if isinstance(pair, exp.PropertyEQ | exp.JSONKeyValue) and family(pair.expression) not in (
             Family.UNKNOWN,
@@ -136,7 +136,7 @@ def pairs(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def array_aggregate(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """ARRAY_AGG: without NULLs, and an array where there are no rows."""
+    """ARRAY_AGG: skips NULLs, and returns an empty array if there are no rows."""
     if isinstance(node.parent, exp.WithinGroup | exp.Window):
         return node
     return _collected(node.this, None, formats)
@@ -156,7 +156,7 @@ def _collected(value: exp.Expr, order: exp.Expr | None, formats: Formats) -> exp
     if order is not None:
         keys = [key.copy() for key in order.expressions]
         for key in keys:
-            # DISTINCT must be ordered by what it collects.
+            # With DISTINCT, the order must use the collected expression.
             if isinstance(value, exp.Distinct) and key.this == item:
                 key.set("this", element.copy())
         collected = exp.Order(this=collected, expressions=keys)
@@ -175,7 +175,7 @@ def unique_aggregate(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def list_aggregate(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """LISTAGG: without a separator the empty text, as without rows."""
+    """LISTAGG: the default separator is the empty text, and so is the result without rows."""
     value = node.this.this if isinstance(node.this, exp.Order) else node.this
     target = value.expressions[0] if isinstance(value, exp.Distinct) else value
     if family(target) not in (Family.TEXT, Family.UNKNOWN):
@@ -188,7 +188,7 @@ def list_aggregate(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def sequence(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """SEQ4 and its like in the order of a window function: the rows as they come (Snowpark's `range`)."""
+    """SEQ4 and similar functions in the order of a window function: the rows as they come (Snowpark's `range`)."""
     del formats
     return exp.Literal.number(0) if node.find_ancestor(exp.Window) is not None else node
 
@@ -201,7 +201,7 @@ def parse_json(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def regexp_replace(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """REGEXP_REPLACE, from a position on and for one occurrence where they are given."""
+    """REGEXP_REPLACE, with a position and an occurrence if they are passed."""
     texts("this")(node, formats)
     position, occurrence, modifiers = (node.args.get(key) for key in ("position", "occurrence", "modifiers"))
     if position is None and occurrence is None and modifiers is None:
@@ -210,7 +210,7 @@ def regexp_replace(node: exp.Expr, formats: Formats) -> exp.Expr:
     if modifiers is not None:
         flags = "".join(dict.fromkeys(flag for flag in str(modifiers.name) if flag in "ims"))
         if not isinstance(modifiers, exp.Literal):
-            raise errors.not_supported("REGEXP_REPLACE with parameters that are no constant")
+            raise errors.not_supported("REGEXP_REPLACE with parameters that are not constant")
         if flags:
             pattern = exp.DPipe(this=exp.Literal.string(f"(?{flags})"), expression=pattern)
     values = (node.this, pattern, node.args.get("replacement") or exp.Literal.string(""))
@@ -221,12 +221,12 @@ def regexp_replace(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def to_number_by_format(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """TO_NUMBER and its like with a format; without one, sqlglot and fakesnow know them."""
+    """TO_NUMBER and similar functions with a format; without one, sqlglot and fakesnow translate them."""
     form = node.args.get("format")
     if form is None:
         return node
     if not isinstance(form, exp.Literal) or not form.is_string:
-        raise errors.not_supported("TO_NUMBER with a format that is no constant")
+        raise errors.not_supported("TO_NUMBER with a format that is not constant")
     for alternative in str(form.this).split("|"):
         number_formats.parse(alternative)
     precision, scale = node.args["precision"].name, node.args["scale"].name
@@ -243,7 +243,7 @@ def round_number(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def current(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """CURRENT_TIMESTAMP and its like: a bare word would be a column of that name, if there is one, to DuckDB."""
+    """CURRENT_TIMESTAMP and similar: DuckDB would read a bare word as a column if one has that name."""
     del formats
     now: exp.Expr = typed(exp.Anonymous(this="NOW"), DType.TIMESTAMPLTZ)
     if node.args.get("sysdate"):
@@ -256,7 +256,7 @@ def current(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def distance(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """JAROWINKLER_SIMILARITY: a whole number, texts compared without case."""
+    """JAROWINKLER_SIMILARITY: a whole number; the comparison ignores case."""
     values = [
         exp.Anonymous(this="LOWER", expressions=[to_text(node.args[key], formats)]) for key in ("this", "expression")
     ]

@@ -1,6 +1,6 @@
-"""DuckDB macros that rewritten statements call. They live in the `memory` database, where every session finds them.
+"""DuckDB macros that rewritten statements call. They are in the `memory` database, which every session can access.
 
-Names start with `sf_`; `call` is the one place that builds a call of one.
+Names start with `sf_`; only `call` builds calls of macros.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from sqlglot import exp
 # In upper case, as sqlglot writes the names of functions.
 SCHEMA = "MEMORY.MAIN"
 
-# Text -> the timestamp that it says, whatever offset follows; NULL where it is in no format that AUTO detects
+# Text -> its timestamp, with any offset or none; NULL if its format is none of those that AUTO detects
 # (sql-reference/date-time-input-output). A whole number is an epoch in seconds, milliseconds, micro- or nanoseconds.
 _INSTANTS = r"""
 sf_epoch(n) := make_timestamp(CAST(
@@ -188,6 +188,6 @@ NAMES = frozenset(statement.split("(")[0].rpartition(".")[2] for statement in _s
 
 
 def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
-    """A call of the macro `sf_<name>`."""
-    assert f"sf_{name}" in NAMES, name  # noqa: S101  # a misspelt name would fail in DuckDB only
+    """Return a call of the macro `sf_<name>`."""
+    assert f"sf_{name}" in NAMES, name  # noqa: S101  # a misspelt name would only fail in DuckDB
     return exp.Anonymous(this=f"{SCHEMA}.sf_{name}", expressions=list(arguments))

@@ -1,6 +1,6 @@
-"""Functions that are kept as they are written: by name, with what each is in DuckDB.
+"""Functions that are identified by name, with their translations to DuckDB.
 
-sqlglot has classes for many of them, but loses a format or an argument, or takes semi-structured values for lists.
+sqlglot has classes for many of them, but loses a format or an argument, or reads semi-structured values as lists.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ Rewrite = Callable[[str, Arguments, Formats], exp.Expr]
 
 @dataclass(frozen=True)
 class Function:
-    """One function.
+    """A Snowflake function.
 
     Attributes:
-        returns: its type.
-        rewrite: what it is in DuckDB, from its name and arguments.
-        minimum, maximum: how many arguments it takes.
+        returns: the type of its result.
+        rewrite: translates a call to DuckDB, from the function's name and arguments.
+        minimum, maximum: the allowed number of arguments.
     """
 
     returns: exp.DType
@@ -47,12 +47,12 @@ class Function:
 
 
 def _format(name: str, arguments: Arguments, position: int = 1) -> str | None:
-    """The format argument, a constant text."""
+    """Return the format argument, which must be a constant text."""
     if len(arguments) <= position:
         return None
     text = constant_text(arguments[position])
     if text is None:
-        raise errors.not_supported(f"{name} with a format that is no constant")
+        raise errors.not_supported(f"{name} with a format that is not constant")
     return text
 
 
@@ -133,7 +133,7 @@ def _decoder(macro: str, *, as_text: bool) -> Rewrite:
 
 
 def _macro(macro: str, kinds: str) -> Rewrite:
-    """A macro whose arguments are of kinds: `v` VARIANT, `t` text, `n` number, `x` as they are."""
+    """Return the translation to a macro, with a letter per argument: `v` VARIANT, `t` text, `n` number, `x` as is."""
 
     def rewrite(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
         converters: dict[str, Callable[[exp.Expr], exp.Expr]] = {
@@ -148,7 +148,7 @@ def _macro(macro: str, kinds: str) -> Rewrite:
 
 
 def json_list(arguments: Arguments, formats: Formats) -> exp.Expr:
-    """A semi-structured array of values."""
+    """Return a semi-structured array of values."""
     values = [_json_null(to_variant(node, formats)) for node in arguments]
     if not values:
         return plain_cast(exp.Literal.string("[]"), "JSON")
@@ -197,7 +197,7 @@ def _typeof(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
 
 
 def _is(*kinds: str) -> Rewrite:
-    """IS_INTEGER and its like: the type that TYPEOF gives is one of these."""
+    """IS_INTEGER and similar functions: whether the result of TYPEOF is one of these."""
 
     def rewrite(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
         names = [exp.Literal.string(kind) for kind in kinds]
@@ -216,8 +216,8 @@ def _to_json(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
 
 def _check_json(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
     is_valid = exp.Anonymous(this="JSON_VALID", expressions=[to_text(arguments[0], formats)])
-    # What Snowflake says of an invalid text is not documented in full.
-    refusal = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string("CHECK_JSON of a text that is no JSON")])
+    # Snowflake's message for an invalid text is not documented in full.
+    refusal = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string("CHECK_JSON of a text that is not JSON")])
     return exp.Case(ifs=[exp.If(this=is_valid, true=plain_cast(exp.null(), "VARCHAR"))], default=refusal)
 
 
@@ -249,7 +249,7 @@ def _refused(name: str, _arguments: Arguments, _formats: Formats) -> exp.Expr:
 
 
 def _text(name: str) -> Rewrite:
-    """DuckDB's function of that name over texts."""
+    """Return the translation to DuckDB's function of that name, with texts as arguments."""
 
     def rewrite(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
         texts = [plain_cast(node, "VARCHAR") if is_null(node) else to_text(node, formats) for node in arguments]
@@ -313,7 +313,7 @@ FUNCTIONS: dict[str, Function] = {
     "AS_BOOLEAN": Function(_BOOLEAN, _macro("as_boolean", "v")),
     "AS_ARRAY": Function(_ARRAY, _macro("as_array", "v")),
     "AS_OBJECT": Function(_OBJECT, _macro("as_object", "v")),
-    # The sandbox's VARIANT keeps dates, times and binary values as texts.
+    # The sandbox's VARIANT represents dates, times and binary values as texts.
     **dict.fromkeys(
         (
             *("AS_DATE", "AS_TIME", "AS_TIMESTAMP_NTZ", "AS_TIMESTAMP_LTZ", "AS_TIMESTAMP_TZ", "AS_BINARY"),
@@ -373,10 +373,10 @@ TYPES = {name: function.returns for name, function in FUNCTIONS.items()}
 
 
 def rewrite(node: exp.Anonymous, formats: Formats) -> exp.Expr:
-    """A call of one of the functions in DuckDB's words; other calls stay.
+    """Translate a call of one of the functions to DuckDB; return other calls unchanged.
 
     Raises:
-        SnowflakeError: 000938 or 000939, too few or too many arguments; 000002, a function or format that is missing.
+        SnowflakeError: 000938 or 000939 for too few or too many arguments; 000002 if the function or format is missing.
     """
     name = str(node.this).upper()
     function = FUNCTIONS.get(name)

@@ -1,7 +1,7 @@
-"""Functions that DuckDB calls in Python: what neither its SQL nor its own functions can say. Pure.
+"""Functions in Python that DuckDB calls, for what its SQL and its own functions cannot express. Pure.
 
-Knows texts; `call` is the one place that builds a call of one. None of them takes a pattern from the statement: one
-that never ends would stop the whole process.
+Knows texts; only `call` builds calls of these functions. None of them uses a pattern from the statement: matching it
+could take forever, and would stop the whole process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from snowflake_sandbox.dialect.conversions import Formats, plain_cast, to_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Where DuckDB keeps them: each session finds them there.
+# The schema of DuckDB that has them, which each session can access.
 SCHEMA = "SYSTEM.MAIN"
 _WORD = 0xFFFFFFFF
 
@@ -31,7 +31,7 @@ def number_text(number: str, form: str) -> str:
 
 
 def number_of(text: str, form: str) -> str:
-    """TO_NUMBER(text, format), as a text."""
+    """TO_NUMBER(text, format), as text."""
     number = number_formats.read(text, form)
     if number is None:
         raise ValueError(f"Numeric value '{text}' is not recognized")
@@ -39,7 +39,7 @@ def number_of(text: str, form: str) -> str:
 
 
 def soundex(text: str) -> str:
-    """SOUNDEX: the first letter and three digits; letters with the same digit on both sides of h or w count once."""
+    """SOUNDEX: the first letter and three digits; letters with the same digit around h or w count once."""
     codes = {
         letter: code for code, letters in enumerate(("BFPV", "CGJKQSXZ", "DT", "L", "MN", "R"), 1) for letter in letters
     }
@@ -57,7 +57,7 @@ def soundex(text: str) -> str:
 
 
 def url(text: str, permissive: int) -> str:
-    """PARSE_URL, as JSON; `permissive`: an error is told in the answer."""
+    """PARSE_URL, as JSON; `permissive`: the result contains an error instead of raising it."""
     parts = urlsplit(text)
     if not parts.scheme or ":" not in text:
         if permissive:
@@ -119,8 +119,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., str], tuple[Literal["varchar", "bigint"
 
 
 def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
-    """A call of the function `sf_<name>`."""
-    assert f"sf_{name}" in FUNCTIONS, name  # noqa: S101  # a misspelt name would fail in DuckDB only
+    """Return a call of the function `sf_<name>`."""
+    assert f"sf_{name}" in FUNCTIONS, name  # noqa: S101  # a misspelt name would only fail in DuckDB
     return exp.Anonymous(this=f"{SCHEMA}.sf_{name}", expressions=list(arguments))
 
 

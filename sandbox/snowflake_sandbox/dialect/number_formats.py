@@ -1,6 +1,6 @@
-"""Numbers as texts by a format model, and back (sql-reference/sql-format-models). Pure.
+"""Numbers written and read with format models (sql-reference/sql-format-models). Pure.
 
-Has fixed-position formats in decimal and hexadecimal digits, and TM9 and TME; exponents of fixed positions are refused.
+Supports fixed-position formats in decimal and hexadecimal digits, TM9 and TME; fixed-position exponents are refused.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _HEXADECIMAL = 16
 
 @dataclass(frozen=True)
 class Format:
-    """A format model, read.
+    """A parsed format model.
 
     Attributes:
-        elements: in order; those that are no literals in upper case, but for hexadecimal digits.
-        whole: the digits and separators before the point, as a text of `0`, `9`, `X`, `x` and `,`.
-        fraction: those behind it.
-        is_compact: whether FM takes the blanks away.
+        elements: the elements in order, in upper case except for literals and hexadecimal digits.
+        whole: digits and separators before the decimal point, as a text of `0`, `9`, `X`, `x` and `,`.
+        fraction: those after it.
+        is_compact: whether FM removes blanks.
     """
 
     elements: tuple[str, ...]
@@ -38,15 +38,15 @@ class Format:
 
     @property
     def is_hexadecimal(self) -> bool:
-        """Whether its digits are."""
+        """Whether the format has hexadecimal digits."""
         return "X" in self.whole.upper()
 
 
 def parse(text: str) -> Format:
-    """Read a format model.
+    """Parse a format model.
 
     Raises:
-        SnowflakeError: 000002, the sandbox does not have an element of it.
+        SnowflakeError: 000002 for an element that the sandbox lacks.
     """
     elements: list[str] = []
     position = 0
@@ -69,7 +69,7 @@ def parse(text: str) -> Format:
 
 
 def write(number: str, text: str) -> str:
-    """A number as a format writes it."""
+    """Return a number as text in a format."""
     form, value = parse(text), Decimal(number)
     if "%" in form.elements:
         value *= 100
@@ -92,7 +92,7 @@ def write(number: str, text: str) -> str:
 
 
 def _is_fixed_place(form: Format, sign: str) -> bool:
-    """Whether a sign stands where its element does: MI always, S behind the digits."""
+    """Whether a sign is written at the position of its element: always for MI, after the digits for S."""
     first_digit = next(index for index, element in enumerate(form.elements) if element[0] in "09XxT.D")
     return sign == "MI" or form.elements.index("S") > first_digit
 
@@ -104,7 +104,7 @@ def _sign(value: Decimal, element: str, *, is_compact: bool) -> str:
 
 
 def _floating_sign(value: Decimal, form: Format) -> str:
-    """The sign before the first digit: none where an element elsewhere says it."""
+    """Return the sign before the first digit; "" if an element elsewhere writes it."""
     if "MI" in form.elements or ("S" in form.elements and _is_fixed_place(form, "S")):
         return ""
     if form.is_hexadecimal and "S" not in form.elements:
@@ -118,11 +118,11 @@ def _fixed(value: Decimal, form: Format) -> str:
     is_overflow = len(whole) > len(positions)
     if is_overflow:
         whole, fraction = "#" * len(positions), "#" * len(form.fraction)
-    shown = _grouped(whole, form)
+    integer_part = _grouped(whole, form)
     dollar = "$" if "$" in form.elements else ""
-    text = shown.lstrip(" ")
+    text = integer_part.lstrip(" ")
     filled = f"{_floating_sign(value, form)}{dollar}{text}".rjust(
-        len(shown) + len(dollar) + len(_floating_sign(value, form))
+        len(integer_part) + len(dollar) + len(_floating_sign(value, form))
     )
     if form.fraction or "." in form.elements or "D" in form.elements:
         filled += "." + (fraction if is_overflow else _without_zeros(fraction, form.fraction))
@@ -130,7 +130,7 @@ def _fixed(value: Decimal, form: Format) -> str:
 
 
 def _digits(value: Decimal, form: Format) -> tuple[str, str]:
-    """The digits before and behind the point."""
+    """Return the digits before and after the decimal point."""
     if form.is_hexadecimal:
         number = int(value.to_integral_value(ROUND_DOWN))
         width = len(form.whole.replace(",", ""))
@@ -146,7 +146,7 @@ def _digits(value: Decimal, form: Format) -> tuple[str, str]:
 
 
 def _grouped(digits: str, form: Format) -> str:
-    """The digits in their positions, with separators between digits; blanks where there is none."""
+    """Return the digits at their positions, with separators between digits; blanks at positions without a digit."""
     missing = len(form.whole.replace(",", "")) - len(digits)
     pieces: list[str] = []
     has_digit, at = False, 0
@@ -167,10 +167,10 @@ def _grouped(digits: str, form: Format) -> str:
 
 
 def _without_zeros(fraction: str, positions: str) -> str:
-    """The digits behind the point; zeros at the end are blanks where the format has 9."""
+    """Return the digits after the decimal point; trailing zeros become blanks if the format has 9."""
     least = positions.rfind("0") + 1
-    kept = max(len(fraction.rstrip("0")), least)
-    return fraction[:kept].ljust(len(positions))
+    length = max(len(fraction.rstrip("0")), least)
+    return fraction[:length].ljust(len(positions))
 
 
 def _minimal(value: Decimal, form: Format) -> str:
@@ -187,10 +187,10 @@ def _minimal(value: Decimal, form: Format) -> str:
     return f"{sign}{dollar}{text}"
 
 
-def _with_groups(text: str, most: str, size: str) -> str:
+def _with_groups(text: str, digits: str, size: str) -> str:
     whole, point, fraction = text.partition(".")
-    if most != "ALL":
-        text = f"{Decimal(text).quantize(Decimal(1).scaleb(-int(most)), ROUND_HALF_UP).normalize():f}"
+    if digits != "ALL":
+        text = f"{Decimal(text).quantize(Decimal(1).scaleb(-int(digits)), ROUND_HALF_UP).normalize():f}"
         whole, point, fraction = text.partition(".")
     groups: list[str] = []
     width = int(size)
@@ -201,7 +201,7 @@ def _with_groups(text: str, most: str, size: str) -> str:
 
 
 def read(text: str, format_text: str) -> str | None:
-    """The number that a text says, in a form that Decimal reads; None where it fits none of the alternatives."""
+    """Read a number and return it in a form that Decimal accepts; None if it matches no alternative of the format."""
     for alternative in format_text.split("|"):
         number = _read(text, parse(alternative))
         if number is not None:
@@ -210,29 +210,29 @@ def read(text: str, format_text: str) -> str | None:
 
 
 def _read(text: str, form: Format) -> str | None:
-    left = text.strip(" ")
+    unsigned = text.strip(" ")
     sign = ""
     for mark in ("-", "+"):
-        if left.startswith(mark) and form.elements[-1] not in _SIGNS:
-            sign, left = mark, left[1:].lstrip(" ")
-        elif left.endswith(mark) and form.elements[-1] in _SIGNS:
-            sign, left = mark, left[:-1].rstrip(" ")
+        if unsigned.startswith(mark) and form.elements[-1] not in _SIGNS:
+            sign, unsigned = mark, unsigned[1:].lstrip(" ")
+        elif unsigned.endswith(mark) and form.elements[-1] in _SIGNS:
+            sign, unsigned = mark, unsigned[:-1].rstrip(" ")
     if "$" in form.elements:
-        if not left.startswith("$"):
+        if not unsigned.startswith("$"):
             return None
-        left = left[1:]
+        unsigned = unsigned[1:]
     if form.is_hexadecimal:
-        return sign.replace("+", "") + str(int(left, 16)) if re.fullmatch("[0-9A-Fa-f]+", left) else None
+        return sign.replace("+", "") + str(int(unsigned, 16)) if re.fullmatch("[0-9A-Fa-f]+", unsigned) else None
     if any(element.startswith("TM") for element in form.elements):
-        return _number(sign, left)
-    whole, _, fraction = left.partition(".")
+        return _number(sign, unsigned)
+    whole, _, fraction = unsigned.partition(".")
     if not _fits(whole, form) or len(fraction) > len(form.fraction) or len(fraction) < form.fraction.rfind("0") + 1:
         return None
     return _number(sign, f"{whole.replace(',', '') or '0'}.{fraction or '0'}")
 
 
 def _fits(whole: str, form: Format) -> bool:
-    """Whether the digits before the point are as many as there may be, and separators, if any, where they may be."""
+    """Whether the whole part has no more digits than the format, and its separators, if any, are where they may be."""
     digits, positions = whole.replace(",", ""), form.whole.replace(",", "")
     required = len(positions) - positions.find("0") if "0" in positions else 0
     if not re.fullmatch("[0-9]*", digits) or not required <= len(digits) <= len(positions):

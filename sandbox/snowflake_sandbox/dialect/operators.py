@@ -1,4 +1,4 @@
-"""Operators and conditional expressions: operands brought to one type as Snowflake does implicitly.
+"""Operators and conditional expressions: converts operands to one type, as Snowflake does implicitly.
 
 Knows sqlglot's classes of operators; must not know functions (functions.py).
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-# A text that stands for a NUMBER in arithmetic.
+# A text that is a NUMBER in arithmetic.
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _DATE_UNITS = frozenset({"DAY", "DAYS", "WEEK", "WEEKS", "MONTH", "MONTHS", "QUARTER", "QUARTERS", "YEAR", "YEARS"})
 
@@ -39,7 +39,7 @@ def _set_all(node: exp.Expr, key: str, values: list[exp.Expr]) -> None:
 
 
 def compare(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """`a = b` and its like."""
+    """`a = b` and other comparisons."""
     if assignments.is_assignment(node):
         return assignments.update(node, formats)
     left_operand, right_operand = _comparable(unify([node.this, node.expression], formats))
@@ -49,14 +49,14 @@ def compare(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def _comparable(nodes: list[exp.Expr]) -> list[exp.Expr]:
-    """VARIANTs as values that compare by what they hold: DuckDB compares JSON as text."""
+    """Convert VARIANTs to values that compare by content: DuckDB compares JSON as text."""
     if any(family(node) is not Family.VARIANT for node in nodes):
         return nodes
     return [macros.call("variant_order", node) for node in nodes]
 
 
 def order(node: exp.Expr, _formats: Formats) -> exp.Expr:
-    """A key of ORDER BY, of a query or of a window."""
+    """A sort key of ORDER BY, in a query or a window."""
     if family(node.this) is Family.VARIANT:
         node.set("this", macros.call("variant_order", node.this))
     return node
@@ -90,13 +90,13 @@ def is_in(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def like(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """LIKE and its relatives compare texts."""
+    """LIKE and similar operators, which compare texts."""
     node.set("this", to_text(node.this, formats))
     return node
 
 
 def concatenate(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """`a || b`: of texts, or of two binary values."""
+    """`a || b` for texts, or for two binary values."""
     if family(node.this) is Family.BINARY and family(node.expression) is Family.BINARY:
         return typed(node, DType.BINARY)
     node.set("this", to_text(node.this, formats))
@@ -105,7 +105,7 @@ def concatenate(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def arithmetic(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """`a + b` and its like; a date and an interval of whole days give a date."""
+    """`a + b` and similar operators; a date plus an interval of whole days is a date."""
     del formats
     if isinstance(node, exp.Add) and isinstance(node.this, exp.Interval):
         node = exp.Add(this=node.expression, expression=node.this)
@@ -125,7 +125,7 @@ def arithmetic(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def operand(node: exp.Expr) -> exp.Expr:
-    """A value where a number is wanted: a text that is written out is the NUMBER that it says, any other a FLOAT."""
+    """Convert an operand to a number: a text literal becomes the NUMBER that it contains, any other text a FLOAT."""
     if isinstance(node, exp.Literal) and node.is_string and _NUMBER.fullmatch(node.name.strip()):
         text = node.name.strip().lstrip("+")
         kind = exp.DataType.build(f"DECIMAL(38, {exact_numbers.scale(exp.Literal.number(text))})")
@@ -141,7 +141,7 @@ def negate(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def logic(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """AND, OR, NOT of what is no boolean."""
+    """AND, OR, NOT of values that are not boolean."""
     del formats
     for key in ("this", "expression"):
         operand = node.args.get(key)
@@ -151,7 +151,7 @@ def logic(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def case(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """CASE: the compared values become one type, and so do the results."""
+    """CASE: the compared values are converted to one type, and so are the results."""
     branches = node.args["ifs"]
     if node.this is not None:
         value, *whens = unify([node.this, *(branch.this for branch in branches)], formats)
@@ -181,7 +181,7 @@ def choose(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def coalesce(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """COALESCE and its like."""
+    """COALESCE and similar functions."""
     first, *candidates = one_type([node.this, *node.expressions], formats)
     node.set("this", first)
     _set_all(node, "expressions", candidates)
@@ -189,11 +189,11 @@ def coalesce(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def decode(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """DECODE: the searched values become one type, and so do the results."""
-    value, *rest = node.expressions
-    default = rest.pop() if len(rest) % 2 else None
-    searches = _comparable(unify([value, *rest[::2]], formats))
-    results = one_type([*rest[1::2], *([default] if default is not None else [])], formats)
+    """DECODE: the compared values are converted to one type, and so are the results."""
+    value, *pairs = node.expressions
+    default = pairs.pop() if len(pairs) % 2 else None
+    searches = _comparable(unify([value, *pairs[::2]], formats))
+    results = one_type([*pairs[1::2], *([default] if default is not None else [])], formats)
     pairs = [part for pair in zip(searches[1:], results, strict=False) for part in pair]
     _set_all(node, "expressions", [searches[0], *pairs, *(results[-1:] if default is not None else [])])
     return node
@@ -207,14 +207,14 @@ def extreme_of(node: exp.Expr, formats: Formats) -> exp.Expr:
         prefix = "greatest" if isinstance(node, exp.Greatest) else "least"
         suffix = "_of_all" if node.args.get("ignore_nulls") else ""
         return typed(macros.call(f"variant_{prefix}{suffix}", listed), DType.VARIANT)
-    first, *others = one_type(values, formats)
+    first, *further = one_type(values, formats)
     node.set("this", first)
-    _set_all(node, "expressions", others)
+    _set_all(node, "expressions", further)
     return node
 
 
 def logical_function(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """BOOLAND and its like take numbers as conditions; sqlglot rounds what is a number already."""
+    """BOOLAND and similar functions, which have numbers as conditions; sqlglot would also round numbers."""
     del formats
     operands = [to_boolean(node.args[key]) for key in ("this", "expression") if node.args.get(key) is not None]
     operators: dict[type[exp.Expr], Callable[..., exp.Expr]] = {
@@ -226,7 +226,7 @@ def logical_function(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def null_if(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """NULLIF keeps its first value's type where it can."""
+    """NULLIF: has its first value's type if possible."""
     left_operand, right_operand = unify([node.this, node.expression], formats)
     node.set("this", left_operand)
     node.set("expression", right_operand)

@@ -1,4 +1,4 @@
-"""Snowflake's grammar as sqlglot reads it, but for the functions that named.py keeps as they are written."""
+"""sqlglot's parser of Snowflake's grammar, except for the functions that named.py identifies by name."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def _call(name: str, arguments: list[exp.Expr]) -> exp.Anonymous:
 
 
 class SnowflakeText(Snowflake):
-    """See above. A function's name is kept as it was written: several may stand for one class of node."""
+    """The dialect with this parser. It preserves a function's name as written: one class may stand for several."""
 
     ORIGINAL_NAME_META_KEY = permitted.WRITTEN
 
     class Parser(SnowflakeParser):
-        """See above. Functions of other dialects are read like those of users."""
+        """The parser. Functions of other dialects are parsed like user-defined functions."""
 
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: read for name, read in SnowflakeParser.FUNCTION_PARSERS.items() if is_built_in(name)

@@ -1,7 +1,8 @@
-"""What a data statement may be made of: queries, Snowflake's functions, tables by name. All else is refused.
+"""The permitted parts of a data statement: queries, Snowflake's functions, tables by name. Others are refused.
 
-Pure. Knows sqlglot's trees; must not know the catalog or privileges (expand.py does). sqlglot reads the words of many
-dialects, DuckDB's among them, so a statement is held against lists of what Snowflake has before DuckDB sees any of it.
+Pure. Knows sqlglot's trees; must not know the catalog or privileges (expand.py does). sqlglot parses the words of many
+dialects, including DuckDB's, so each statement is checked against lists of Snowflake's constructs before DuckDB sees
+it.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from snowflake_sandbox.dialect.snowflake_functions import TABLE_FUNCTIONS, is_bu
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-# Where the parser keeps a function's name as it was written (Dialect.ORIGINAL_NAME_META_KEY).
+# The key under which the parser stores a function's name as written (Dialect.ORIGINAL_NAME_META_KEY).
 WRITTEN = "written"
 
-# Statements, which may stand nowhere inside another one.
+# Statements, which must not be inside another statement.
 _STATEMENTS = (
     exp.Alter,
     exp.Analyze,
@@ -53,11 +54,11 @@ _STATEMENTS = (
     exp.Uncache,
     exp.Use,
 )
-# The statements whose parts are written as statements: WHEN … THEN INSERT, INSERT ALL INTO ….
+# The statements that contain statements: WHEN … THEN INSERT, INSERT ALL INTO ….
 _PARTS = (exp.When, exp.ConditionalInsert)
-# Clauses of other dialects; all of them read or write more than the privileges checked here cover.
+# Clauses of other dialects; each reads or writes more than the privileges checked here cover.
 _CLAUSES = (exp.Into, exp.Returning, exp.OnConflict, exp.NextValueFor, exp.Stream)
-# Functions that have a syntax of their own, so that the parser keeps no name: CAST(… AS …), a:b, ||, CURRENT_DATE ….
+# Functions with their own syntax, so that the parser stores no name: CAST(… AS …), a:b, ||, CURRENT_DATE ….
 _SYNTAX = (
     exp.And,
     exp.ApproxTopK,
@@ -107,14 +108,14 @@ _HISTORY = {"when": "AT | BEFORE", "changes": "CHANGES", "version": "AT | BEFORE
 
 
 def check(tree: exp.Expr, functions: Collection[str]) -> exp.Expr:
-    """Refuse what no data statement of Snowflake's has; calls of unknown functions come out as `exp.Anonymous`.
+    """Refuse constructs that no data statement of Snowflake has; calls of unknown functions become `exp.Anonymous`.
 
     Args:
-        tree: a statement, or the body of a view or function, as `trees.parse` read it. Changed in place.
+        tree: a statement, or the body of a view or function, as parsed by `trees.parse`. Changed in place.
         functions: names of the sandbox's own functions (`World.functions`).
 
     Raises:
-        SnowflakeError: 001003 for a form that Snowflake does not have, 000002 for one that the sandbox does not have.
+        SnowflakeError: 001003 for a construct that Snowflake lacks, 000002 for one that only the sandbox lacks.
     """
     holder = exp.Paren(this=tree)
     for node in list(holder.walk()):
@@ -131,14 +132,14 @@ def check(tree: exp.Expr, functions: Collection[str]) -> exp.Expr:
 
 
 def check_expression(node: exp.Expr, functions: Collection[str] = ()) -> None:
-    """Refuse what an expression without tables may not have: a column's default, a column of COPY INTO, a constant.
+    """Refuse constructs that are not allowed in a column's default, a column of COPY INTO, or a constant.
 
     Raises:
-        SnowflakeError: 001003, 002140 for a function that is not Snowflake's.
+        SnowflakeError: 001003, or 002140 for a function that is not Snowflake's.
     """
     holder = exp.Paren(this=node.copy())
-    for found in holder.find_all(exp.Query, exp.Table, exp.Lateral, exp.Unnest, exp.UDTF, exp.Values):
-        raise _unexpected(found)
+    for part in holder.find_all(exp.Query, exp.Table, exp.Lateral, exp.Unnest, exp.UDTF, exp.Values):
+        raise _unexpected(part)
     check(holder.this, functions)
     for called in holder.find_all(exp.Anonymous):
         if not is_known(called, functions):
@@ -146,19 +147,19 @@ def check_expression(node: exp.Expr, functions: Collection[str] = ()) -> None:
 
 
 def is_known(node: exp.Anonymous, functions: Collection[str]) -> bool:
-    """Whether a call by an unqualified name is of a function of Snowflake's; a quoted name is taken as written."""
+    """Whether a call by an unqualified name is a call of Snowflake's function; a quoted name must match exactly."""
     name = str(node.name) if isinstance(node.this, exp.Identifier) else str(node.this).upper()
     return not isinstance(node.parent, exp.Dot) and (name in functions or (name == name.upper() and is_built_in(name)))
 
 
 def is_table_function(node: exp.Expr) -> bool:
-    """Whether a call in FROM is of a table function that DuckDB carries out."""
+    """Whether a call in FROM is that of a table function that runs in DuckDB."""
     name = node.name if isinstance(node, exp.Anonymous) else str(node.meta.get(WRITTEN, ""))
     return name.upper() in TABLE_FUNCTIONS
 
 
 def unknown_function(name: str) -> errors.SnowflakeError:
-    """002140: no function of that name; 000002: one that Snowflake documents and the sandbox does not have."""
+    """Return 002140 if there is no function of that name, 000002 if Snowflake documents it but the sandbox lacks it."""
     if is_lacking(name):
         return errors.not_supported(name.upper())
     return errors.SnowflakeError(2140, "42601", f"SQL compilation error:\nUnknown function {name.upper()}")
@@ -188,7 +189,7 @@ def _check_function(node: exp.Func, functions: Collection[str]) -> None:
         return
     is_in_from = isinstance(node.parent, exp.TableFromRows | exp.Lateral | exp.Dot)
     if is_in_from or name.upper() in functions or is_built_in(name):
-        # A qualified name means a user's function, whatever it is called.
+        # A qualified name is that of a user-defined function, whatever the name is.
         if isinstance(node.parent, exp.Dot):
             node.replace(_anonymous(node, name))
         return

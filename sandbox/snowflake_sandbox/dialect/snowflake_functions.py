@@ -1,7 +1,7 @@
-"""The names of Snowflake's built-in functions: all that data SQL may call, beside functions that users made.
+"""The names of Snowflake's built-in functions, the only ones besides user-defined functions that data SQL may call.
 
-Knows names only (docs: sql-reference/functions-all). A name in this list is not a promise that the sandbox can run it;
-those that it is known to lack stand by themselves, to be refused by name.
+Knows names only (docs: sql-reference/functions-all). A name in this list does not mean that the sandbox can run it; a
+separate list has those that it is known to lack, which are refused by name.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ _GROUPS = (
     _CONTEXT_AND_ACCOUNT,
 )
 BUILT_IN = frozenset(name for group in _GROUPS for name in group.split())
-# Table functions that run in DuckDB; all others are in `World.table_functions`.
+# Table functions that run in DuckDB; `World.table_functions` has all others.
 TABLE_FUNCTIONS = frozenset({"FLATTEN", "GENERATOR", "SPLIT_TO_TABLE", "STRTOK_SPLIT_TO_TABLE"})
 _REFUSED = frozenset(
     {
@@ -174,7 +174,7 @@ _REFUSED = frozenset(
 
 
 def is_lacking(name: str) -> bool:
-    """Whether Snowflake documents a function, of that name, qualified or not, that the sandbox does not have."""
+    """Whether Snowflake documents a function of that name, qualified or not, that the sandbox lacks."""
     *place, last = name.upper().split(".")
     if place[:1] == ["SNOWFLAKE"]:
         return True

@@ -1,6 +1,6 @@
 """Formats of dates and times: Snowflake's elements as directives of DuckDB's strftime and strptime.
 
-Knows both notations (sql-reference/date-time-input-output); must not know where a format stands.
+Knows both notations (sql-reference/date-time-input-output); must not know where a format is used.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.dialect import macros
 from snowflake_sandbox.dialect.families import Family
 
-# Longest first: an element must not be taken for the beginning of a longer one. DuckDB cannot write an offset as
-# Snowflake does: such an element is a piece of its own.
+# Longest first, so that an element is not read as the beginning of a longer one. DuckDB cannot write an offset as
+# Snowflake does, so such an element is a separate piece.
 _ELEMENTS = {
     "YYYY": "%Y",
     "MMMM": "%B",
@@ -40,12 +40,12 @@ _PIECES = re.compile("|".join(['"[^"]*"', *_OFFSETS, *_ELEMENTS, "."]), re.IGNOR
 
 
 def unknown_format(text: str) -> errors.SnowflakeError:
-    """000002: a format that the sandbox does not have."""
+    """000002: a format that the sandbox lacks."""
     return errors.not_supported(f"format '{text}'")
 
 
 def _pieces(text: str) -> list[str]:
-    """The format in directives; an offset's separator stands between two NULs."""
+    """Return the format in directives; the separator in an offset is between two NULs."""
     pieces = []
     for piece in _PIECES.findall(text):
         if piece.upper() in _OFFSETS:
@@ -58,10 +58,10 @@ def _pieces(text: str) -> list[str]:
 
 
 def directives(text: str) -> str:
-    """A format for reading.
+    """Translate a format for reading.
 
     Raises:
-        SnowflakeError: 000002 for an element that the sandbox does not have.
+        SnowflakeError: 000002 for an element that the sandbox lacks.
     """
     pieces = "".join(_pieces(text))
     if _UNKNOWN.search(_PIECES.sub(lambda piece: piece[0] if len(piece[0]) == 1 else "\0", text)):
@@ -70,7 +70,7 @@ def directives(text: str) -> str:
 
 
 def write(node: exp.Expr, kind: Family, text: str) -> exp.Expr:
-    """The text of a date, time or timestamp in a format."""
+    """Return the expression that writes a date, time or timestamp in a format."""
     directives(text)
     value: exp.Expr = node
     if kind is Family.TIME:

@@ -1,6 +1,6 @@
-"""A statement's expressions in DuckDB's words, as far as sqlglot and fakesnow would get them wrong.
+"""Translation of a statement's expressions to DuckDB, where sqlglot and fakesnow would be wrong.
 
-Knows the order of the steps: types first, then every expression from the inside out.
+Knows the order of the steps: first the types, then every expression from the inside out.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _DEPENDENT = (exp.Anonymous, exp.Column, exp.Insert, exp.SetOperation)
 
 @dataclass(frozen=True)
 class Context:
-    """What a translation depends on.
+    """The data on which a translation depends.
 
     Attributes:
-        columns: the columns of a table of the statement.
+        columns: returns the columns of a table in the statement.
         binds: values of the placeholders.
         formats: the session's output formats.
     """
@@ -43,7 +43,7 @@ class Context:
 
 
 def is_plain(tree: exp.Expr) -> bool:
-    """Whether nothing in a statement depends on types or on names (`SELECT 1`)."""
+    """Whether nothing in a statement depends on types or names (`SELECT 1`)."""
     return not any(
         type(node) in RULES or isinstance(node, exp.Anonymous | exp.Column | exp.Insert | exp.SetOperation)
         for node in tree.walk()
@@ -51,10 +51,10 @@ def is_plain(tree: exp.Expr) -> bool:
 
 
 def translate(tree: exp.Expr, context: Context) -> exp.Expr:
-    """The statement with every rule applied.
+    """Return the statement with every rule applied.
 
     Raises:
-        SnowflakeError: 000002, a function or format that the sandbox does not have; 000904, 000938 and 000939.
+        SnowflakeError: 000002 for a function or format that the sandbox lacks; 000904, 000938 and 000939.
     """
     if is_plain(tree):
         return tree
@@ -67,7 +67,7 @@ def translate(tree: exp.Expr, context: Context) -> exp.Expr:
     for node in list(holder.find_all(exp.Insert)):
         assignments.insert(node, context.columns, context.formats)
     for column in list(holder.find_all(exp.Column)):
-        # fakesnow takes a VALUE that is cast for one of FLATTEN, in quotes; this one is a text.
+        # fakesnow would treat a cast VALUE as that of FLATTEN, in quotes; this one is a text.
         if column.meta.pop(annotation.PIECES, False) and isinstance(column.parent, exp.Func):
             column.replace(exp.paren(column.copy()))
     inside: exp.Expr = holder.this
@@ -87,6 +87,6 @@ def _apply(node: exp.Expr, formats: Formats) -> None:
         return
     if replacement.type is None:
         replacement.type = kind
-    # The node may have been moved below its replacement: its place is the one that it had.
+    # The node may now be below its replacement, so the replacement goes to the node's previous place.
     if parent is not None and key is not None:
         parent.set(key, replacement, index)

@@ -27,7 +27,7 @@ _COLUMNS = (
     *columns("CREATED@ PROCESSED@ MESSAGE_SOURCE INTEGRATION_NAME STATUS ERROR_MESSAGE ID ATTEMPT#"),
     ResultColumn("MESSAGE_SOURCE_INFO", "object"),
 )
-_DEFAULT_LIMIT, _MOST = 100, 10_000
+_DEFAULT_LIMIT, _MAX_LIMIT = 100, 10_000
 _DEFAULT_RANGE, _LONGEST_RANGE = timedelta(hours=24), timedelta(days=14)
 
 
@@ -45,7 +45,7 @@ def notification_history(call: Call, positional: tuple[Any, ...], by_name: Mappi
     arguments = Arguments(
         "NOTIFICATION_HISTORY", "START_TIME END_TIME INTEGRATION_NAME RESULT_LIMIT", positional, by_name
     )
-    limit = arguments.limit(_DEFAULT_LIMIT, _MOST)
+    limit = arguments.limit(_DEFAULT_LIMIT, _MAX_LIMIT)
     end = arguments.instant("END_TIME") or call.now
     start = arguments.instant("START_TIME") or end - _DEFAULT_RANGE
     if end - start > _LONGEST_RANGE:

@@ -81,9 +81,9 @@ def _subject(reader: Reader) -> str:
 def _finish(call: Call, creation: Creation) -> None:
     properties = creation.properties
     kind = properties["type"]
-    for other, keys in _OF_TYPE.items():
+    for other_kind, keys in _OF_TYPE.items():
         for key in keys:
-            if other != kind and key in creation.given:
+            if other_kind != kind and key in creation.explicit:
                 raise errors.invalid_property(key.upper(), f"CREATE NOTIFICATION INTEGRATION of TYPE {kind}")
     if kind == WEBHOOK and properties["webhook_url"] is None:
         raise errors.missing_property("WEBHOOK_URL", "CREATE NOTIFICATION INTEGRATION")

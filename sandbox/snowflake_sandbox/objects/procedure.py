@@ -71,13 +71,13 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     reader, properties = call.reader, creation.properties
     if "arguments" not in properties and reader.peek() == "(":
         arguments = signature.read_arguments(reader)
-        properties["arguments"] = [argument.kept() for argument in arguments]
+        properties["arguments"] = [argument.record() for argument in arguments]
         creation.signature = signature.types_text(arguments)
     elif null_handling := read_null_handling(reader):
         properties["null_handling"] = null_handling
     elif reader.accept("RETURNS"):
         properties["returns"], table = signature.read_returns(reader)
-        properties["result_columns"] = [argument.kept() for argument in table]
+        properties["result_columns"] = [argument.record() for argument in table]
     elif reader.accept("LANGUAGE"):
         properties["language"] = reader.identifier()
     elif reader.accept("EXECUTE AS"):

@@ -88,7 +88,7 @@ def _finish(call: Call, creation: Creation) -> None:
         source = properties.pop(key, None)
         if source is not None:
             source_table = _source(call, source)
-            properties["columns"] = [column.from_kept(record) for record in source_table["columns"]]
+            properties["columns"] = [column.from_record(record) for record in source_table["columns"]]
             properties["keys"] = constraints.of_table(source_table)
             properties["source"] = (
                 [source_table.name.database, source_table.name.schema, source_table.name.name]
@@ -101,8 +101,8 @@ def _finish(call: Call, creation: Creation) -> None:
         raise call.reader.unexpected()
     keys: list[Key] = properties.get("keys") or []
     definitions = constraints.marked(properties["columns"], keys, not_null=True)
-    properties["columns"] = [defaults.qualified(call, definition).kept() for definition in definitions]
-    properties["keys"] = [key.kept() for key in keys]
+    properties["columns"] = [defaults.qualified(call, definition).record() for definition in definitions]
+    properties["keys"] = [key.record() for key in keys]
     properties.pop("names", None)
 
 
@@ -178,11 +178,11 @@ def _take_name(call: Call, table: SnowflakeObject, creation: Creation) -> None:
     with call.world.store.transaction() as tx:
         before = catalog.find(tx, "TABLE", creation.name)
         if before is not None and creation.or_replace:
-            grants = replacing.kept(tx, KIND, creation, before)
+            grants = replacing.preserved_grants(tx, KIND, creation, before)
             drop_object(call, before)
             if grants is not None:
                 catalog.set_owner(tx, table, call.session.role)
-                replacing.hand_on(tx, table, grants)
+                replacing.replace_grants(tx, table, grants)
         catalog.update(tx, table, {"session": creation.properties["session"]})
         table_alter.take_name(tx, table, creation.name)
 
@@ -234,7 +234,7 @@ def _describe(call: Call, table: SnowflakeObject) -> Result:
         call.reader.expect("=")
         if call.reader.identifier() == "STAGE":
             raise errors.not_supported("DESCRIBE TABLE … TYPE = STAGE")
-    return Result(DESCRIBED, [described_row(column.from_kept(record)) for record in table["columns"]])
+    return Result(DESCRIBED, [described_row(column.from_record(record)) for record in table["columns"]])
 
 
 def described_row(definition: TableColumn) -> tuple[Any, ...]:

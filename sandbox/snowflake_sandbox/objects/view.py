@@ -58,7 +58,7 @@ def _finish(call: Call, creation: Creation) -> None:
         replace(column.from_result(definition), name=name, comment=comment)
         for definition, (name, comment) in zip(described.columns, names, strict=True)
     ]
-    properties["columns"] = [definition.kept() for definition in definitions]
+    properties["columns"] = [definition.record() for definition in definitions]
     properties["secure"] = "SECURE" in creation.modifiers
     properties["temporary"] = bool(creation.modifiers & _TEMPORARY)
 
@@ -89,7 +89,7 @@ def _describe(call: Call, view: SnowflakeObject) -> Result:
     if call.reader.accept("TYPE"):
         call.reader.expect("=")
         call.reader.identifier()
-    return Result(table.DESCRIBED, [table.described_row(column.from_kept(record)) for record in view["columns"]])
+    return Result(table.DESCRIBED, [table.described_row(column.from_record(record)) for record in view["columns"]])
 
 
 def _keep_secure(*, secure: bool) -> Any:

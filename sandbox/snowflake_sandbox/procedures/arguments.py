@@ -32,12 +32,12 @@ class CallArguments:
     """The arguments of a CALL: values in order, and values by upper-case name."""
 
     positional: tuple[Any, ...] = ()
-    named: Mapping[str, Any] | None = None
+    by_name: Mapping[str, Any] | None = None
 
     @property
     def count(self) -> int:
         """Return the number of arguments."""
-        return len(self.positional) + len(self.named or {})
+        return len(self.positional) + len(self.by_name or {})
 
 
 def read(call: Call) -> CallArguments:
@@ -121,7 +121,7 @@ def bind(name: str, arguments: Sequence[Argument], supplied: CallArguments) -> t
     """
     if len(supplied.positional) > len(arguments):
         return None
-    by_name = dict(supplied.named or {})
+    by_name = dict(supplied.by_name or {})
     values: list[Any] = list(supplied.positional)
     for argument in arguments[len(values) :]:
         if argument.name in by_name:

@@ -51,7 +51,7 @@ def call_statement(call: Call) -> Result:
 
     Raises:
         SnowflakeError: 002140 unknown procedure, 001044 wrong arguments, 100357 an exception in the body, and any error
-           of a function or method.
+            of a function or method.
     """
     written = call.reader.object_name()
     if call.reader.accept("!"):
@@ -154,14 +154,14 @@ def _run_block(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], 
     if end.rows is None:
         raise errors.not_supported("RETURNS TABLE of a block that returns no table")
     names = [argument.name for argument in signature.arguments_of(procedure, "result_columns")]
-    return _named(end.rows.result, names) if names else end.rows.result
+    return _with_names(end.rows.result, names) if names else end.rows.result
 
 
 def _variable(value: Any, base: str) -> Any:
     return json.dumps(value) if base in SEMI_STRUCTURED and value is not None else value
 
 
-def _named(result: Result, names: list[str]) -> Result:
+def _with_names(result: Result, names: list[str]) -> Result:
     """Return a table with the column names that RETURNS TABLE declares.
 
     Raises:

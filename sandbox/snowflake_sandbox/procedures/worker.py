@@ -289,7 +289,7 @@ def _staged_file(session: Session, token: str, location: str, mode: str, *, scop
     """Open a file as SnowflakeFile.open does: by scoped URL, or also by stage path if the call allows it."""
     if location.startswith("@"):
         if scoped:
-            raise ValueError(f"A scoped URL is needed, not {location}: BUILD_SCOPED_FILE_URL makes one.")
+            raise ValueError(f"A scoped URL is needed, not {location}: BUILD_SCOPED_FILE_URL creates one.")
         content = session.file.get_stream(location).read()
     else:
         # Always a URL of this sandbox: BUILD_SCOPED_FILE_URL creates no others.

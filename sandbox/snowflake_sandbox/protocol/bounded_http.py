@@ -1,6 +1,6 @@
-"""Requests whose first lines never end: refused when they are large, or take long.
+"""Limits of size and time for the head of a request, that is its first line and headers.
 
-Knows uvicorn's protocol; must not know what any request asks for. Nobody has logged in yet while these lines come.
+Knows uvicorn's protocol; must not know what requests mean. No client has logged in yet when its head is read.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 if TYPE_CHECKING:
     import asyncio
 
-# The address and all headers of a request; drivers send some two thousand bytes.
+# The maximum size of address and headers together; drivers send about two thousand bytes.
 LARGEST_HEAD = 64 << 10
-# From the first byte of a request, or the opening of a connection, to the end of its headers.
+# The maximum time from the opening of a connection, or a request's first byte, to the end of its headers.
 LONGEST_HEAD_SECONDS = 60.0
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """See above."""
+    """uvicorn's protocol with these limits."""
 
     largest = LARGEST_HEAD
     seconds = LONGEST_HEAD_SECONDS
@@ -28,7 +28,7 @@ class BoundedHttp(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin to count."""
+        """Start counting bytes and time."""
         super().connection_made(transport)
         self._begin()
 
@@ -38,7 +38,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request, unless there was too much of its head."""
+        """Process a part of a request, unless its head is already too large."""
         if self._is_in_head:
             self._received += len(data)
         if self.transport.is_closing():
@@ -48,12 +48,12 @@ class BoundedHttp(HttpToolsProtocol):
             self.send_400_response(f"The request's headers have more than {self.largest} bytes.")
 
     def on_message_begin(self) -> None:
-        """Begin to count anew: a connection carries many requests."""
+        """Start counting again: a connection carries many requests."""
         super().on_message_begin()
         self._begin()
 
     def on_headers_complete(self) -> None:
-        """Stop counting; the body is bounded by who reads it."""
+        """Stop counting; the code that reads the body limits its size."""
         self._end()
         super().on_headers_complete()
 

@@ -1,8 +1,8 @@
-"""Logins that need no password: key pairs, and tokens of an OpenID Connect issuer (workload identity).
+"""Logins without a password: with key pairs, and with tokens of an OpenID Connect issuer (workload identity).
 
-Knows what a token must say and how it is verified; must not know sessions. Pages: docs.snowflake.com/en/user-guide/
-key-pair-auth, .../workload-identity-federation. Of issuers, only those on this machine are asked for their keys: the
-sandbox reaches no other host.
+Knows the required content of a token and its verification; must not know sessions. Pages: docs.snowflake.com/en/
+user-guide/key-pair-auth, .../workload-identity-federation. Keys are only fetched from issuers on this machine: the
+sandbox connects to no other host.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.statements.reader import Reader
 
-# What Snowflake expects in `aud` unless the user says otherwise.
+# The `aud` that Snowflake expects unless the user has other audiences.
 AUDIENCE = "snowflakecomputing.com"
-# Clocks may differ by this much (docs.snowflake.com/en/user-guide/key-pair-auth-troubleshooting); a token of a key
-# pair is good for an hour at most.
+# Clocks may differ by 60 seconds (docs.snowflake.com/en/user-guide/key-pair-auth-troubleshooting); a token signed with
+# a key pair is valid for an hour at most.
 _LEEWAY, _LONGEST = 60, 3600
 _ISSUER_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class WorkloadIdentity:
-    """Whose tokens are a user's: WORKLOAD_IDENTITY of CREATE USER, of TYPE = OIDC."""
+    """The issuer and subject of a user's tokens: WORKLOAD_IDENTITY of CREATE USER, with TYPE = OIDC."""
 
     issuer: str
     subject: str
     audiences: tuple[str, ...] = (AUDIENCE,)
 
     def text(self) -> str:
-        """As the user's property keeps it."""
+        """Return the text that the user's property stores."""
         return json.dumps(asdict(self))
 
     @staticmethod
     def of(text: str | None) -> WorkloadIdentity | None:
-        """Read a user's property."""
+        """Read the text of a user's property."""
         if not text:
             return None
         entries = json.loads(text)
@@ -56,8 +56,8 @@ class WorkloadIdentity:
 
 
 def read_workload_identity(reader: Reader) -> str:
-    """`(TYPE = OIDC ISSUER = '…' SUBJECT = '…' [OIDC_AUDIENCE_LIST = ('…')])`; the reader stands at the bracket."""
-    from snowflake_sandbox.statements.reader import Reader as Inside  # noqa: PLC0415  # a circle otherwise
+    """Read `(TYPE = OIDC ISSUER = '…' SUBJECT = '…' [OIDC_AUDIENCE_LIST = ('…')])`, beginning at the parenthesis."""
+    from snowflake_sandbox.statements.reader import Reader as Inside  # noqa: PLC0415  # circular import otherwise
 
     inside = Inside(reader.parenthesized())
     entries: dict[str, Any] = {}
@@ -85,10 +85,10 @@ def read_workload_identity(reader: Reader) -> str:
 
 
 def fingerprint(public_key: str) -> str:
-    """`SHA256:…` of a public key as RSA_PUBLIC_KEY holds it: base64 of its DER, perhaps between the lines of PEM.
+    """Return `SHA256:…` of a public key as in RSA_PUBLIC_KEY: base64 of its DER, possibly between the lines of PEM.
 
     Raises:
-        SnowflakeError: 002079, it is no public key.
+        SnowflakeError: 002079 if it is not a public key.
     """
     der = _key(public_key).public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return f"SHA256:{base64.b64encode(hashlib.sha256(der).digest()).decode()}"
@@ -110,7 +110,7 @@ def check_key_pair(token: str, account: str, user: str, keys: Iterable[str | Non
     """Check a token that a client signed with its private key.
 
     Raises:
-        SnowflakeError: 390144, for whatever reason.
+        SnowflakeError: 390144 if the token is invalid for any reason.
     """
     for key in filter(None, keys):
         print_of_key = fingerprint(key)
@@ -127,10 +127,10 @@ def check_key_pair(token: str, account: str, user: str, keys: Iterable[str | Non
 
 
 def subject_of(token: str) -> tuple[str, str]:
-    """Issuer and subject that a token claims, unverified.
+    """Return the issuer and subject in a token, unverified.
 
     Raises:
-        SnowflakeError: 390144, it is no token.
+        SnowflakeError: 390144 if it is not a token.
     """
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
@@ -143,7 +143,7 @@ def check_identity(token: str, identity: WorkloadIdentity, now: datetime) -> Non
     """Check an issuer's token against its published keys.
 
     Raises:
-        SnowflakeError: 390144, with the reason.
+        SnowflakeError: 390144 with the reason.
     """
     try:
         key_id = jwt.get_unverified_header(token).get("kid")
@@ -158,12 +158,12 @@ def check_identity(token: str, identity: WorkloadIdentity, now: datetime) -> Non
 
 
 def refused_identity(reason: str) -> SnowflakeError:
-    """The refusal of a workload's token; the number and the words are a guess."""
+    """Return the error for a workload's invalid token; the number and the text are guesses."""
     return SnowflakeError(390144, "08001", f"Authentication token of the workload identity is not valid: {reason}.")
 
 
 def _decoded(token: str, key: Any, **expected: Any) -> Mapping[str, Any]:
-    # the times are compared with the sandbox's clock, which tests move
+    # times are compared with the sandbox's clock, which tests move
     options: Any = {
         "verify_exp": False,
         "verify_iat": False,
@@ -177,7 +177,7 @@ def _decoded(token: str, key: Any, **expected: Any) -> Mapping[str, Any]:
 def _published(issuer: str) -> list[Any]:
     where = urlsplit(issuer)
     if where.hostname not in {"127.0.0.1", "localhost"} or where.scheme not in {"http", "https"}:
-        raise refused_identity(f"the sandbox asks no issuer beyond this machine ({issuer})")
+        raise refused_identity(f"the sandbox contacts no issuer outside this machine ({issuer})")
     configuration = _fetched(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
     keys = str(configuration.get("jwks_uri", ""))
     if urlsplit(keys).hostname != where.hostname:

@@ -1,7 +1,7 @@
-"""The sessions of clients: by their master tokens, and how long each has asked for nothing.
+"""The sessions of clients by master token, and how long each has been idle.
 
-Knows when a session has been idle for too long (user-guide/session-policies); must not know HTTP nor how one is closed.
-Sessions of tasks, procedures and alerts are not among them: who opens those closes them.
+Knows the rule for idle sessions (user-guide/session-policies); must not know HTTP, nor how a session is closed.
+Sessions of tasks, procedures and alerts are not included: the code that opens them closes them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.clock import Clock
     from snowflake_sandbox.session import Session
 
-# Of drivers and connectors, where no session policy says otherwise. A heartbeat counts as a request.
+# The limit for drivers and connectors without a session policy. A heartbeat counts as a request.
 LONGEST = timedelta(hours=4)
 
 
@@ -29,11 +29,11 @@ class _Client:
 
 
 class IdleSessions:
-    """See above. Used by the thread of the server alone.
+    """The idle times of client sessions. Only the server's thread uses it.
 
     Args:
-        clock: what tells how long a session has been idle.
-        is_busy: whether a statement of a session is under way; such a session is not idle.
+        clock: the clock that measures idle times.
+        is_busy: whether a statement of a session is running; such a session is not idle.
     """
 
     def __init__(self, clock: Clock, is_busy: Callable[[Session], bool]) -> None:
@@ -43,30 +43,30 @@ class IdleSessions:
         self._by_master: dict[str, Session] = {}
 
     def add(self, session: Session) -> str:
-        """Note a session that a client has opened; returns its master token."""
+        """Add a session that a client has opened; return its master token."""
         master = secrets.token_urlsafe(32)
         self._clients[session.id] = _Client(session, master, self._clock.now())
         self._by_master[master] = session
         return master
 
     def use(self, session: Session) -> None:
-        """Note that a session's client has asked for something."""
+        """Record that a session's client has sent a request."""
         client = self._clients.get(session.id)
         if client is not None:
             client.asked_on = self._clock.now()
 
     def of_master(self, master: str) -> Session | None:
-        """Return the session of a master token, while it is there."""
+        """Return the session of a master token; None if it has ended."""
         return self._by_master.get(master)
 
     def remove(self, session: Session) -> None:
-        """Forget a session that has ended."""
+        """Remove a session that has ended."""
         client = self._clients.pop(session.id, None)
         if client is not None:
             del self._by_master[client.master]
 
     def expired(self) -> list[Session]:
-        """Return all that have been idle for too long."""
+        """Return all sessions that have been idle for too long."""
         now = self._clock.now()
         return [client.session for client in self._clients.values() if self._is_over(client, now)]
 

@@ -1,8 +1,8 @@
 """Who may connect, and the session that a login opens.
 
 Knows users, passwords (as hashes), OAuth tokens of containers and procedures, session and master tokens; must not know
-HTTP (server.py) nor statements. A token or password is never logged, shown, or kept in clear in the store; the one
-clear copy is the administrator's credentials file in the data folder, readable by its owner alone.
+HTTP (server.py) nor statements. A token or password is never logged, shown, or stored in plain text; the only exception
+is the administrator's credentials file in the data folder, which only its owner can read.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ CREATE TABLE IF NOT EXISTS oauth_token (
 
 @dataclass(frozen=True)
 class Login:
-    """What a login request asks for; empty texts count as not given.
+    """The parts of a login request; empty texts count as missing.
 
     Attributes:
         authenticator: "SNOWFLAKE" (password), "SNOWFLAKE_JWT" (key pair), "WORKLOAD_IDENTITY" (token of an issuer)
             or "OAUTH" (token of a container or procedure); others are refused.
-        provider: of a workload identity.
+        provider: the provider of a workload identity.
         parameters: session parameters by upper-case name.
     """
 
@@ -69,20 +69,20 @@ class Login:
 
 
 def incorrect_login() -> SnowflakeError:
-    """390100, the same for an unknown user and a wrong password."""
+    """390100, with the same text for an unknown user and a wrong password."""
     return SnowflakeError(390100, "08001", "Incorrect username or password was specified.")
 
 
 def hash_password(password: str, salt: str | None = None) -> str:
-    """Salt and hash of a password, as kept in the user's properties."""
+    """Return salt and hash of a password, as the user's properties store them."""
     salt = salt or secrets.token_hex(16)
     digest = hashlib.scrypt(password.encode(), salt=salt.encode(), n=2**12, r=8, p=1)
     return f"{salt}:{digest.hex()}"
 
 
-def _matches(password: str, kept: str | None) -> bool:
-    salt, _, _ = (kept or "missing:").partition(":")
-    return hmac.compare_digest(hash_password(password, salt), kept or "")
+def _matches(password: str, stored_hash: str | None) -> bool:
+    salt, _, _ = (stored_hash or "missing:").partition(":")
+    return hmac.compare_digest(hash_password(password, salt), stored_hash or "")
 
 
 def log_in(world: World, login: Login) -> Session:
@@ -135,7 +135,7 @@ def _user(world: World, name: str) -> SnowflakeObject | None:
 
 def _by_password(world: World, login: Login) -> SnowflakeObject:
     user = _user(world, login.user)
-    # a service has no password (docs: user-guide/admin-user-management, types of users)
+    # a user of type SERVICE has no password (docs: user-guide/admin-user-management, types of users)
     if user is None or user["type"] == "SERVICE" or not _matches(login.password, user["password_hash"]):
         raise incorrect_login()
     return user
@@ -151,7 +151,7 @@ def _by_key_pair(world: World, login: Login) -> SnowflakeObject:
 
 
 def _by_workload_identity(world: World, login: Login) -> SnowflakeObject:
-    """The user is whose workload identity has the token's issuer and subject; a name beside it must be the same."""
+    """Return the user whose workload identity has the token's issuer and subject; a login name must match it."""
     if login.provider.upper() != "OIDC":
         raise identities.refused_identity("the sandbox takes those of the provider OIDC")
     claimed = identities.subject_of(login.token)
@@ -174,7 +174,7 @@ _WAYS_IN: dict[str, Callable[[World, Login], SnowflakeObject]] = {
 
 
 def identifier(text: str | None) -> str | None:
-    """A name from a connection's settings: quoted ones keep their case, others are upper-cased; "" is None."""
+    """Return a name in a connection's settings: case is preserved in quotes, upper otherwise; "" becomes None."""
     if not text:
         return None
     if len(text) > 1 and text.startswith('"') and text.endswith('"'):
@@ -216,10 +216,10 @@ def open_session(  # noqa: PLR0913  # one argument per property of a session
     service: str | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> Session:
-    """Open a session without checking anything: for logins already checked, tasks, procedures and containers.
+    """Open a session without any check: for verified logins, tasks, procedures and containers.
 
-    Names that do not exist (yet) are kept, so that a session opened before a deploy works after it; until then the
-    session has no warehouse (guess: Snowflake may ask for USE WAREHOUSE then).
+    Names of objects that do not exist yet are accepted, so that a session opened before a deploy works after it; until
+    then the session has no warehouse (guess: Snowflake may require USE WAREHOUSE then).
     """
     session = Session(
         id=secrets.randbits(48),
@@ -239,7 +239,7 @@ def open_session(  # noqa: PLR0913  # one argument per property of a session
 
 
 def close_session(world: World, session: Session) -> None:
-    """Forget a session and release its connection to the data; temporary objects go with it."""
+    """Remove a session, close its connection to the data, and drop its temporary objects."""
     world.sessions.pop(session.token, None)
     drop_temporary(world, session)
     world.data.close(session)
@@ -256,9 +256,9 @@ def issue_token(  # noqa: PLR0913  # one argument per property of the session th
     service: str | None = None,
     task_run_id: str | None = None,
 ) -> str:
-    """A new OAuth token; a login with it gets a session with these properties. Valid until revoked.
+    """Return a new OAuth token; a login with it gets a session with these properties. Valid until revoked.
 
-    What the platform puts into /snowflake/session/token of a container; the caller keeps it (file mode 0600).
+    Snowflake writes such a token to /snowflake/session/token in a container; the caller stores it (file mode 0600).
     """
     token = secrets.token_urlsafe(48)
     with world.store.transaction() as tx:
@@ -277,6 +277,6 @@ def issue_token(  # noqa: PLR0913  # one argument per property of the session th
 
 
 def revoke_token(world: World, token: str) -> None:
-    """Make a token useless; unknown ones are ignored, so that clean-up may be repeated."""
+    """Make a token invalid; an unknown token is ignored, so that clean-up may be repeated."""
     with world.store.transaction() as tx:
         tx.run("DELETE FROM oauth_token WHERE token_hash = ?", _token_hash(token))

@@ -1,8 +1,8 @@
-"""The image registry over HTTP: what `docker push` needs of the distribution API, on the sandbox's own port.
+"""The image registry over HTTP: the part of the distribution API that `docker push` needs, on the sandbox's port.
 
-Knows paths, statuses and headers (github.com/opencontainers/distribution-spec). Must not know how blobs are kept. A
-name is `database/schema/repository/image`; the login is a user's password, or `0sessiontoken` with a session's token or
-a container's, as the clients of Snowflake's registry send it.
+Knows paths, statuses and headers (github.com/opencontainers/distribution-spec). Must not know how blobs are stored. A
+name is `database/schema/repository/image`; the login is a user's password, or `0sessiontoken` with the token of a
+session or a container, as clients of Snowflake's registry send it.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"(?P<place>[^/]+/[^/]+/[^/]+)/(?P<image>[a-z0-9._/-]+)")
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-# A layer may be large; a manifest is not.
+# A layer may be large, but not a manifest.
 _LARGEST = 2 << 30
-# Uploads that are begun and not ended; the oldest are given up.
+# Uploads in progress; beyond this number the oldest are discarded.
 _MOST_UPLOADS = 64
 TOKEN_USER = "0sessiontoken"  # noqa: S105  # a user's name
 
 
 class _RefusedError(Exception):
-    """A request that cannot be answered: the status, and the specification's word for it."""
+    """A request that is refused, with the HTTP status and the specification's error code."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
@@ -85,10 +85,10 @@ class RegistryApi:
         return answer
 
     def _role(self, header: str) -> str:
-        """Return the role that a login has.
+        """Return the role of a login.
 
         Raises:
-            _RefusedError: 401.
+            _RefusedError: 401 if the login is invalid.
         """
         try:
             user, _, word = base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")
@@ -131,7 +131,7 @@ class RegistryApi:
         repository, _ = self._place(request, role, "WRITE")
         name = request.path_params["name"]
         if digest := request.query_params.get("digest"):
-            return self._kept(repository, name, digest, content)
+            return self._stored_blob(repository, name, digest, content)
         upload = self._world.new_id()
         self._uploads[upload] = bytearray(content)
         for oldest in list(self._uploads)[:-_MOST_UPLOADS]:
@@ -152,9 +152,9 @@ class RegistryApi:
             place = {"Location": f"/v2/{name}/blobs/uploads/{upload}", "Range": f"0-{len(body) - 1}"}
             return Response(status_code=202, headers=place)
         self._uploads.pop(upload, None)
-        return self._kept(repository, name, request.query_params.get("digest", ""), bytes(body))
+        return self._stored_blob(repository, name, request.query_params.get("digest", ""), bytes(body))
 
-    def _kept(self, repository: SnowflakeObject, name: str, digest: str, content: bytes) -> Response:
+    def _stored_blob(self, repository: SnowflakeObject, name: str, digest: str, content: bytes) -> Response:
         if digest != self._registry.digest_of(content):
             raise _RefusedError(400, "DIGEST_INVALID")
         self._registry.put(repository, content)
@@ -185,7 +185,7 @@ class RegistryApi:
             kinds = [manifest.get("mediaType", _MANIFEST), *(layer["mediaType"] for layer in manifest["layers"])]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _RefusedError(400, "MANIFEST_INVALID") from error
-        # a media type is sent back in a header
+        # media types are sent back in a header
         if not all(isinstance(kind, str) and _MEDIA_TYPE.fullmatch(kind) for kind in kinds):
             raise _RefusedError(400, "MANIFEST_INVALID")
         if not all(isinstance(part, str) and self._registry.holds(repository, part) for part in parts):
@@ -206,7 +206,7 @@ class RegistryApi:
 
 
 def _token(word: str) -> str:
-    """The token itself, or JSON with it, as Snowflake's own command sends it."""
+    """Return a token, given as it is or in JSON, as Snowflake's own command sends it."""
     try:
         entries = json.loads(word)
     except ValueError:

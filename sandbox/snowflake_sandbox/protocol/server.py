@@ -1,7 +1,7 @@
 """Snowflake's client protocol over HTTP (contract sections 3 and 7): the endpoints that drivers call.
 
-Knows requests, envelopes and codes; must not know statements (engine.py), value formats (wire.py) or who may log in
-(logins.py). Answers that Snowflake gives with success = false are HTTP 200 here too: drivers repeat on 5xx.
+Knows requests, envelopes and codes; must not know statements (statements/), value formats (wire.py) or who may log in
+(logins.py). Responses that Snowflake sends with success = false have status 200 here too: drivers repeat after 5xx.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ if TYPE_CHECKING:
     from snowflake_sandbox.result import Result
     from snowflake_sandbox.session import Session
 
-# A statement that runs longer is answered "in progress"; the client then asks again at getResultUrl.
+# A statement that runs longer gets the response "in progress"; the client then polls getResultUrl.
 PATIENCE_IN_SECONDS = 20.0
 _IN_PROGRESS = "333333"
 _IN_PROGRESS_ASYNC = "333334"
 _TOKEN_VALIDITY_IN_SECONDS = 3600
 _MASTER_VALIDITY_IN_SECONDS = 14400
-# Of a request, unpacked: a login is small, a batch of bound rows may be large.
+# The maximum size of an uncompressed request: a login is small, a batch of bound rows may be large.
 _LARGEST_LOGIN, _LARGEST_BODY = 1 << 20, 512 << 20
 LONGEST_LOGIN_SECONDS = 60.0
-# What clients of this machine call it.
+# The names of this machine in clients' requests.
 _OWN_NAMES = ("127.0.0.1", "localhost")
 _ARROW_CLIENTS = ("PythonConnector", "PythonSnowpark")
 
@@ -59,7 +59,7 @@ _log = logging.getLogger("snowflake_sandbox.protocol.server")
 
 
 class Server:
-    """The endpoints over one world."""
+    """The endpoints of one world."""
 
     def __init__(self, world: World, patience: float = PATIENCE_IN_SECONDS) -> None:
         self._world = world
@@ -68,7 +68,7 @@ class Server:
         self._clients = IdleSessions(world.clock, self._queries.is_busy)
 
     def application(self) -> Starlette:
-        """The ASGI application."""
+        """Return the ASGI application."""
         post: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/session/v1/login-request": self._log_in,
             "/queries/v1/query-request": self._query,
@@ -81,18 +81,18 @@ class Server:
         get: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/queries/{query_id}/result": self._result,
             "/monitoring/queries/{query_id}": self._monitor,
-            # Connector 5 asks with two slashes.
+            # Connector 5 sends two slashes.
             "/monitoring/queries//{query_id}": self._monitor,
             "/health": self._health,
             "/api/files/{path:path}": self._file,
         }
         routes = [Route(path, self._guarded(endpoint), methods=["POST"]) for path, endpoint in post.items()]
         routes += [Route(path, self._guarded(endpoint), methods=["GET"]) for path, endpoint in get.items()]
-        routes.append(Route("/api/v2/{path:path}", self._rest, methods=["GET", "POST", "PUT", "DELETE"]))
-        # A page that a browser shows may let its own host's name lead to this machine.
+        routes.append(Route("/api/v2/{path:path}", self._rest_api, methods=["GET", "POST", "PUT", "DELETE"]))
+        # A web page may have its own host name resolve to this machine.
         own_name = Middleware(TrustedHostMiddleware, allowed_hosts=_OWN_NAMES, www_redirect=False)
-        more = [*StageApi(self._world).routes(), *RegistryApi(self._world).routes()]
-        return Starlette(routes=[*routes, *more], middleware=[own_name])
+        other_routes = [*StageApi(self._world).routes(), *RegistryApi(self._world).routes()]
+        return Starlette(routes=[*routes, *other_routes], middleware=[own_name])
 
     def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
@@ -101,29 +101,29 @@ class Server:
                 return await endpoint(request)
             except SnowflakeError as error:
                 return _failure(error)
-            except Exception:  # noqa: BLE001  # a defect, or values that cannot be read; after a 5xx drivers try for minutes
+            except Exception:  # noqa: BLE001  # a defect or unreadable values; drivers repeat for minutes after a 5xx
                 return _failure(self._defect(request))
 
         return guarded
 
     def _defect(self, request: Request) -> SnowflakeError:
-        """Log what failed, and return the error that names it."""
+        """Log the traceback of a failure, and return the error that refers to it."""
         incident = self._world.new_id()
         _log.exception("request %s failed inside the sandbox, incident %s", request.url.path, incident)
         return internal(incident)
 
-    async def _rest(self, request: Request) -> Response:
+    async def _rest_api(self, request: Request) -> Response:
         try:
             await self._close_expired()
             session = self._session_of(request)
             body = await _body(request)
-            # what is no UTF-8 is the name of nothing
+            # a path that is not UTF-8 cannot name anything
             path = request.scope["raw_path"].decode(errors="replace").split("?")[0].removeprefix("/api/v2/")
             query = dict(request.query_params)
             content = await run_in_threadpool(rest.answer, self._world, session, request.method, path, query, body)
         except SnowflakeError as error:
             return _rest_failure(error)
-        except Exception:  # noqa: BLE001  # a defect, or values that cannot be read: told as the other endpoints tell it
+        except Exception:  # noqa: BLE001  # a defect or unreadable values: reported as by the other endpoints
             return _rest_failure(self._defect(request))
         return Response(content, media_type="application/json")
 
@@ -152,7 +152,7 @@ class Server:
             parameters={**(data.get("SESSION_PARAMETERS") or {}), "CLIENT_APP_ID": data.get("CLIENT_APP_ID")},
         )
         session = await run_in_threadpool(logins.log_in, self._world, login)
-        # Drivers on Snowflake's common core tell it by this capability; they know no LOCAL_FS.
+        # Drivers built on Snowflake's common core, which lack LOCAL_FS, are recognized by this capability.
         session.copies_files = "SMK_ID_AS_STRING" not in (data.get("CLIENT_CAPABILITIES") or {})
         master = self._clients.add(session)
         return _answer(
@@ -231,7 +231,7 @@ class Server:
         return _answer(None)
 
     async def _close_expired(self) -> None:
-        """Close the sessions that have been idle for too long; nobody can ask for their results any more."""
+        """Close the sessions that have been idle for too long; their results can no longer be fetched."""
         for session in self._clients.expired():
             self._clients.remove(session)
             self._queries.forget_session(session, last=True)
@@ -263,7 +263,7 @@ class Server:
     def _session_of(self, request: Request) -> Session:
         session = self._world.sessions.get(_token(request))
         if session is None:
-            # 390112 makes drivers renew by the master token, which then fails with 390114: log in again.
+            # After 390112 drivers renew with the master token, which fails with 390114, after which they log in again.
             raise SnowflakeError(390112, "08001", "Your session has expired. Please login again.")
         self._clients.use(session)
         return session
@@ -280,7 +280,7 @@ async def _ended(query: Query, patience: float) -> None:
 
 
 async def _login_body(request: Request) -> dict[str, Any]:
-    """What a login request says; nobody may keep it open for long who has not logged in yet."""
+    """Return the content of a login request; it must arrive in time, since the client has not logged in yet."""
     try:
         async with asyncio.timeout(LONGEST_LOGIN_SECONDS):
             return await _body(request, _LARGEST_LOGIN)
@@ -309,7 +309,7 @@ async def _body(request: Request, largest: int = _LARGEST_BODY) -> dict[str, Any
 
 
 def _unpacked(body: bytes, largest: int) -> bytes:
-    """A gzip body, without ever holding more than the largest that is allowed."""
+    """Decompress a gzip body, without ever holding more than the maximum size."""
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
         unpacked = unpacker.decompress(body, largest)

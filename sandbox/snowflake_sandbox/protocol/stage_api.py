@@ -1,6 +1,6 @@
-"""Files of stages over HTTP, as drivers send and fetch objects of GCS: HEAD, GET and PUT with a bearer token.
+"""Files of stages over HTTP, as drivers read and write objects of GCS: HEAD, GET and PUT with a bearer token.
 
-Knows paths, statuses and headers; must not know who may touch what (tables/stage_transfers.py).
+Knows paths, statuses and headers; must not know who may access which file (tables/stage_transfers.py).
 """
 
 from __future__ import annotations

@@ -27,12 +27,12 @@ _TEXT_LENGTH = 16_777_216
 _BINARY_LENGTH = 8_388_608
 _SEMI_STRUCTURED = frozenset({"variant", "object", "array"})
 _MICROSECOND = timedelta(microseconds=1)
-# TIMESTAMP_TZ cells carry their offset shifted by a day, so that it is never negative.
+# In TIMESTAMP_TZ cells the offset is increased by a day's minutes, so that it is never negative.
 _OFFSET_SHIFT = 1440
 
 
 def rowtype(column: ResultColumn) -> dict[str, Any]:
-    """The description of one column; the Python connector needs every one of these keys (contract section 7)."""
+    """Return the description of one column; the Python connector needs all of these keys (contract section 7)."""
     precision, scale, length, byte_length = None, None, None, None
     if column.type == "fixed":
         precision, scale = column.precision, column.scale
@@ -58,11 +58,11 @@ def rowtype(column: ResultColumn) -> dict[str, Any]:
 
 
 def result_data(result: Result, *, arrow: bool) -> dict[str, Any]:
-    """The fields of a query response that depend on the rows.
+    """Return the fields of a query response that depend on the rows.
 
     Args:
-        result: what the statement gave.
-        arrow: whether the client reads Arrow; rows that are not in Arrow already are sent as JSON all the same.
+        result: the statement's result.
+        arrow: whether the client reads Arrow; rows that are not in Arrow are sent as JSON even then.
     """
     if result.data is not None:
         return dict(result.data)
@@ -80,7 +80,7 @@ def result_data(result: Result, *, arrow: bool) -> dict[str, Any]:
             "total": result.arrow.num_rows,
             "returned": result.arrow.num_rows,
             "queryResultFormat": "arrow",
-            # Without rows the connector makes an empty table of its own; a stream without batches it cannot read.
+            # Without rows the connector builds an empty table itself; it cannot read a stream without batches.
             "rowsetBase64": base64.b64encode(arrow_stream(result.columns, result.arrow)).decode()
             if result.arrow.num_rows
             else "",
@@ -96,7 +96,7 @@ def result_data(result: Result, *, arrow: bool) -> dict[str, Any]:
 
 
 def json_rows(result: Result) -> list[list[str | None]]:
-    """Rows as the JSON rowset has them: text or null (a JSON number breaks the Go driver's decoding)."""
+    """Return rows as in a JSON rowset: text or null (a JSON number breaks the Go driver's decoding)."""
     types = [column.type for column in result.columns]
     return [
         [None if value is None else _cell(kind, value) for kind, value in zip(types, row, strict=True)]
@@ -105,7 +105,7 @@ def json_rows(result: Result) -> list[list[str | None]]:
 
 
 def python_rows(result: Result) -> Sequence[tuple[Any, ...]]:
-    """Rows as Python values, wherever they are kept."""
+    """Return rows as Python values, whatever their form."""
     if result.arrow is None:
         return result.rows
     return list(zip(*[column.to_pylist() for column in result.arrow.columns], strict=True))
@@ -131,7 +131,7 @@ def _cell(kind: str, value: Any) -> str:  # noqa: PLR0911  # one return per type
 
 
 def semi_structured_text(value: Any) -> str:
-    """A VARIANT, OBJECT or ARRAY as clients get it: indented, an object's keys in order (to_json, "Usage notes")."""
+    """Return a VARIANT, OBJECT or ARRAY as clients get it: indented, with sorted keys (to_json, "Usage notes")."""
     if isinstance(value, str):
         if not value.startswith(("{", "[")):
             return value
@@ -142,7 +142,7 @@ def semi_structured_text(value: Any) -> str:
 def _timestamp_cell(kind: str, value: datetime) -> str:
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     microseconds = (aware - _EPOCH) // _MICROSECOND
-    # A number of seconds: half a second before 1970 is -0.5, not -1 and a half.
+    # The cell is a decimal number of seconds: half a second before 1970 is -0.5, not -1 plus 0.5.
     sign = "-" if microseconds < 0 else ""
     text = f"{sign}{abs(microseconds) // 1_000_000}.{abs(microseconds) % 1_000_000 * 1000:09d}"
     if kind != "timestamp_tz":
@@ -152,7 +152,7 @@ def _timestamp_cell(kind: str, value: datetime) -> str:
 
 
 def arrow_stream(columns: Sequence[ResultColumn], table: pa.Table) -> bytes:
-    """An Arrow IPC stream in the layout that the connector's converters expect; one batch."""
+    """Return an Arrow IPC stream of one batch, in the layout that the connector's converters expect."""
     arrays, fields = [], []
     for column, chunked in zip(columns, table.columns, strict=True):
         array = _arrow_array(column, chunked.combine_chunks())
@@ -178,7 +178,7 @@ def _arrow_array(column: ResultColumn, array: pa.Array) -> pa.Array:  # noqa: PL
     if pa.types.is_time(kind):
         return pc.multiply(array.cast(pa.time64("us")).cast(pa.int64()), 1000)
     if pa.types.is_decimal(kind) and column.scale == 0:
-        # Snowflake sends whole numbers as integers where they fit, so that clients give int and not Decimal.
+        # Snowflake sends whole numbers as integers if they fit, so that clients return int instead of Decimal.
         try:
             return array.cast(pa.int64())
         except pa.ArrowInvalid:
@@ -199,7 +199,7 @@ def _arrow_array(column: ResultColumn, array: pa.Array) -> pa.Array:  # noqa: PL
 
 def _timestamp_struct(array: pa.Array) -> pa.Array:
     microseconds = array.cast(pa.timestamp("us", array.type.tz)).cast(pa.int64())
-    # Arrow's integer division truncates towards zero; instants before 1970 need the floor.
+    # Arrow's integer division truncates towards zero; times before 1970 need the floor.
     floor = pc.floor(pc.divide(microseconds.cast(pa.float64()), 1_000_000)).cast(pa.int64())
     fraction = pc.multiply(pc.subtract(microseconds, pc.multiply(floor, 1_000_000)), 1000).cast(pa.int32())
     return pa.StructArray.from_arrays(
@@ -210,10 +210,10 @@ def _timestamp_struct(array: pa.Array) -> pa.Array:
 
 
 def binding_value(kind: str, value: Any) -> Any:
-    """A bound value as Python value; a list (a batch of executemany) gives a list.
+    """Return a bound value as a Python value; a list (a batch of executemany) becomes a list.
 
     Args:
-        kind: the binding's type as the client names it, e.g. "FIXED", "TIMESTAMP_NTZ".
+        kind: the binding's type as the client sends it, e.g. "FIXED", "TIMESTAMP_NTZ".
         value: its text, a list of texts, or None.
     """
     if isinstance(value, list):
@@ -229,7 +229,7 @@ def _fixed(text: str) -> Any:
 
 
 def _instant(text: str) -> datetime:
-    # A TIMESTAMP_TZ has its offset after a blank; the instant is the same without it.
+    # A TIMESTAMP_TZ has its offset after a blank; the time in UTC does not depend on it.
     return _EPOCH + timedelta(microseconds=int(text.partition(" ")[0]) // 1000)
 
 
@@ -259,5 +259,5 @@ _BINDINGS: Mapping[str, Any] = {
 
 
 def bindings(sent: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Any]:
-    """The `bindings` of a query request: position or name -> Python value or, for a batch, list of values."""
+    """Return the `bindings` of a query request: position or name -> Python value or, for a batch, list of values."""
     return {name: binding_value(bound.get("type", "TEXT"), bound.get("value")) for name, bound in (sent or {}).items()}

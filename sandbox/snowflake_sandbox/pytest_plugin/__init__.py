@@ -1,7 +1,7 @@
-"""The pytest plugin: a sandbox for the session, an empty database for each test that asks for `snowflake_sandbox`.
+"""The pytest plugin: a sandbox for the session, and an empty database for each test that uses `snowflake_sandbox`.
 
-Knows pytest's fixtures and how the sandbox is started. Must not know what the sandbox answers. Loaded with every run of
-pytest where the package is installed, so it imports nothing heavy before a test asks.
+Knows pytest's fixtures and how the sandbox is started. Must not know what the sandbox answers. Every run of pytest
+loads this module if the package is installed, so it imports nothing heavy before a test needs it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ IMAGES = "snowflake_sandbox_images"
 _SCHEMA = "PUBLIC"
 # A new account has a warehouse of this name.
 _WAREHOUSE = "COMPUTE_WH"
-# What the connector calls each variable of a client's environment.
+# The connector's parameter for each variable of a client's environment.
 _PARAMETERS = {
     "account": "SNOWFLAKE_ACCOUNT",
     "host": "SNOWFLAKE_HOST",
@@ -36,12 +36,12 @@ _PARAMETERS = {
 
 @dataclass(frozen=True)
 class SandboxDatabase:
-    """A database of a running sandbox, and how to reach it.
+    """A database of a running sandbox, and the settings to connect to it.
 
     Attributes:
-        environment: the `SNOWFLAKE_*` variables that point a client at it.
-        database: its name.
-        schema: its schema.
+        environment: the `SNOWFLAKE_*` variables that point a client to it.
+        database: the name of the database.
+        schema: the name of its schema.
     """
 
     environment: Mapping[str, str]
@@ -50,7 +50,7 @@ class SandboxDatabase:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters of a connection, as `snowflake.connector.connect` and Snowpark take them."""
+        """Return the parameters of a connection, as `snowflake.connector.connect` and Snowpark accept them."""
         login = {key: self.environment[name] for key, name in _PARAMETERS.items()}
         return {**login, "port": int(login["port"]), "database": self.database, "schema": self.schema}
 
@@ -76,7 +76,7 @@ def snowflake_sandbox_images(pytestconfig: pytest.Config) -> Sequence[Path]:
 def snowflake_sandbox_server(
     tmp_path_factory: pytest.TempPathFactory, snowflake_sandbox_images: Sequence[Path]
 ) -> Iterator[Mapping[str, str]]:
-    """Start a sandbox for the session; yields the variables that point a client at it."""
+    """Start a sandbox for the session; yield the variables that point a client to it."""
     from snowflake_sandbox import control  # noqa: PLC0415  # most runs of pytest do not need it
 
     folder = tmp_path_factory.mktemp("snowflake-sandbox", numbered=True)
@@ -91,7 +91,7 @@ def snowflake_sandbox_server(
 def snowflake_sandbox(
     snowflake_sandbox_server: Mapping[str, str], request: pytest.FixtureRequest
 ) -> Iterator[SandboxDatabase]:
-    """Make an empty database for one test, dropped after it."""
+    """Create an empty database for one test, and drop it afterwards."""
     database = _database_name(request.node.name)
     place = {"SNOWFLAKE_WAREHOUSE": _WAREHOUSE, "SNOWFLAKE_DATABASE": database, "SNOWFLAKE_SCHEMA": _SCHEMA}
     sandbox = SandboxDatabase({**snowflake_sandbox_server, **place}, database)
@@ -103,6 +103,6 @@ def snowflake_sandbox(
 
 
 def _database_name(test: str) -> str:
-    """Return a name that needs no quotes and says which test it is."""
+    """Return a name that needs no quotes and identifies the test."""
     words = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in test).upper()
-    return words[:255]  # the longest identifier
+    return words[:255]  # the maximum length of an identifier

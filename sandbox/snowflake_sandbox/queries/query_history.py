@@ -28,7 +28,7 @@ _COLUMNS = columns(
     " END_TIME@ TOTAL_ELAPSED_TIME# ROWS_PRODUCED# EXECUTION_TIME# QUEUED_PROVISIONING_TIME# QUEUED_REPAIR_TIME#"
     " QUEUED_OVERLOAD_TIME#"
 )
-_DEFAULT_LIMIT, _MOST = 100, 10_000
+_DEFAULT_LIMIT, _MAX_LIMIT = 100, 10_000
 
 
 def recording(call: Call) -> AbstractContextManager[QueryRecord]:
@@ -89,7 +89,7 @@ def _matching(call: Call, arguments: Arguments, matches: Callable[[QueryRecord],
         and (start is None or (record.end or call.now) >= start)
         and (end is None or (record.end or call.now) <= end)
     ]
-    return Result(_COLUMNS, rows[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
+    return Result(_COLUMNS, rows[: arguments.limit(_DEFAULT_LIMIT, _MAX_LIMIT)])
 
 
 def _row(record: QueryRecord, now: datetime) -> tuple[Any, ...]:

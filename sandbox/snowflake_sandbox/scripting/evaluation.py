@@ -1,6 +1,6 @@
-"""Expressions of a block: variables bound, values computed, converted to the types of what they are assigned to.
+"""Expressions of a block: binds variables, computes values, and converts them to the types of their targets.
 
-Pure: asks for what the data plane has to compute (requests.py); must not know statements.
+Pure: requests what the data plane must compute (requests.py); must not know statements.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ STATEMENT_ERROR, EXPRESSION_ERROR = "STATEMENT_ERROR", "EXPRESSION_ERROR"
 
 
 class Evaluation:
-    """What the expressions of a block need of its scopes."""
+    """The operations on expressions that the statements of a block share."""
 
     def need(self, name: str, scope: BlockScope, position: int) -> Variable:
-        """The variable; 000904 as an EXPRESSION_ERROR, when there is none."""
+        """Return the variable, or raise 000904 as an EXPRESSION_ERROR if there is none."""
         try:
             return scope.need(name)
         except SnowflakeError as error:
             raise Raised(EXPRESSION_ERROR, error, position) from error
 
     def evaluate(self, piece: Piece, scope: BlockScope, kind: DataType | None = None) -> Generator[Request, Any, Value]:
-        """The value of an expression, as a type where one is given."""
+        """Return the value of an expression, converted to a type if one is passed."""
         value = simple.evaluate(piece.text, scope)
         if value is not None:
             return (yield from self.converted(value, kind, piece.position))
@@ -46,19 +46,19 @@ class Evaluation:
         return result
 
     def converted(self, value: Value, kind: DataType | None, position: int) -> Generator[Request, Any, Value]:
-        """A value as the type of what it is assigned to."""
+        """Convert a value to the type of its target."""
         if kind is None or value.value is None or (value.type.base == kind.base and _fits(value, kind)):
             return Value(value.value, kind or value.type)
         result: Value = yield from self.ask(Evaluate(value.placeholder, (value,), kind), EXPRESSION_ERROR, position)
         return result
 
     def is_true(self, piece: Piece, scope: BlockScope) -> Generator[Request, Any, bool]:
-        """Whether a condition holds; NULL does not."""
+        """Whether a condition is true; NULL is not."""
         value = yield from self.evaluate(piece, scope, TRUTH)
         return value.value is True
 
     def ask(self, request: Request, kind: str, position: int) -> Machine:
-        """Ask for something; an error comes back as an exception of the block, a cancellation as it is."""
+        """Send a request; an error becomes an exception of the block, except for a cancellation."""
         try:
             return (yield request)
         except SnowflakeError as error:
@@ -67,14 +67,14 @@ class Evaluation:
             raise Raised(kind, error, position) from error
 
     def bound(self, kind: str, position: int, bind: Callable[[], values.Bound]) -> values.Bound:
-        """What a binding gives; an unknown name in it is an exception of the kind."""
+        """Return the result of `bind`; an unknown name in it becomes an exception of the block, of this kind."""
         try:
             return bind()
         except SnowflakeError as error:
             raise Raised(kind, error, position) from error
 
     def using(self, pieces: tuple[Piece, ...], scope: BlockScope) -> Generator[Request, Any, tuple[Value, ...]]:
-        """The values of USING."""
+        """Return the values of USING."""
         using: tuple[Value, ...] = ()
         for piece in pieces:
             using = (*using, (yield from self.evaluate(piece, scope)))
@@ -82,7 +82,7 @@ class Evaluation:
 
 
 def _fits(value: Value, kind: DataType) -> bool:
-    """Whether a value needs no cast to a type of its own base."""
+    """Whether a value needs no cast to a type with the same base."""
     if kind.base == "NUMBER":
         return (
             isinstance(value.value, int) and kind.numbers in ((), (38, 0), (38,)) and not isinstance(value.value, bool)

@@ -1,7 +1,7 @@
-"""Runs a block as a pure machine: a generator that asks for statements to be run and is sent their rows.
+"""Runs a block as a pure machine: a generator that yields requests to run statements, and is sent their rows.
 
-Pure: knows control flow and exception handlers (developer-guide/snowflake-scripting); must not know sessions nor how a
-statement is run (run.py does). An error of a statement is thrown into the generator where it asked.
+Pure: knows control flow and exception handlers (developer-guide/snowflake-scripting); must not know sessions, nor how a
+statement is run (run.py). An error of a statement is thrown into the generator at its request.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 
 def run(block: syntax.Block, text: str, arguments: dict[str, Value]) -> Generator[Request, Any, Returned]:
-    """The machine of a block.
+    """Return the machine of a block.
 
     Args:
-        block: as the parser read it.
-        text: what it was read from.
-        arguments: a procedure's, by name.
+        block: the parsed block.
+        text: its text.
+        arguments: a procedure's arguments by name.
 
     Raises:
-        SnowflakeError: what no handler took, with the place where it arose.
+        SnowflakeError: an exception that no handler caught, with the place where it arose.
     """
     scope = BlockScope({name: Variable(value, value.type) for name, value in arguments.items()})
     for name, kind in (("SQLROWCOUNT", NUMBER), ("SQLFOUND", TRUTH), ("SQLNOTFOUND", TRUTH), ("SQLID", TEXT)):
@@ -157,7 +157,7 @@ class _Interpreter(Statements):
     def _round(
         self, body: tuple[Statement, ...], scope: BlockScope, label: str | None
     ) -> Generator[Request, Any, tuple[bool, End]]:
-        """One round of a loop: whether the loop is over, and what the statements around it are to do then."""
+        """Run one round of a loop; return whether the loop has ended, and what the enclosing statements do then."""
         yield Checkpoint()
         end = yield from self._body(body, BlockScope(outer=scope))
         if end is None:
@@ -179,11 +179,11 @@ class _Interpreter(Statements):
 
     def _for_rows(self, statement: syntax.ForRows, scope: BlockScope) -> Generator[Request, Any, End]:
         variable = self.need(statement.rows, scope, statement.position)
-        if isinstance(variable.held, Cursor) and variable.held.rows is None:
+        if isinstance(variable.content, Cursor) and variable.content.rows is None:
             yield from self.cursor(syntax.Open(statement.position, statement.rows), scope)
         rows = yield from self.rows(variable, statement.position)
-        if isinstance(variable.held, Cursor):
-            variable.held.rows = None
+        if isinstance(variable.content, Cursor):
+            variable.content.rows = None
         for cells in rows.rows:
             row = {
                 column.name: values.of_column(cell, column) for cell, column in zip(cells, rows.columns, strict=True)
@@ -208,7 +208,7 @@ class _Interpreter(Statements):
                 raise self._handled[-1]
             error = errors.syntax_error("RAISE", 0)
             raise Raised(STATEMENT_ERROR, error, statement.position)
-        declared = self.need(statement.name, scope, statement.position).held
+        declared = self.need(statement.name, scope, statement.position).content
         if not isinstance(declared, ExceptionType):
             error = SnowflakeError(904, "42000", f"SQL compilation error:\ninvalid identifier '{statement.name}'")
             raise Raised(EXPRESSION_ERROR, error, statement.position)
@@ -221,7 +221,7 @@ def _takes(handler: syntax.Handler, raised: Raised) -> bool:
 
 
 def _handling(raised: Raised, scope: BlockScope) -> BlockScope:
-    """The scope of a handler, with what it may ask about the exception."""
+    """Return the scope of a handler, with the variables that describe the exception."""
     error = raised.error
     about = (("SQLCODE", error.errno, NUMBER), ("SQLERRM", error.message, TEXT), ("SQLSTATE", error.sqlstate, TEXT))
     return BlockScope({name: Variable(Value(value, kind), kind) for name, value, kind in about}, scope)

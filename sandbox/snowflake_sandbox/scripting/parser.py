@@ -1,7 +1,7 @@
-"""Reads a block of Snowflake Scripting: text to syntax tree (developer-guide/snowflake-scripting).
+"""Parses a block of Snowflake Scripting: text to syntax tree (developer-guide/snowflake-scripting).
 
-Pure: knows the grammar of blocks; must not know SQL beyond where a statement or an expression ends, nor how any of it
-is run. A form of Snowflake's that is not here is refused by name.
+Pure: knows the grammar of blocks; must not know SQL except where a statement or expression ends, nor how a block is
+run. Constructs of Snowflake's that are missing here are refused by name.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _REFUSED = {"PROCEDURE": "a procedure declared in a block", "FUNCTION": "a funct
 
 
 def parse(text: str) -> syntax.Block:
-    """The block that a text holds, a semicolon behind its END too.
+    """Parse the text of a block, which may have a semicolon after END.
 
     Raises:
-        SnowflakeError: 001003 with line and position, 000002 for a form that the sandbox does not have.
+        SnowflakeError: 001003 with line and position, 000002 for a construct that the sandbox lacks.
     """
     parser = Parser(Reader(text))
     block = parser.block()
@@ -35,10 +35,10 @@ def parse(text: str) -> syntax.Block:
 
 
 def body(reader: Reader) -> str:
-    """The statement or block that a task or alert ends with, as written.
+    """Return the text of the statement or block at the end of a task or alert.
 
     Raises:
-        SnowflakeError: 001003, there is none, or the block cannot be read.
+        SnowflakeError: 001003 if it is missing, or if the block has a syntax error.
     """
     has_block = is_block(reader)
     text = reader.rest()
@@ -55,7 +55,7 @@ class Parser(Pieces):
     # --- blocks ------------------------------------------------------------------------------------------------------
 
     def block(self) -> syntax.Block:
-        """[DECLARE …] BEGIN … [EXCEPTION …] END, without what follows END."""
+        """Parse [DECLARE …] BEGIN … [EXCEPTION …] END, without what follows END."""
         position = self.position()
         declarations = self._declarations() if self.reader.accept("DECLARE") else ()
         self.reader.expect("BEGIN")
@@ -287,10 +287,10 @@ class Parser(Pieces):
 
 
 def split(reader: Reader) -> list[tuple[int, int]]:
-    """The statements of a text as ranges of its tokens; empty ones between semicolons are left out.
+    """Return the statements of a text as ranges of its tokens, without empty ones between semicolons.
 
     Raises:
-        SnowflakeError: 001003, in a block.
+        SnowflakeError: 001003 for a syntax error in a block.
     """
     ranges: list[tuple[int, int]] = []
     while not reader.at_end:
@@ -299,7 +299,7 @@ def split(reader: Reader) -> list[tuple[int, int]]:
         first = reader.index
         Parser(reader).skip_statement()
         while not reader.at_end and reader.peek() != ";":
-            # A parenthesis too many is for whoever reads the statement to refuse.
+            # An unmatched parenthesis is reported when the statement is parsed.
             reader.index += 1
         ranges.append((first, reader.index))
     return ranges

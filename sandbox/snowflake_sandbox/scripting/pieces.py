@@ -1,6 +1,6 @@
-"""Where SQL inside a block begins and ends: statements, expressions, INTO, and the statements of a text.
+"""The start and end of SQL inside a block: statements, expressions, INTO, and the statements of a text.
 
-Pure: knows semicolons, parentheses and the words around an expression; the grammar of blocks is parser.py's.
+Pure: knows semicolons, parentheses and the words around an expression; parser.py has the grammar of blocks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.scripting.syntax import Statement
 
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
-# Statements whose one row may go INTO variables.
+# Statements whose single row may be assigned with INTO.
 _INTO = ("SELECT", "WITH", "CALL", "SHOW", "DESCRIBE", "DESC")
 _SQL_IN_PARENTHESES = (
     *_INTO,
@@ -26,17 +26,17 @@ _SQL_IN_PARENTHESES = (
 
 
 class Pieces(ABC):
-    """A cursor over the tokens of a text; it stands behind what a method has read."""
+    """A cursor over the tokens of a text; each method moves it past what it reads."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
 
     @abstractmethod
     def block(self) -> syntax.Block:
-        """Read a block."""
+        """Parse a block."""
 
     def using(self) -> tuple[Piece, ...]:
-        """USING (…), if it comes next."""
+        """Parse USING (…) if it comes next."""
         if not self.reader.accept("USING"):
             return ()
         self.reader.expect("(")
@@ -48,7 +48,7 @@ class Pieces(ABC):
         return tuple(pieces)
 
     def sql(self, position: int) -> Statement:
-        """An SQL statement, EXECUTE IMMEDIATE among them."""
+        """Parse an SQL statement, including EXECUTE IMMEDIATE."""
         if self.reader.peek() == "EXECUTE" and self.reader.peek(1) == "IMMEDIATE" and self.reader.peek(2) != "FROM":
             self.reader.expect("EXECUTE IMMEDIATE")
             return syntax.ExecuteImmediate(position, self.until("USING", ";", ")"), self.using())
@@ -58,7 +58,7 @@ class Pieces(ABC):
         return syntax.Sql(position, piece, into)
 
     def _without_into(self, first: int, last: int) -> tuple[Piece, tuple[str, ...]]:
-        """The statement, blanks in the place of `INTO :a, :b`, so that positions stay; and the names."""
+        """Return the statement with blanks instead of `INTO :a, :b`, so that positions do not change; and the names."""
         tokens = self.reader.tokens[first:last]
         piece = self.piece(first, last)
         if not tokens or tokens[0].text.upper() not in _INTO:
@@ -83,7 +83,7 @@ class Pieces(ABC):
         return tuple(names)
 
     def source(self) -> Source:
-        """What is assigned: an expression, a statement in parentheses, or one that is started (ASYNC)."""
+        """Parse an assigned value: an expression, a statement in parentheses, or a started statement (ASYNC)."""
         is_async = self.reader.peek() == "ASYNC" and self.reader.peek(1) == "("
         self.reader.index += is_async
         first = self.reader.index
@@ -100,20 +100,20 @@ class Pieces(ABC):
         return Source(piece, made_async(statement) if is_async else statement, is_async)
 
     def position(self) -> int:
-        """Where the coming token starts."""
+        """Return the position of the next token."""
         if self.reader.at_end:
             return len(self.reader.text)
         return int(self.reader.tokens[self.reader.index].start)
 
     def piece(self, first: int, last: int) -> Piece:
-        """The text of a range of tokens."""
+        """Return the text of a range of tokens."""
         if first >= last:
             raise self.reader.unexpected()
         tokens = self.reader.tokens
         return Piece(self.reader.text[tokens[first].start : tokens[last - 1].end + 1], tokens[first].start)
 
     def until(self, *words: str) -> Piece:
-        """The expression up to one of the words that stands in no parentheses and in no CASE … END."""
+        """Read an expression up to one of the words, outside of parentheses and of CASE … END."""
         first, depth = self.reader.index, 0
         while not self.reader.at_end:
             word = self.reader.peek()
@@ -128,7 +128,7 @@ class Pieces(ABC):
         raise self.reader.unexpected()
 
     def skip_statement(self) -> None:
-        """Move past one statement, up to its semicolon, and past the blocks in it (CREATE … AS BEGIN … END)."""
+        """Move past one statement, up to its semicolon, including the blocks in it (CREATE … AS BEGIN … END)."""
         reader = self.reader
         is_create = reader.peek() in ("CREATE", "ALTER")
         if is_block(reader):
@@ -143,14 +143,14 @@ class Pieces(ABC):
 
 
 def made_async(statement: Statement) -> Statement:
-    """The statement, to be started only."""
+    """Return the statement changed so that it is only started."""
     if isinstance(statement, syntax.Sql | syntax.ExecuteImmediate):
         return replace(statement, is_async=True)
     return statement
 
 
 def _matching(reader: Reader, first: int) -> int:
-    """The index of the token that closes the parenthesis at `first`; -1 when there is none."""
+    """Return the index of the token that closes the parenthesis at `first`; -1 if there is none."""
     depth = 0
     for index in range(first, len(reader.tokens)):
         text = reader.tokens[index].text

@@ -1,4 +1,4 @@
-"""What a block asks of whoever carries it out, what it gives in the end, and its exceptions. Data only."""
+"""The requests of a block to the shell that runs it, its result, and its exceptions. Only data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """Asks for a statement's rows; `is_async` for a handle of it, at once."""
+    """Requests the rows of a statement; with `is_async`, a handle of the statement, at once."""
 
     text: str
     values: tuple[Value, ...] = ()
@@ -25,7 +25,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Asks for the value of an expression, as a type where one is wanted."""
+    """Requests the value of an expression, converted to a type if one is set."""
 
     text: str
     values: tuple[Value, ...] = ()
@@ -35,7 +35,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Wait:
-    """Asks for the rows of a statement that was started; with `is_cancel`, for its end."""
+    """Requests the rows of a statement that was started; with `is_cancel`, its cancellation."""
 
     handle: int
     is_cancel: bool = False
@@ -43,7 +43,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Asks for nothing: a loop has come round, and may be ended here."""
+    """Requests nothing: after a round of a loop, the block may be cancelled here."""
 
 
 Request = Run | Evaluate | Wait | Checkpoint
@@ -52,14 +52,14 @@ Machine = Generator[Request, Any, Any]
 
 @dataclass(frozen=True)
 class Returned:
-    """What RETURN gave: a value, or the rows of RETURN TABLE."""
+    """The result of RETURN: a value, or the rows of RETURN TABLE."""
 
     value: Value = field(default_factory=Value)
     rows: Rows | None = None
 
 
-class Raised(Exception):  # noqa: N818  # it is an exception of the language that is run
-    """An exception on its way through blocks; `kind` is its type's name, as `WHEN` has it."""
+class Raised(Exception):  # noqa: N818  # an exception of the interpreted language
+    """An exception that propagates through blocks; `kind` is the name of its type, as in `WHEN`."""
 
     def __init__(self, kind: str, error: SnowflakeError, position: int) -> None:
         super().__init__(error.message)

@@ -1,4 +1,4 @@
-"""Carries out what the interpreter asks for: statements in the session of the block, expressions in its data plane.
+"""Fulfils the interpreter's requests: runs statements in the block's session, and expressions in its data plane.
 
 Knows sessions and the dispatch of statements; must not know the language (interpreter.py).
 """
@@ -52,18 +52,18 @@ def block(call: Call, text: str, name: str = "anonymous block") -> Result:
     """Run a block in the session of a call.
 
     Args:
-        call: the statement that it is or belongs to.
+        call: the statement that is the block, or contains it.
         text: the block.
-        name: of the result's one column.
+        name: the name of the result's only column.
 
     Raises:
-        SnowflakeError: 001003, 000002 for a form that the sandbox does not have, and what no handler took.
+        SnowflakeError: 001003, 000002 for a construct that the sandbox lacks, and exceptions that no handler caught.
     """
     return as_result(returned(call, call.session, text, {}), name)
 
 
 def statement(call: Call, text: str, binds: Mapping[str, Any], number: int = 1) -> Result:
-    """Run a statement on its own behalf: EXECUTE IMMEDIATE, or the `number`th of a file."""
+    """Run a separate statement: that of EXECUTE IMMEDIATE, or the `number`th of a file."""
     query_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{call.query_id}/{number}"))
     result = dispatch.execute(
         call.world, call.session, text, binds, query_id, call.cancelled, parameters=call.parameters
@@ -73,7 +73,7 @@ def statement(call: Call, text: str, binds: Mapping[str, Any], number: int = 1) 
 
 
 def returned(call: Call, session: Session, text: str, arguments: Mapping[str, Value]) -> Returned:
-    """What a block returns that runs in a session, perhaps another than the call's (owner's rights)."""
+    """Return the result of a block that runs in a session, which may differ from the call's (owner's rights)."""
     shell = _Shell(call, session)
     try:
         return shell.carry_out(interpreter.run(parser.parse(text), text, dict(arguments)))
@@ -83,7 +83,7 @@ def returned(call: Call, session: Session, text: str, arguments: Mapping[str, Va
 
 
 def as_result(end: Returned, name: str, kind: DataType | None = None) -> Result:
-    """The result of a block or procedure."""
+    """Return the result of a block or procedure."""
     if end.rows is not None:
         return end.rows.result
     type_ = kind or end.value.type
@@ -94,7 +94,7 @@ def as_result(end: Returned, name: str, kind: DataType | None = None) -> Result:
 
 
 def cast(call: Call, value: Value, kind: DataType) -> Value:
-    """A value as another type, as the data plane converts it."""
+    """Convert a value to another type, as the data plane does."""
     if value.value is None or (value.type.base == kind.base and kind.base != "NUMBER"):
         return replace(value, type=kind)
     return _evaluate(call, Evaluate(value.placeholder, (value,), kind))
@@ -109,7 +109,7 @@ class _Shell:
     _started: dict[int, tuple[Future[Rows], threading.Event]] = field(default_factory=dict)
 
     def carry_out(self, machine: Machine) -> Returned:
-        """Run a machine to its end."""
+        """Run a machine to its end and return its result."""
         try:
             request = next(machine)
             while True:
@@ -126,7 +126,7 @@ class _Shell:
             return end
 
     def stop(self) -> None:
-        """End what ASYNC started and nothing waited for, as Snowflake does at the end of a block."""
+        """Cancel statements that ASYNC started and that were not awaited, as Snowflake does at the end of a block."""
         for future, cancelled in self._started.values():
             if not future.done():
                 cancelled.set()
@@ -149,7 +149,7 @@ class _Shell:
 
     def _run(self, request: Run, cancelled: threading.Event) -> Rows:
         self._count += 1
-        # The same when a task's block is run again after a kill, so that the job it made is found (services/job.py).
+        # The id is the same when a task's block runs again after a kill, so that its job is found (services/job.py).
         query_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.call.query_id}/{self._count}"))
         binds = {str(number): _bound(value, request.text) for number, value in enumerate(request.values, 1)}
         result = dispatch.execute(
@@ -191,7 +191,7 @@ class _Shell:
 
 
 def _bound(value: Value, text: str) -> Any:
-    """A value as the data plane or a control statement takes it."""
+    """Return a value in the form that the data plane or a control statement accepts."""
     is_data = text.lstrip("( \n\t")[:6].upper() in ("SELECT", "INSERT", "UPDATE", "DELETE") or "PARSE_JSON(?)" in text
     if value.type.base in values.SEMI_STRUCTURED and isinstance(value.value, str) and not is_data:
         return json.loads(value.value)
@@ -202,7 +202,7 @@ def _evaluate(call: Call, request: Evaluate) -> Value:
     expression = request.text if request.type is None else f"CAST(({request.text}) AS {request.type.full})"
     text = f"SELECT {expression} AS VALUE"
     binds = {str(number): value.value for number, value in enumerate(request.values, 1)}
-    # An expression is no statement: LAST_QUERY_ID() in it is that of the statement before.
+    # An expression is not a statement: LAST_QUERY_ID() in it is the id of the previous statement.
     inner = replace(call, reader=Reader(text, binds), text=text, binds=binds, results=request.results)
     session = call.session
     before, session.previous_query_id = session.previous_query_id, session.last_query_id

@@ -1,6 +1,6 @@
-"""The statements of a block that run or keep something: SQL, variables, cursors, RESULTSETs, exceptions.
+"""The statements of a block that run SQL or store something: variables, cursors, RESULTSETs, exceptions.
 
-Pure: asks for statements to be run (requests.py); must not know control flow (interpreter.py).
+Pure: requests the execution of statements (requests.py); must not know control flow (interpreter.py).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _DATA_WORDS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "(")
 
 
 class Statements(Evaluation):
-    """The statements without other statements in them.
+    """The statements that contain no other statements.
 
     Attributes:
-        root: the outermost scope, which has SQLROWCOUNT and its like.
+        root: the outermost scope, which has SQLROWCOUNT and similar variables.
     """
 
     def __init__(self, root: BlockScope) -> None:
@@ -39,7 +39,7 @@ class Statements(Evaluation):
     # --- variables ---------------------------------------------------------------------------------------------------
 
     def declare(self, statement: Statement, scope: BlockScope) -> Machine:
-        """A declaration of DECLARE or LET."""
+        """Run a declaration of DECLARE or LET."""
         match statement:
             case syntax.DeclareCursor(name=name, query=query):
                 scope.names[name] = Variable(Cursor(query))
@@ -48,7 +48,7 @@ class Statements(Evaluation):
             case syntax.DeclareResultSet(name=name, source=source):
                 scope.names[name] = Variable(None)
                 if source is not None:
-                    scope.names[name].held = yield from self._result_set(source, scope, statement.position)
+                    scope.names[name].content = yield from self._result_set(source, scope, statement.position)
             case syntax.Declare(name=name, type=kind, source=None):
                 scope.names[name] = Variable(Value(None, kind or TEXT), kind or TEXT)
             case syntax.Declare(name=name, type=kind, source=source) if source is not None:
@@ -56,12 +56,12 @@ class Statements(Evaluation):
                 scope.names[name] = Variable(value, value.type)
 
     def assign(self, statement: syntax.Assign, scope: BlockScope) -> Machine:
-        """`name := …`."""
+        """Run `name := …`."""
         variable = self.need(statement.name, scope, statement.position)
         if variable.type is None:
-            variable.held = yield from self._result_set(statement.source, scope, statement.position)
+            variable.content = yield from self._result_set(statement.source, scope, statement.position)
         else:
-            variable.held = yield from self._value(statement.source, scope, variable.type)
+            variable.content = yield from self._value(statement.source, scope, variable.type)
 
     def _result_set(self, source: Source, scope: BlockScope, position: int) -> Generator[Request, Any, Rows | Pending]:
         if source.statement is None:
@@ -73,7 +73,7 @@ class Statements(Evaluation):
     def _value(self, source: Source, scope: BlockScope, kind: DataType | None) -> Generator[Request, Any, Value]:
         statement = source.statement
         if source.is_async:
-            error = errors.not_supported("ASYNC for a variable that is no RESULTSET")
+            error = errors.not_supported("ASYNC for a variable that is not a RESULTSET")
             raise Raised(EXPRESSION_ERROR, error, source.piece.position)
         is_query = isinstance(statement, syntax.Sql) and statement.piece.text.split(maxsplit=1)[0].upper() in (
             "SELECT",
@@ -88,7 +88,7 @@ class Statements(Evaluation):
     # --- statements --------------------------------------------------------------------------------------------------
 
     def run(self, statement: Statement, scope: BlockScope) -> Machine:
-        """The rows of a statement, put INTO its variables; what ASYNC started is pending."""
+        """Run a statement and assign its row to the variables of INTO; with ASYNC, only start it."""
         request = yield from self._request(statement, scope)
         answer = yield from self.ask(request, STATEMENT_ERROR, statement.position)
         if request.is_async:
@@ -108,7 +108,7 @@ class Statements(Evaluation):
                 error = SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
                 raise Raised(STATEMENT_ERROR, error, statement.position)
             return Run(str(text.value), using, is_async=statement.is_async)
-        assert isinstance(statement, syntax.Sql)  # noqa: S101  # the parser makes nothing else of a statement
+        assert isinstance(statement, syntax.Sql)  # noqa: S101  # the parser creates no other class for these
         words = statement.piece.text.split(maxsplit=1)
         bound = self.bound(
             STATEMENT_ERROR,
@@ -119,35 +119,35 @@ class Statements(Evaluation):
 
     def _note(self, rows: Rows) -> None:
         names = self.root.names
-        names["SQLID"].held = Value(rows.query_id, TEXT)
+        names["SQLID"].content = Value(rows.query_id, TEXT)
         if rows.count is not None:
-            names["SQLROWCOUNT"].held = Value(rows.count, NUMBER)
-            names["SQLFOUND"].held = Value(rows.count > 0, TRUTH)
-            names["SQLNOTFOUND"].held = Value(rows.count == 0, TRUTH)
+            names["SQLROWCOUNT"].content = Value(rows.count, NUMBER)
+            names["SQLFOUND"].content = Value(rows.count > 0, TRUTH)
+            names["SQLNOTFOUND"].content = Value(rows.count == 0, TRUTH)
 
     def _into(self, rows: Rows, names: tuple[str, ...], scope: BlockScope, position: int) -> Machine:
         if len(rows.rows) != 1 or len(rows.columns) != len(names):
             expected = "1 returned row" if len(rows.rows) != 1 else f"{len(names)} columns"
             count = len(rows.rows) if len(rows.rows) != 1 else len(rows.columns)
             text = f"A SELECT INTO statement expects exactly {expected}, but got {count}."
-            # guess: the number; the wording of the rows is Snowflake's
+            # guess: the number; the text about the rows is Snowflake's
             raise Raised(STATEMENT_ERROR, SnowflakeError(90236, "P0000", text), position)
         yield from self._assign_cells(rows, 0, names, scope, position)
 
     def _assign_cells(self, rows: Rows, row: int, names: tuple[str, ...], scope: BlockScope, position: int) -> Machine:
         for name, cell, column in zip(names, rows.rows[row], rows.columns, strict=False):
             variable = self.need(name, scope, position)
-            variable.held = yield from self.converted(values.of_column(cell, column), variable.type, position)
+            variable.content = yield from self.converted(values.of_column(cell, column), variable.type, position)
 
     def wait_for(self, statement: syntax.Await, scope: BlockScope) -> Machine:
-        """AWAIT and CANCEL."""
+        """Run AWAIT and CANCEL."""
         if statement.name is None:
             for handle in list(self._started):
                 yield from self._wait(handle, statement.position)
             return
         variable = self.need(statement.name, scope, statement.position)
-        if statement.is_cancel and isinstance(variable.held, Pending):
-            yield Wait(variable.held.handle, is_cancel=True)
+        if statement.is_cancel and isinstance(variable.content, Pending):
+            yield Wait(variable.content.handle, is_cancel=True)
         elif not statement.is_cancel:
             yield from self.rows(variable, statement.position)
 
@@ -159,19 +159,19 @@ class Statements(Evaluation):
         return self._ended[handle]
 
     def rows(self, variable: Variable, position: int) -> Generator[Request, Any, Rows]:
-        """The rows of a RESULTSET or of an open cursor; of a started statement, once it has ended."""
-        rows = variable.held.rows if isinstance(variable.held, Cursor) else variable.held
+        """Return the rows of a RESULTSET or an open cursor; for a started statement, wait for its end."""
+        rows = variable.content.rows if isinstance(variable.content, Cursor) else variable.content
         if isinstance(rows, Pending):
-            rows = variable.held = yield from self._wait(rows.handle, position)
+            rows = variable.content = yield from self._wait(rows.handle, position)
         if not isinstance(rows, Rows):
             text = "The RESULTSET has no rows, or the cursor is not open."
             raise Raised(STATEMENT_ERROR, SnowflakeError(90230, "24000", text), position)  # guess: number
         return rows
 
     def cursor(self, statement: Statement, scope: BlockScope) -> Machine:
-        """OPEN, FETCH and CLOSE."""
+        """Run OPEN, FETCH and CLOSE."""
         assert isinstance(statement, syntax.Open | syntax.Fetch | syntax.Close)  # noqa: S101  # the caller's match
-        cursor = self.need(statement.name, scope, statement.position).held
+        cursor = self.need(statement.name, scope, statement.position).content
         if not isinstance(cursor, Cursor):
             error = SnowflakeError(904, "42000", f"SQL compilation error:\ninvalid identifier '{statement.name}'")
             raise Raised(STATEMENT_ERROR, error, statement.position)
@@ -189,11 +189,11 @@ class Statements(Evaluation):
         else:
             for name in statement.into:
                 variable = self.need(name, scope, statement.position)
-                variable.held = Value(None, variable.type or TEXT)
+                variable.content = Value(None, variable.type or TEXT)
 
     def _opened(self, cursor: Cursor, statement: syntax.Open, scope: BlockScope) -> Generator[Request, Any, Rows]:
         source = scope.find(cursor.query.text.strip().lstrip(":").upper())
-        if source is not None and isinstance(source.held, Rows | Pending):
+        if source is not None and isinstance(source.content, Rows | Pending):
             return (yield from self.rows(source, statement.position))
         using = yield from self.using(statement.using, scope)
         bound = self.bound(

@@ -1,6 +1,6 @@
-"""Expressions that need no data plane: one variable, one literal, and whole numbers joined by one operator.
+"""Expressions that need no data plane: a variable, a literal, or two whole numbers joined by an operator.
 
-Pure. Loops count; a query for each `i + 1` would make a thousand rounds take a quarter of a minute.
+Pure. This is for loops: with a query for each `i + 1`, a thousand rounds would take a quarter of a minute.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _WORDS = {
     "TRUE": Value(value=True, type=_TRUTH),
     "FALSE": Value(value=False, type=_TRUTH),
 }
-# Beyond these, NUMBER overflows and the data plane says so.
+# Beyond this, NUMBER may overflow, and the data plane reports it.
 _LARGEST = 10**18
 
 
 def evaluate(text: str, scope: BlockScope) -> Value | None:
-    """The value of an expression; None where it is not as simple as that."""
+    """Return the value of an expression; None if it is more complex."""
     tokens: Sequence[Token] = tokens_of(text)
     while tokens[0].text == "(" and tokens[-1].text == ")" and _is_one_pair(tokens):
         tokens = tokens[1:-1]
@@ -86,5 +86,5 @@ def _operand(tokens: Sequence[Token], scope: BlockScope) -> Value | None:  # noq
     name = token.text if token.token_type is TokenType.IDENTIFIER else token.text.upper()
     variable = scope.find(name)
     if variable is not None:
-        return variable.held if isinstance(variable.held, Value) else None
+        return variable.content if isinstance(variable.content, Value) else None
     return _WORDS.get(name) if token.token_type is not TokenType.IDENTIFIER else None

@@ -1,4 +1,4 @@
-"""The statements of Snowflake Scripting outside of procedures: anonymous blocks, EXECUTE IMMEDIATE.
+"""The statements of Snowflake Scripting outside of procedures: anonymous blocks and EXECUTE IMMEDIATE.
 
 Knows their grammar; must not know the language inside a block.
 """
@@ -37,17 +37,17 @@ def _block(call: Call) -> Result:
 
 
 def _begin(call: Call) -> Result:
-    """BEGIN starts a block or a transaction."""
+    """Run BEGIN, which starts a block or a transaction."""
     if is_block(Reader(call.reader.text, tokens=call.reader.tokens)):
         return run.block(call, call.text)
     return execution.execute(call)
 
 
 def _execute_immediate(call: Call) -> Result:
-    """EXECUTE IMMEDIATE <text> [USING (<value>, …)]; in a block, the parser reads it.
+    """EXECUTE IMMEDIATE <text> [USING (<value>, …)]; inside a block, the parser handles it.
 
     Raises:
-        SnowflakeError: 000006 several statements, and whatever the statement raises.
+        SnowflakeError: 000006 for several statements, and any error of the statement.
     """
     reader = call.reader
     if reader.accept("$"):
@@ -74,10 +74,10 @@ def _execute_immediate(call: Call) -> Result:
 
 
 def _execute_file(call: Call) -> Result:
-    """EXECUTE IMMEDIATE FROM @stage/file: its statements one after another; the last one's result.
+    """EXECUTE IMMEDIATE FROM @stage/file: runs its statements in order and returns the result of the last one.
 
     Raises:
-        SnowflakeError: 001003 in the file, with its name; what a statement of it raises; 000002 for a template.
+        SnowflakeError: 001003 for a syntax error, with the file's name; errors of statements; 000002 for a template.
     """
     location = call.reader.rest()
     if location[:1] != "@":

@@ -1,6 +1,6 @@
 """The syntax tree of Snowflake Scripting: blocks, declarations and statements, as data.
 
-Pure. SQL inside a block stays text (`Piece`): sqlglot and the data plane read it when it is run.
+Pure. SQL inside a block remains text (`Piece`): sqlglot and the data plane parse it when it is run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Piece:
     """SQL text inside a block.
 
     Attributes:
-        position: where it starts in the block's text, for `on line … at position …`.
+        position: its start in the block's text, for `on line … at position …`.
     """
 
     text: str
@@ -26,12 +26,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Source:
-    """What stands on the right of `:=` or DEFAULT.
+    """The right side of `:=` or DEFAULT.
 
     Attributes:
-        piece: as an expression.
-        statement: the statement between the outermost parentheses, where there is one: `(CALL …)`, `(SELECT …)`.
-        is_async: `ASYNC (…)`.
+        piece: the source as an expression.
+        statement: the statement in the outermost parentheses, if there is one: `(CALL …)`, `(SELECT …)`.
+        is_async: whether it is `ASYNC (…)`.
     """
 
     piece: Piece
@@ -41,14 +41,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Statement:
-    """Anything that runs inside a block."""
+    """Base class of everything that runs inside a block."""
 
     position: int
 
 
 @dataclass(frozen=True)
 class Declare(Statement):
-    """A variable, of DECLARE or LET. Without a type it has that of its value."""
+    """A variable of DECLARE or LET. Without a declared type it has the type of its value."""
 
     name: str
     type: DataType | None = None
@@ -90,7 +90,7 @@ class Assign(Statement):
 
 @dataclass(frozen=True)
 class Sql(Statement):
-    """An SQL statement; `into` are the variables that its one row goes to."""
+    """An SQL statement; its single row is assigned to the variables `into`."""
 
     piece: Piece
     into: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class Sql(Statement):
 
 @dataclass(frozen=True)
 class ExecuteImmediate(Statement):
-    """EXECUTE IMMEDIATE of a text that an expression gives."""
+    """EXECUTE IMMEDIATE of a text that an expression returns."""
 
     text: Piece
     using: tuple[Piece, ...] = ()
@@ -117,7 +117,7 @@ class Block(Statement):
 
 @dataclass(frozen=True)
 class Handler:
-    """WHEN a OR b THEN …; `names` holds OTHER, STATEMENT_ERROR, EXPRESSION_ERROR and exceptions' own names."""
+    """WHEN a OR b THEN …; `names` are OTHER, STATEMENT_ERROR, EXPRESSION_ERROR and names of exceptions."""
 
     names: tuple[str, ...]
     body: tuple[Statement, ...]
@@ -142,7 +142,7 @@ class Case(Statement):
 
 @dataclass(frozen=True)
 class Loop(Statement):
-    """LOOP, WHILE and REPEAT: `before` is WHILE's condition, `until` REPEAT's."""
+    """LOOP, WHILE and REPEAT: `before` is the condition of WHILE, `until` that of REPEAT."""
 
     body: tuple[Statement, ...]
     label: str | None = None
@@ -174,7 +174,7 @@ class ForRows(Statement):
 
 @dataclass(frozen=True)
 class LoopExit(Statement):
-    """BREAK or CONTINUE, of the innermost loop or of the one with the label."""
+    """BREAK or CONTINUE, of the innermost loop or of the loop with the label."""
 
     is_break: bool
     label: str | None = None
@@ -190,7 +190,7 @@ class Return(Statement):
 
 @dataclass(frozen=True)
 class Raise(Statement):
-    """RAISE name; without one, what is being handled is raised again."""
+    """RAISE name; without a name, the handled exception is raised again."""
 
     name: str | None = None
 
@@ -228,4 +228,4 @@ class Await(Statement):
 
 @dataclass(frozen=True)
 class Null(Statement):
-    """NULL: nothing."""
+    """NULL: does nothing."""

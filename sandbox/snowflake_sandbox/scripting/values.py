@@ -1,6 +1,6 @@
-"""The variables of a block: their values, their types, and the text of SQL with their values in it.
+"""The variables of a block: their values and types, and SQL text in which they are bound.
 
-Pure. In SQL a variable is written `:name`; in an expression of a block also `name`, but for the queries inside it
+Pure. In SQL a variable is written `:name`; in an expression of a block also `name`, except in queries inside it
 (developer-guide/snowflake-scripting/variables). Values are bound, never written into the text.
 """
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 _TYPES = {"text": "VARCHAR", "real": "FLOAT"}
 _TEXTS = (TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING)
 SEMI_STRUCTURED = ("VARIANT", "OBJECT", "ARRAY")
-# Bound without a cast: the data plane knows their types, and LIMIT takes no cast.
+# Types bound without a cast: the data plane knows them, and LIMIT accepts no cast.
 _PLAIN = ("VARCHAR", "BOOLEAN", "FLOAT")
 _PLACEHOLDERS = ("?", "?::")
-# A word behind one of these is no variable: a column, a type, a parameter of the session.
+# A word after one of these is not a variable but a column, a type or a session parameter.
 _NO_VARIABLE_BEHIND = (".", "::", "$", "AS", "!")
 
 
 @dataclass(frozen=True)
 class Value:
-    """A value and its type; VARIANT, OBJECT and ARRAY hold JSON text."""
+    """A value and its type; VARIANT, OBJECT and ARRAY are JSON text."""
 
     value: Any = None
     type: DataType = field(default_factory=lambda: DataType("VARCHAR"))
 
     @property
     def placeholder(self) -> str:
-        """How it is written in data SQL."""
+        """Return its placeholder in data SQL."""
         if self.type.base in SEMI_STRUCTURED:
             return "PARSE_JSON(?)" if self.type.base == "VARIANT" else f"PARSE_JSON(?)::{self.type.base}"
         is_whole = isinstance(self.value, int)
@@ -52,7 +52,7 @@ class Value:
 
 
 def of_column(value: Any, column: ResultColumn) -> Value:
-    """A cell of a result."""
+    """Return a cell of a result as a value."""
     if column.type == "fixed":
         return Value(value, DataType("NUMBER", (38, column.scale)))
     return Value(value, DataType(_TYPES.get(column.type, column.type.upper())))
@@ -60,7 +60,7 @@ def of_column(value: Any, column: ResultColumn) -> Value:
 
 @dataclass
 class Cursor:
-    """A cursor: the query that OPEN runs, and the rows that FETCH has not given yet; None while it is closed."""
+    """A cursor: the query that OPEN runs, and the rows that FETCH has not returned yet; None while it is closed."""
 
     query: Piece
     rows: Rows | None = None
@@ -69,11 +69,11 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a statement that has run; what a RESULTSET holds.
+    """The rows of a statement that has run; the content of a RESULTSET.
 
     Attributes:
-        result: as it came, for RETURN TABLE and FROM TABLE(…).
-        count: rows that it changed; None where it was no DML.
+        result: the original result, for RETURN TABLE and FROM TABLE(…).
+        count: the number of changed rows; None if the statement was not DML.
     """
 
     columns: tuple[ResultColumn, ...]
@@ -100,26 +100,26 @@ class ExceptionType:
 
 
 Row = dict[str, Value]
-Held = Value | Row | Rows | Pending | Cursor | ExceptionType | None
+Content = Value | Row | Rows | Pending | Cursor | ExceptionType | None
 
 
 @dataclass
 class Variable:
-    """One name of a block. `type` is None for cursors, RESULTSETs, exceptions and rows."""
+    """A name of a block. `type` is None for cursors, RESULTSETs, exceptions and rows."""
 
-    held: Held
+    content: Content
     type: DataType | None = None
 
 
 @dataclass
 class BlockScope:
-    """The names of a block and of the blocks around it."""
+    """The names of a block and of the enclosing blocks."""
 
     names: dict[str, Variable] = field(default_factory=dict)
     outer: BlockScope | None = None
 
     def find(self, name: str) -> Variable | None:
-        """The innermost variable of that name."""
+        """Return the innermost variable of that name; None if there is none."""
         scope: BlockScope | None = self
         while scope is not None:
             if name in scope.names:
@@ -128,10 +128,10 @@ class BlockScope:
         return None
 
     def need(self, name: str) -> Variable:
-        """The variable.
+        """Return the innermost variable of that name.
 
         Raises:
-            SnowflakeError: 000904, there is none.
+            SnowflakeError: 000904 if there is none.
         """
         variable = self.find(name)
         if variable is None:
@@ -141,7 +141,7 @@ class BlockScope:
 
 @dataclass(frozen=True)
 class Bound:
-    """A text with placeholders, the values that they stand for, and the results that `$1`, `$2`, … name."""
+    """A text with placeholders, their values, and the results to which `$1`, `$2`, … refer."""
 
     text: str
     values: tuple[Value, ...] = ()
@@ -150,27 +150,27 @@ class Bound:
 
 @functools.lru_cache(maxsize=512)
 def tokens_of(text: str) -> tuple[Token, ...]:
-    """The tokens of a piece; loops read the same ones again and again."""
+    """Return the tokens of a piece; cached, because loops read the same pieces repeatedly."""
     return tuple(tokenize(text))
 
 
 def bind_sql(text: str, scope: BlockScope, using: Mapping[int, Value] | None = None, *, data: bool) -> Bound:
-    """A statement with its `:name` and `TABLE(name)` bound.
+    """Bind the `:name` and `TABLE(name)` of a statement.
 
     Args:
         text: the statement.
         scope: the variables.
-        using: what its own `?` stand for, by number from 1 (a cursor's USING).
-        data: whether it is data SQL, where a placeholder may be cast; elsewhere it stands alone.
+        using: the values of its own `?`, by number from 1 (a cursor's USING).
+        data: whether it is data SQL, where a placeholder may be cast; in other statements it may not.
 
     Raises:
-        SnowflakeError: 002049, a `:name` that is no variable.
+        SnowflakeError: 002049 for a `:name` that is not a variable.
     """
     return _Binding(text, scope, using or {}, casts=data, bare=False).bound()
 
 
 def bind_expression(text: str, scope: BlockScope) -> Bound:
-    """An expression of a block with its variables bound."""
+    """Bind the variables of a block's expression."""
     return _Binding(text, scope, {}, casts=True, bare=True).bound()
 
 
@@ -183,7 +183,7 @@ class _Binding:
         self._values: list[Value] = []
         self._results: list[Result] = []
         self._end = 0
-        # Depths of parentheses inside which a query stands: only `:name` is a variable there.
+        # Depths of parentheses that contain a query, in which only `:name` is a variable.
         self._queries: list[int] = []
         self._depth = 0
 
@@ -218,14 +218,14 @@ class _Binding:
         return 0
 
     def _table(self, index: int) -> int:
-        """TABLE(name) of a RESULTSET."""
+        """Replace TABLE(name) if the name is a RESULTSET."""
         if self._upper(index) != "TABLE" or self._upper(index + 1) != "(":
             return 0
         first = index + 2 + (self._upper(index + 2) == ":")
         variable = self._variable(first)
-        if self._upper(first + 1) != ")" or variable is None or not isinstance(variable.held, Rows):
+        if self._upper(first + 1) != ")" or variable is None or not isinstance(variable.content, Rows):
             return 0
-        self._results.append(variable.held.result)
+        self._results.append(variable.content.result)
         last = self._tokens[first + 1]
         self._replace(self._tokens[index].start, last.end + 1, f"${len(self._results)}")
         return first + 2 - index
@@ -259,15 +259,15 @@ class _Binding:
         return width
 
     def _value(self, index: int) -> tuple[int, Value | None]:
-        """How many tokens from here on are a variable, or a column of a row; and its value."""
+        """Return how many tokens here form a variable or a row's column, and its value; (1, None) for other tokens."""
         variable = self._variable(index)
-        if variable is not None and isinstance(variable.held, dict):
+        if variable is not None and isinstance(variable.content, dict):
             if self._upper(index + 1) == "." and self._is_name(index + 2):
-                return 3, variable.held.get(self._name(index + 2))
+                return 3, variable.content.get(self._name(index + 2))
             return 1, None
-        if variable is None or not isinstance(variable.held, Value):
+        if variable is None or not isinstance(variable.content, Value):
             return 1, None
-        return 1, variable.held
+        return 1, variable.content
 
     def _variable(self, index: int) -> Variable | None:
         return self._scope.find(self._name(index)) if self._is_name(index) else None

@@ -112,7 +112,7 @@ def read_definition(call: Call, kind: Kind, creation: Creation, end: str = "") -
     missing = [item.name for item in kind.properties if item.required and item.key not in creation.properties]
     if missing:
         raise errors.missing_property(", ".join(missing), f"CREATE {kind.name}")
-    creation.given = frozenset(creation.properties)
+    creation.explicit = frozenset(creation.properties)
     creation.properties = {item.key: item.default for item in kind.properties} | creation.properties
     if kind.finish_definition is not None:
         kind.finish_definition(call, creation)
@@ -175,7 +175,7 @@ def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
         grants = None
         if existing is not None and creation.or_replace:
             access.require(call, "OWNERSHIP", existing)
-            grants = replacing.kept(tx, kind, creation, existing)
+            grants = replacing.preserved_grants(tx, kind, creation, existing)
             drop_object(call, existing)
         created = catalog.create(
             tx,
@@ -190,7 +190,7 @@ def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
         if grants is None:
             future.apply(tx, created, call.now)
         else:
-            replacing.hand_on(tx, created, grants)
+            replacing.replace_grants(tx, created, grants)
         if kind.created is not None:
             kind.created(call, created)
     return status(kind.message(creation.name.name))

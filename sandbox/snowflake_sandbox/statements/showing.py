@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.catalog.kind import SHOWN
+from snowflake_sandbox.catalog.kind import FROM_SHOW
 from snowflake_sandbox.parameters import SESSION, session_text, text_of, type_of
 from snowflake_sandbox.result import SHOW, Result, ResultColumn, columns
 from snowflake_sandbox.session import ObjectScope
@@ -144,10 +144,11 @@ def listed(call: Call, kind: Kind, listing: Listing) -> list[SnowflakeObject]:
 def _terse(kind: Kind, rows: list[tuple[Any, ...]]) -> tuple[tuple[ResultColumn, ...], list[tuple[Any, ...]]]:
     positions = {column.name: position for position, column in enumerate(kind.show)}
     described = tuple(
-        kind.show[positions[name]] if value is SHOWN else ResultColumn(name) for name, value in kind.terse.items()
+        kind.show[positions[name]] if value is FROM_SHOW else ResultColumn(name) for name, value in kind.terse.items()
     )
     cells = [
-        tuple(row[positions[name]] if value is SHOWN else value for name, value in kind.terse.items()) for row in rows
+        tuple(row[positions[name]] if value is FROM_SHOW else value for name, value in kind.terse.items())
+        for row in rows
     ]
     return described, cells
 

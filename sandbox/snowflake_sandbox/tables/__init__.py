@@ -1,1 +1,1 @@
-"""Tables and stages: columns, ALTER TABLE, COPY INTO, and the files of stages."""
+"""Tables and stages: columns, ALTER TABLE, COPY INTO, and the files in stages."""

@@ -1,7 +1,7 @@
-"""Columns of tables: how CREATE TABLE and ALTER TABLE write them, how DESCRIBE shows them, what DuckDB makes of them.
+"""Columns of tables: read from CREATE TABLE and ALTER TABLE, shown by DESCRIBE, and translated to DuckDB.
 
-Knows one column at a time; must not know the catalog or a connection. A column is kept in its table's properties as a
-plain dictionary (`TableColumn.kept`). Keys and lengths are shown but not enforced: Snowflake does not enforce keys.
+Knows one column at a time; must not know the catalog or a connection. A table's properties store a column as a plain
+dictionary (`TableColumn.record`). Keys and lengths are shown but not enforced: Snowflake does not enforce keys.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ _FROM_RESULT = {
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column of a table.
+    """A column of a table.
 
     Attributes:
         base, numbers: the data type, see `DataType`.
-        default: the expression as written; None without one.
-        identity: start and increment of IDENTITY, else None.
+        default: the text of the default as written; None without one.
+        identity: start and increment of IDENTITY; otherwise None.
     """
 
     name: str
@@ -76,24 +76,24 @@ class TableColumn:
 
     @property
     def type(self) -> DataType:
-        """The data type."""
+        """Return the data type."""
         return DataType(self.base, self.numbers)
 
     @property
     def shown_type(self) -> str:
-        """As DESCRIBE TABLE shows it, collation included."""
+        """Return the type as in DESCRIBE TABLE, including the collation."""
         return self.type.full + (f" COLLATE '{self.collation}'" if self.collation else "")
 
     @property
     def shown_default(self) -> str | None:
-        """As DESCRIBE TABLE shows it."""
+        """Return the default as in DESCRIBE TABLE."""
         if self.identity is not None:
             return f"IDENTITY START {self.identity[0]} INCREMENT {self.identity[1]} NOORDER"
         return self.default
 
     @property
     def json_type(self) -> str:
-        """As SHOW COLUMNS shows it."""
+        """Return the type as JSON, as in SHOW COLUMNS."""
         kind = {"VARCHAR": "TEXT", "NUMBER": "FIXED", "FLOAT": "REAL"}.get(self.base, self.base)
         described: dict[str, Any] = {"type": kind}
         if kind in ("TEXT", "BINARY"):
@@ -109,36 +109,36 @@ class TableColumn:
             described["nullable"] = self.nullable
         return json.dumps(described, separators=(",", ":"))
 
-    def kept(self) -> dict[str, Any]:
-        """As the catalog keeps it."""
+    def record(self) -> dict[str, Any]:
+        """Return the column as the catalog stores it."""
         return asdict(self)
 
 
-def from_kept(record: dict[str, Any]) -> TableColumn:
-    """The column that the catalog kept."""
+def from_record(record: dict[str, Any]) -> TableColumn:
+    """Return the column that the catalog stores as this record."""
     identity = record["identity"]
     numbers = tuple(record["numbers"])
     return TableColumn(**{**record, "numbers": numbers, "identity": tuple(identity) if identity else None})
 
 
 def from_result(result_column: ResultColumn) -> TableColumn:
-    """The column that CREATE TABLE … AS makes of a query's column."""
+    """Return the column that CREATE TABLE … AS creates for a query's column."""
     if result_column.type == "fixed":
         return TableColumn(result_column.name, "NUMBER", (result_column.precision, result_column.scale))
     return TableColumn(result_column.name, _FROM_RESULT[result_column.type])
 
 
 def duckdb_type(kind: DataType) -> str:
-    """The DuckDB type that holds values of a Snowflake type.
+    """Return the DuckDB type for values of a Snowflake type.
 
     Raises:
-        SnowflakeError: 000002 for a type that the sandbox does not have (GEOGRAPHY, VECTOR, …).
+        SnowflakeError: 000002 for a type that the sandbox lacks (GEOGRAPHY, VECTOR, …).
     """
     if kind.base == "NUMBER":
         precision, scale = (*kind.numbers, 38, 0)[:2] if kind.numbers[1:] else ((*kind.numbers, 38)[0], 0)
         if not 0 < precision <= _MOST_DIGITS or not 0 <= scale <= precision:
             raise errors.invalid_value(f"({precision},{scale})", "NUMBER")
-        # 64 bits and not DECIMAL(38,0): DuckDB cannot multiply those without overflow.
+        # 64 bits instead of DECIMAL(38,0), whose products overflow in DuckDB.
         return f"DECIMAL({precision},{scale})" if scale else "BIGINT"
     if kind.base not in _DUCKDB:
         raise errors.not_supported(f"data type {kind.base}")
@@ -146,11 +146,11 @@ def duckdb_type(kind: DataType) -> str:
 
 
 def definition(column: TableColumn, translate: Callable[[str], str], sequence: str) -> str:
-    """The column in DuckDB's CREATE TABLE.
+    """Return the column's definition in DuckDB's CREATE TABLE.
 
     Args:
         column: the column.
-        translate: turns a Snowflake expression into DuckDB's.
+        translate: translates a Snowflake expression to DuckDB's SQL.
         sequence: the quoted name of the column's sequence, used for IDENTITY.
     """
     text = '"' + column.name.replace('"', '""') + '" ' + duckdb_type(column.type)
@@ -162,10 +162,10 @@ def definition(column: TableColumn, translate: Callable[[str], str], sequence: s
 
 
 def read(reader: Reader, keys: list[Key]) -> TableColumn:
-    """One column definition, up to the comma or parenthesis behind it; its constraints are added to the keys.
+    """Read a column definition up to the next comma or parenthesis; add its constraints to `keys`.
 
     Raises:
-        SnowflakeError: 001003, or 000002 for a clause that the sandbox does not have.
+        SnowflakeError: 001003, or 000002 for a clause that the sandbox lacks.
     """
     name = reader.identifier()
     kind = reader.data_type()
@@ -219,7 +219,7 @@ _AFTER_DEFAULT = frozenset({"NOT", "NULL", "COMMENT", "COLLATE", "UNIQUE", "PRIM
 
 
 def read_expression(reader: Reader) -> str:
-    """The raw text of a default: up to the comma, parenthesis or clause behind it."""
+    """Read a default and return its text; it ends at a comma, a parenthesis or the next clause."""
     start = reader.tokens[reader.index]
     depth, last = 0, start
     while not reader.at_end:

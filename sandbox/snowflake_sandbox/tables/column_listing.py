@@ -1,4 +1,4 @@
-"""SHOW COLUMNS (sql-reference/sql/show-columns): of a table or view, or of all of a schema, a database or the account.
+"""SHOW COLUMNS (sql-reference/sql/show-columns) of a table or view, a schema, a database or the account.
 
 Knows the rows; must not know how columns are defined (column.py).
 """
@@ -22,11 +22,11 @@ _NAMES = columns(
     "table_name schema_name column_name data_type null default kind expression comment database_name autoincrement"
     " schema_evolution_record"
 )
-_SHOWN = (*_NAMES[:4], ResultColumn("null?"), *_NAMES[5:])
+_SHOW_COLUMNS = (*_NAMES[:4], ResultColumn("null?"), *_NAMES[5:])
 
 
 def register(world: World) -> None:
-    """Add the statement."""
+    """Add the statement to the world."""
     world.statements["SHOW COLUMNS"] = _show_columns
 
 
@@ -37,10 +37,10 @@ def _show_columns(call: Call) -> Result:
     rows = [
         _row(relation, definition)
         for relation in _relations(call)
-        for definition in (column.from_kept(record) for record in relation["columns"])
+        for definition in (column.from_record(record) for record in relation["columns"])
         if pattern is None or pattern.fullmatch(definition.name)
     ]
-    return Result(_SHOWN, rows, SHOW)
+    return Result(_SHOW_COLUMNS, rows, SHOW)
 
 
 def _relations(call: Call) -> list[SnowflakeObject]:

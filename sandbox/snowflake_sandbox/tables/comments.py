@@ -1,6 +1,6 @@
 """Comments on the columns of tables and views: COMMENT ON COLUMN, ALTER VIEW … ALTER COLUMN … COMMENT.
 
-Knows which object a column's name means; must not know what else ALTER does (table_alter.py).
+Knows to which object a column belongs; must not know the other forms of ALTER (table_alter.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def register(world: World) -> None:
-    """Add the statements of this file."""
+    """Add the statements of this module."""
     world.statements |= {
         "COMMENT ON COLUMN": lambda call: _on_column(call, if_exists=False),
         "COMMENT IF EXISTS ON COLUMN": lambda call: _on_column(call, if_exists=True),
@@ -51,10 +51,10 @@ def _on_column(call: Call, *, if_exists: bool) -> Result:
 
 
 def set_comment(call: Call, relation: SnowflakeObject, column_name: str, text: str) -> None:
-    """Give a column another comment.
+    """Change the comment on a column.
 
     Raises:
-        SnowflakeError: 000904, there is no such column.
+        SnowflakeError: 000904 if there is no such column.
     """
     records = [dict(record) for record in relation["columns"]]
     matching = [record for record in records if record["name"] == column_name]

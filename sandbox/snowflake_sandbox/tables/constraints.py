@@ -1,7 +1,7 @@
-"""Keys of tables as CREATE and ALTER TABLE write them: kept and shown, enforced by nobody (as in Snowflake).
+"""Keys of tables in CREATE and ALTER TABLE: stored and shown, but not enforced (as in Snowflake).
 
-Knows the clauses of a constraint (sql-reference/sql/create-table-constraint) and the form in which a table keeps its
-keys; must not know a connection. A column's own marks (`primary_key`, `unique_key`) follow from the keys.
+Knows the clauses of a constraint (sql-reference/sql/create-table-constraint) and the form in which a table stores its
+keys; must not know a connection. A column's own marks (`primary_key`, `unique_key`) are derived from the keys.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PRIMARY, UNIQUE, FOREIGN = "PRIMARY KEY", "UNIQUE", "FOREIGN KEY"
 _PREFIXES = {PRIMARY: "SYS_PK", UNIQUE: "SYS_UK", FOREIGN: "SYS_FK"}
 _RULES = ("CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT", "NO ACTION")
-# Properties without an effect: all say how a constraint would be enforced.
+# Properties without an effect: they only describe how a constraint would be enforced.
 _PROPERTIES = (
     *("NOT ENFORCED", "ENFORCED", "NOT DEFERRABLE", "DEFERRABLE", "INITIALLY DEFERRED", "INITIALLY IMMEDIATE"),
     *("ENABLE", "DISABLE", "VALIDATE", "NOVALIDATE", "MATCH FULL", "MATCH SIMPLE", "MATCH PARTIAL"),
@@ -30,12 +30,12 @@ _PROPERTIES = (
 
 @dataclass(frozen=True)
 class Key:
-    """One constraint of a table.
+    """A constraint of a table.
 
     Attributes:
         kind: PRIMARY, UNIQUE or FOREIGN.
-        table: database, schema and name of the table that a foreign key refers to, as written.
-        referenced: that table's columns; none where its primary key is meant.
+        table: database, schema and name, as written, of the table that a foreign key references.
+        referenced: the referenced columns; empty if the key references that table's primary key.
     """
 
     kind: str
@@ -48,41 +48,41 @@ class Key:
     rely: bool = False
 
     def shown_name(self, table: SnowflakeObject, number: int) -> str:
-        """The constraint's name, or the one that the system gives it."""
+        """Return the constraint's name, or the name that the system generates."""
         return self.name or f"{_PREFIXES[self.kind]}_{table.id}" + (f"_{number}" if self.kind != PRIMARY else "")
 
-    def kept(self) -> dict[str, Any]:
-        """As the catalog keeps it."""
+    def record(self) -> dict[str, Any]:
+        """Return the key as the catalog stores it."""
         return asdict(self)
 
 
 def of_table(table: SnowflakeObject) -> list[Key]:
-    """The keys of a table; those of a table that an earlier release made are marks of its columns."""
+    """Return the keys of a table; those of a table that an earlier release created are marks on its columns."""
     if table["keys"] is not None:
-        return [_from_kept(record) for record in table["keys"]]
+        return [_from_record(record) for record in table["keys"]]
     keys = []
     for kind, mark in ((PRIMARY, "primary_key"), (UNIQUE, "unique_key")):
         names = tuple(record["name"] for record in table["columns"] if record[mark])
         keys += [Key(kind, names)] if names else []
-    return keys + [_from_kept({"kind": FOREIGN, **record}) for record in table["foreign_keys"] or []]
+    return keys + [_from_record({"kind": FOREIGN, **record}) for record in table["foreign_keys"] or []]
 
 
-def _from_kept(record: dict[str, Any]) -> Key:
+def _from_record(record: dict[str, Any]) -> Key:
     lists = {key: tuple(record[key]) for key in ("columns", "referenced", "table") if record.get(key) is not None}
     return Key(**{**record, **lists})
 
 
 def is_next(reader: Reader) -> bool:
-    """Whether a constraint of the table comes next, not a column that has such a word as its name."""
+    """Whether a constraint of the table comes next, and not a column with such a name."""
     word = (reader.peek().split() or [""])[0]
     if word == "CONSTRAINT":
         return True
-    # The lexer makes one token of PRIMARY KEY.
+    # The lexer combines PRIMARY KEY into one token.
     return word in ("PRIMARY", "UNIQUE", "FOREIGN") and (" " in reader.peek() or reader.peek(1) in ("KEY", "("))
 
 
 def read(reader: Reader) -> Key:
-    """An out-of-line constraint."""
+    """Read an out-of-line constraint."""
     name = reader.identifier() if reader.accept("CONSTRAINT") else None
     kind = next((kind for kind in (PRIMARY, UNIQUE) if reader.accept(kind)), FOREIGN)
     if kind == FOREIGN:
@@ -96,7 +96,7 @@ def read(reader: Reader) -> Key:
 
 
 def read_inline(reader: Reader, column: str) -> Key | None:
-    """A constraint within the definition of a column; None where another clause comes next."""
+    """Read a constraint in the definition of a column; return None if another clause comes next."""
     name = reader.identifier() if reader.accept("CONSTRAINT") else None
     kind = next((kind for kind in (PRIMARY, UNIQUE) if reader.accept(kind)), None)
     if kind is not None:
@@ -135,10 +135,10 @@ def _rule(reader: Reader) -> str:
 
 
 def marked(definitions: Iterable[TableColumn], keys: Sequence[Key], *, not_null: bool = False) -> list[TableColumn]:
-    """The columns with the marks that follow from the keys; `not_null`: those of a primary key become NOT NULL.
+    """Return the columns with the marks derived from the keys; `not_null`: make those of a primary key NOT NULL.
 
     Raises:
-        SnowflakeError: 000904, a key names no column of the table.
+        SnowflakeError: 000904 if a key contains a column that the table does not have.
     """
     columns = list(definitions)
     names = {definition.name for definition in columns}
@@ -158,10 +158,10 @@ def marked(definitions: Iterable[TableColumn], keys: Sequence[Key], *, not_null:
 
 
 def without(keys: Sequence[Key], kind: str, names: Sequence[str] = ()) -> list[Key]:
-    """The keys without those of a kind, or without the one of these columns."""
+    """Return the keys except those of a kind, or except the key of this kind on these columns."""
     return [key for key in keys if key.kind != kind or (names and list(key.columns) != list(names))]
 
 
 def renamed(keys: Sequence[Key], old: str, new: str) -> list[Key]:
-    """The keys after a column took another name."""
+    """Return the keys after a column was renamed."""
     return [replace(key, columns=tuple(new if name == old else name for name in key.columns)) for key in keys]

@@ -1,7 +1,7 @@
-"""COPY INTO: files of an internal stage into a table, and a query's rows into a stage.
+"""COPY INTO: loads files of an internal stage into a table, and unloads a query's rows to a stage.
 
 Knows the statement's grammar and file formats (CSV, JSON, PARQUET; DuckDB reads and writes them); must not know how
-files get into a stage (stage_files.py).
+files get to a stage (stage_files.py).
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ _SUFFIX = {"CSV": ".csv", "JSON": ".json", "PARQUET": ".snappy.parquet"}
 
 
 def register(world: World) -> None:
-    """Add COPY INTO."""
+    """Add COPY INTO to the world."""
     world.statements["COPY INTO"] = _copy
 
 
 @dataclass
 class _Options:
-    """The clauses behind FROM."""
+    """The clauses after FROM."""
 
     file_format: dict[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class _Options:
         return str(self.flags.get(name, "false")).lower() == "true"
 
     def refuse_others(self, names: frozenset[str]) -> None:
-        """Refuse the options that the sandbox does not have, and ON_ERROR's other values."""
+        """Refuse options that the sandbox lacks, and other values of ON_ERROR."""
         for name, value in self.flags.items():
             other_rule = name == "ON_ERROR" and str(value).upper() != "ABORT_STATEMENT"
             if name not in names or other_rule:
@@ -118,7 +118,7 @@ def _is_quoted_name(reader: Reader) -> bool:
     return not reader.at_end and reader.text[reader.tokens[reader.index].start] == '"'
 
 
-# --- a query's rows into a stage -------------------------------------------------------------------------------------
+# --- unloading -------------------------------------------------------------------------------------------------------
 
 
 def _unload(call: Call) -> Result:
@@ -152,13 +152,13 @@ def _unload(call: Call) -> Result:
 
 
 def _is_plain(file_format: Mapping[str, str]) -> bool:
-    """Whether texts are written letter by letter: nothing parts, encloses or escapes fields."""
+    """Whether texts are written unchanged: nothing separates, encloses or escapes fields."""
     names = ("FIELD_DELIMITER", "ESCAPE_UNENCLOSED_FIELD")
     return all(file_format.get(name, "").upper() == "NONE" for name in names)
 
 
 def _plain(result: Result) -> bytes:
-    """The rows of one column of texts, each with a line's end."""
+    """Return the rows of a single text column, each ended by a line feed."""
     if len(result.columns) != 1:
         raise errors.not_supported("COPY INTO a stage with FIELD_DELIMITER = NONE and more than one column")
     return "".join(f"{'' if row[0] is None else row[0]}\n" for row in wire.python_rows(result)).encode()
@@ -178,7 +178,7 @@ def _written(call: Call, result: Result, kind: str, *, header: bool) -> bytes:
     return call.world.data.to_file(result.arrow, kind, header=header)
 
 
-# --- files into a table ----------------------------------------------------------------------------------------------
+# --- loading ---------------------------------------------------------------------------------------------------------
 
 
 def _load(call: Call) -> Result:
@@ -224,7 +224,7 @@ def _load_files(
     statement: Callable[[Path], str],
     options: _Options,
 ) -> tuple[list[tuple[Any, ...]], list[Path]]:
-    """Load those files that the table does not have yet, all or none; the answer's rows, and the files."""
+    """Load the files that the table does not have yet, all or none; return the result's rows, and the files."""
     connection = call.world.data.connection(call.session)
     rows = []
     with (

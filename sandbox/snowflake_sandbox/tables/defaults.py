@@ -1,7 +1,7 @@
-"""Defaults of columns that are sequences: `k NUMBER DEFAULT seq.NEXTVAL`.
+"""Column defaults that use sequences: `k NUMBER DEFAULT seq.NEXTVAL`.
 
-Knows which sequence a default means, and how DuckDB's tables follow when that sequence is dropped, renamed or replaced;
-must not know how a sequence is made (objects/sequence.py). A default means its sequence by name, as in Snowflake.
+Knows the sequence of a default, and how DuckDB's tables change when it is dropped, renamed or replaced; must not know
+how a sequence is created (objects/sequence.py). A default refers to its sequence by name, as in Snowflake.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 def qualified(call: Call, definition: TableColumn) -> TableColumn:
-    """A column whose default names its sequence in full, as DESCRIBE TABLE shows it.
+    """Return a column with the full name of the sequence in its default, as in DESCRIBE TABLE.
 
     Raises:
-        SnowflakeError: 002003 no such sequence, 003001 no USAGE on it.
+        SnowflakeError: 002003 if the sequence does not exist, 003001 without USAGE on it.
     """
     name = sequences.sequence_of(definition.default)
     if name is None:
@@ -44,7 +44,7 @@ def qualified(call: Call, definition: TableColumn) -> TableColumn:
 
 
 def translator(call: Call, database: str | None) -> Callable[[str], str]:
-    """What turns a default of a table in that database into DuckDB's words."""
+    """Return the function that translates defaults of tables in that database to DuckDB's SQL."""
 
     def translate(text: str) -> str:
         name = sequences.sequence_of(text)
@@ -61,13 +61,13 @@ def translator(call: Call, database: str | None) -> Callable[[str], str]:
 def _default(tx: Transaction, name: ObjectName) -> str:
     sequence = catalog.find(tx, "SEQUENCE", name)
     if sequence is None:
-        return f"error({literal(sequences.GONE.format(name.name))})"
-    # Without the database's name, so that the default survives a rename of it.
+        return f"error({literal(sequences.DROPPED_SEQUENCE.format(name.name))})"
+    # Without the database's name, so that the default remains valid when the database is renamed.
     return f"nextval({literal(quoted('main', sequences.duckdb_name(sequence)))})"
 
 
 def follow(tx: Transaction, name: ObjectName) -> None:
-    """Let the columns whose default is this sequence mean what the name stands for now."""
+    """Update the columns whose default uses this name to the sequence that has the name now, if any."""
     for table in catalog.listing(tx, "TABLE", name.database):
         for definition in _columns(table):
             if sequences.sequence_of(definition.default) == name:
@@ -79,10 +79,10 @@ def follow(tx: Transaction, name: ObjectName) -> None:
 
 
 def follow_database(tx: Transaction, before: str, after: str) -> None:
-    """Let the defaults of a database that was renamed name their sequences by its new name."""
+    """Change the names of sequences in the defaults of a renamed database to its new name."""
     for table in catalog.listing(tx, "TABLE", after):
         changed = [_in_database(definition, before, after) for definition in _columns(table)]
-        catalog.update(tx, table, {"columns": [definition.kept() for definition in changed]})
+        catalog.update(tx, table, {"columns": [definition.record() for definition in changed]})
 
 
 def _in_database(definition: TableColumn, before: str, after: str) -> TableColumn:
@@ -93,4 +93,4 @@ def _in_database(definition: TableColumn, before: str, after: str) -> TableColum
 
 
 def _columns(table: SnowflakeObject) -> list[TableColumn]:
-    return [column.from_kept(record) for record in table["columns"]]
+    return [column.from_record(record) for record in table["columns"]]

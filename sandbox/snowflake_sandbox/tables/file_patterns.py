@@ -1,7 +1,7 @@
-"""PATTERN of COPY INTO, COPY FILES, LIST, REMOVE and GET: a regular expression of the user's for names of files.
+"""PATTERN of COPY INTO, COPY FILES, LIST, REMOVE and GET: a user's regular expression for names of files.
 
-Knows who matches it; must not know stages. DuckDB's matcher takes time in proportion to the name. Python's may take
-years for `(a+)+$`, during which no other thread of the sandbox runs.
+Knows how patterns are matched; must not know stages. The time of DuckDB's matcher is proportional to the name's length.
+Python's may take years for `(a+)+$`, and would block all other threads of the sandbox.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from snowflake_sandbox import errors
 if TYPE_CHECKING:
     from snowflake_sandbox.data.adapter import DataPlane
 
-# The dot takes line feeds, too.
+# The dot also matches line feeds.
 _MATCH = "SELECT regexp_full_match(?, ?, 's')"
 
 
 @dataclass(frozen=True)
 class FilePattern:
-    """A pattern; without text, one that all names match."""
+    """A pattern; with an empty text it matches all names."""
 
     data: DataPlane
     text: str | None = None
@@ -29,7 +29,7 @@ class FilePattern:
         """Check the text.
 
         Raises:
-            SnowflakeError: 001008 for what is no regular expression.
+            SnowflakeError: 001008 for an invalid regular expression.
         """
         try:
             self.fullmatch("")

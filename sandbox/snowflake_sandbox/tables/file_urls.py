@@ -1,8 +1,8 @@
-"""URLs of staged files: BUILD_SCOPED_FILE_URL, BUILD_STAGE_FILE_URL, and what a URL leads to.
+"""URLs of staged files: BUILD_SCOPED_FILE_URL, BUILD_STAGE_FILE_URL, and reading the file of a URL.
 
-Knows stages and who a scoped URL was made for; must not know HTTP (protocol/server.py serves the bytes). A scoped URL
-works for 24 hours, for the user who made it, with the rights that the role had then
-(sql-reference/functions/build_scoped_file_url). It does not outlive the sandbox's process.
+Knows stages and the owners of scoped URLs; must not know HTTP (protocol/server.py serves the bytes). A scoped URL is
+valid for 24 hours, for the user who created it, with the privileges that the role had at that time
+(sql-reference/functions/build_scoped_file_url). It becomes invalid when the sandbox's process ends.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PART = "file urls"
 _VALID = timedelta(hours=24)
-_MOST = 10_000
+_MOST_URLS = 10_000
 
 
 @dataclass(frozen=True)
@@ -43,24 +43,24 @@ class FileUrls:
     _scoped: dict[str, _Scoped] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing: there are no threads."""
 
     def stop(self) -> None:
-        """Nothing to stop."""
+        """Do nothing: there are no threads."""
 
     def make(self, session: Session, file: Path, now: datetime) -> str:
-        """The path of a new URL; the oldest go where there are very many."""
+        """Return the path of a new URL; the oldest URLs are removed if there are too many."""
         key = secrets.token_urlsafe(16)
         self._scoped[key] = _Scoped(session.user, file, now + _VALID)
-        while len(self._scoped) > _MOST:
+        while len(self._scoped) > _MOST_URLS:
             self._scoped.pop(next(iter(self._scoped)), None)
         return f"{key}/{quote(file.name)}"
 
     def read(self, session: Session, path: str) -> bytes:
-        """What a URL of this sandbox leads to.
+        """Return the content of the file of one of this sandbox's URLs.
 
         Raises:
-            SnowflakeError: 390420 (guess: the number), it is unknown, out of date, or another user's.
+            SnowflakeError: 390420 (guess: the number) if the URL is unknown, expired, or another user's.
         """
         url = self._scoped.get(path.split("/", maxsplit=1)[0])
         if url is None or url.user != session.user or url.until < self.world.clock.now() or not url.file.is_file():
@@ -69,7 +69,7 @@ class FileUrls:
 
 
 def register(world: World) -> None:
-    """Add the functions and what they keep."""
+    """Add the functions and the store of URLs to the world."""
     world.parts[PART] = FileUrls(world)
     world.functions |= {
         "BUILD_SCOPED_FILE_URL": _scoped_url,
@@ -88,7 +88,7 @@ def _address(call: Call) -> str:
 
 
 def _scoped_url(call: Call, arguments: tuple[Any, ...]) -> str:
-    """BUILD_SCOPED_FILE_URL(@stage, 'path'); that the file is there is found out when it is read."""
+    """BUILD_SCOPED_FILE_URL(@stage, 'path'); whether the file exists is only checked on reading."""
     location, path = _file(call, arguments, "BUILD_SCOPED_FILE_URL")
     urls: FileUrls = call.world.parts[PART]
     return f"{_address(call)}/{urls.make(call.session, stage_files.inside(location.root, path), call.now)}"

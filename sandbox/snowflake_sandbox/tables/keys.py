@@ -1,6 +1,6 @@
-"""SHOW PRIMARY, UNIQUE, IMPORTED and EXPORTED KEYS: the constraints that tables keep and nobody enforces.
+"""SHOW PRIMARY, UNIQUE, IMPORTED and EXPORTED KEYS: the constraints of tables, which are not enforced.
 
-Knows the constraints of the catalog's tables; must not know how a table is made.
+Knows the constraints of the catalog's tables; must not know how a table is created.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _REFERENTIAL = columns(
 
 
 def register(world: World) -> None:
-    """Add the statements and tables of this file."""
+    """Add the statements and views of this module."""
     world.information_schema |= {
         "TABLE_CONSTRAINTS": _table_constraints,
         "REFERENTIAL_CONSTRAINTS": _referential_constraints,
@@ -55,7 +55,7 @@ def register(world: World) -> None:
 
 
 def _tables(call: Call) -> list[SnowflakeObject]:
-    """The tables of `[IN [TABLE] <name> | IN SCHEMA … | IN DATABASE … | IN ACCOUNT]`."""
+    """Return the tables of `[IN [TABLE] <name> | IN SCHEMA … | IN DATABASE … | IN ACCOUNT]`."""
     reader = call.reader
     kind = call.world.kinds["TABLE"]
     words = (reader.peek(), reader.peek(1))
@@ -91,16 +91,16 @@ def _show_imported_keys(call: Call) -> Result:
 
 
 def _show_exported_keys(call: Call) -> Result:
-    """The foreign keys of any table that refer to these."""
+    """Return the foreign keys of any table that reference these tables."""
     names = {_parts(table) for table in _tables(call)}
     with call.world.store.reading() as tx:
-        others = access.visible(call, catalog.listing(tx, "TABLE"))
-    rows = [row for table in others for row in _references(call, table) if row[1:4] in names]
+        tables = access.visible(call, catalog.listing(tx, "TABLE"))
+    rows = [row for table in tables for row in _references(call, table) if row[1:4] in names]
     return Result(_IMPORTED, rows, SHOW)
 
 
 def _keys_of(call: Call, database: str) -> Iterator[tuple[SnowflakeObject, Key, str]]:
-    """The keys of a database's tables, with their names."""
+    """Yield the keys of a database's tables, with their names."""
     with call.world.store.reading() as tx:
         tables = access.visible(call, catalog.listing(tx, "TABLE", database))
     for table in tables:
@@ -123,8 +123,8 @@ def _referential_constraints(call: Call, database: str) -> Result:
     rows: list[tuple[Any, ...]] = []
     for table, key, name in _keys_of(call, database):
         if key.table is not None:
-            other, of_key, _ = _referred(call, table, key)
-            place = (*_parts(table)[:2], name, other.database, other.schema, of_key)
+            referred, of_key, _ = _referred(call, table, key)
+            place = (*_parts(table)[:2], name, referred.database, referred.schema, of_key)
             rules = ("FULL", key.update_rule, key.delete_rule, None)
             rows.append((*place, *rules, table.created_on, table.created_on))
     return Result(_REFERENTIAL, rows)
@@ -152,13 +152,13 @@ def _references(call: Call, table: SnowflakeObject) -> list[tuple[Any, ...]]:
 
 
 def _referred(call: Call, table: SnowflakeObject, key: Key) -> tuple[ObjectName, str | None, tuple[str, ...]]:
-    """The table that a foreign key refers to, the name of that table's key, and its columns."""
+    """Return the table that a foreign key references, the name of that table's key, and the referenced columns."""
     database, schema, written = key.table or (None, None, "")
     name = ObjectName(written, schema or table.name.schema, database or table.name.database)
     with call.world.store.reading() as tx:
-        other = catalog.find(tx, "TABLE", name)
-    for number, candidate in enumerate(constraints.of_table(other) if other is not None else ()):
+        referred = catalog.find(tx, "TABLE", name)
+    for number, candidate in enumerate(constraints.of_table(referred) if referred is not None else ()):
         is_meant = candidate.columns == key.referenced if key.referenced else candidate.kind == constraints.PRIMARY
-        if other is not None and is_meant and candidate.kind != constraints.FOREIGN:
-            return name, candidate.shown_name(other, number), candidate.columns
+        if referred is not None and is_meant and candidate.kind != constraints.FOREIGN:
+            return name, candidate.shown_name(referred, number), candidate.columns
     return name, None, key.referenced

@@ -1,7 +1,7 @@
-"""The DuckDB statement that puts the rows of a staged file into a table (COPY INTO).
+"""The DuckDB statement that loads the rows of a staged file into a table (COPY INTO).
 
-Pure: knows a table's columns and what COPY INTO asks for; must not know stages nor sessions. Fields of a CSV file are
-texts, converted to their columns' types as INSERT would.
+Pure: knows a table's columns and the request of a COPY INTO; must not know stages nor sessions. Fields of a CSV file
+are texts, which are converted to their columns' types as in INSERT.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CopyRequest:
-    """What COPY INTO asks for.
+    """The request of a COPY INTO.
 
     Attributes:
         columns: names of the target's columns, in the order of the file's; empty: all of them.
-        projections: the expressions of a transformation over `$1`, `$2`, …; empty: the file's columns as they are.
+        projections: the expressions of a transformation over `$1`, `$2`, …; empty: the file's columns unchanged.
         by_name: MATCH_BY_COLUMN_NAME.
-        has_texts: the file is CSV.
+        has_texts: whether the file is CSV.
     """
 
     table: SnowflakeObject
@@ -41,10 +41,10 @@ class CopyRequest:
     has_texts: bool = True
 
     def statement(self, source: str) -> str:
-        """The statement for one file.
+        """Return the statement for one file.
 
         Args:
-            source: DuckDB's table function that reads the file.
+            source: the call of DuckDB's table function that reads the file.
         """
         names = ", ".join(quoted(name) for name in self.columns)
         target = self.table.name.quoted + (f" ({names})" if names else "")
@@ -56,7 +56,7 @@ class CopyRequest:
         return f"INSERT INTO {target} {self._fields(source)}"
 
     def _fields(self, source: str) -> str:
-        """The file's columns, those of a CSV file converted."""
+        """Return the file's columns, converted if it is a CSV file."""
         if not self.has_texts:
             return f"SELECT * FROM {source}"
         types = {column["name"]: data_type(column["base"]) for column in self.table["columns"]}
@@ -70,12 +70,12 @@ class CopyRequest:
             if value is not field:
                 converted.append(f"{duckdb_text(value)} AS {quoted(name)}")
         replaced = f" REPLACE ({', '.join(converted)})" if converted else ""
-        # What has another number of columns than the table is DuckDB's error.
+        # DuckDB reports the error if the file and the table have different numbers of columns.
         alias = f" AS fields({', '.join(map(quoted, names))})" if converted else ""
         return f"SELECT *{replaced} FROM {source}{alias}"
 
     def _projection(self, node: exp.Expr) -> str:
-        """`$1:"A"` of a Parquet file is its column A; `$2` of a CSV file is the second one."""
+        """Translate a projection: `$1:"A"` of a Parquet file is its column A, `$2` of a CSV file its second column."""
         permitted.check_expression(node)
         holder = exp.Paren(this=node.copy())
         for extract in list(holder.find_all(exp.JSONExtract)):

@@ -1,6 +1,6 @@
 """SHOW OBJECTS: tables and views in one list.
 
-Knows its columns (sql-reference/sql/show-objects); what stands in them is what SHOW TABLES and SHOW VIEWS show.
+Knows its columns (sql-reference/sql/show-objects), whose values are those of SHOW TABLES and SHOW VIEWS.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TERSE = columns("created_on@ name kind database_name schema_name")
 
 
 def register(world: World) -> None:
-    """Add the statements of this file."""
+    """Add the statements of this module."""
     world.statements |= {"SHOW OBJECTS": _show, "SHOW TERSE OBJECTS": _show_terse}
 
 
@@ -49,7 +49,7 @@ def _relations(call: Call) -> list[SnowflakeObject]:
 def _row(call: Call, relation: SnowflakeObject) -> tuple[Any, ...]:
     kind = call.world.kinds[relation.kind]
     cells = dict(zip((column.name for column in kind.show), kind.show_row(call, relation), strict=True))
-    # A view has neither rows nor a time to keep them (guess); a transient table is a TABLE here.
+    # A view has no rows and no retention time (guess); a transient table has the kind TABLE here.
     cells = {"cluster_by": "", "rows": None, "bytes": None, "retention_time": "", **cells, "kind": relation.kind}
     cells |= {"budget": None, "is_hybrid": "N", "is_dynamic": "N", "is_iceberg": "N"}
     return tuple(cells[column.name] for column in _COLUMNS)

@@ -1,6 +1,6 @@
-"""DESCRIBE of what is in no catalog: an ended statement's result, the views of INFORMATION_SCHEMA.
+"""DESCRIBE of relations outside the catalog: an earlier statement's result, the views of INFORMATION_SCHEMA.
 
-The columns are shown as DESCRIBE TABLE has them (sql-reference/sql/desc-result).
+The columns are described as in DESCRIBE TABLE (sql-reference/sql/desc-result).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def register(world: World) -> None:
-    """Add the statements."""
+    """Add the statements to the world."""
     for verb in ("DESCRIBE", "DESC"):
         world.statements[f"{verb} RESULT"] = _describe_result
         for kind in ("VIEW", "TABLE"):
@@ -26,12 +26,12 @@ def register(world: World) -> None:
 
 
 def _describe_relation(call: Call) -> Result:
-    """A view of INFORMATION_SCHEMA; any other relation is the catalog's."""
+    """Describe a view of INFORMATION_SCHEMA; the catalog describes any other relation."""
     start = call.reader.index
     name = call.session.resolve(call.reader.object_name(), ObjectScope.SCHEMA, "DESCRIBE")
     rows = call.world.information_schema.get(name.name) if name.schema == "INFORMATION_SCHEMA" else None
     if rows is None:
-        # the kind's name comes first
+        # the kind comes first
         call.reader.index = start - 1
         return definitions.describe(call)
     call.reader.end()

@@ -1,7 +1,7 @@
 """Files of stages: PUT, GET, LIST, REMOVE. Client and sandbox share the machine, so the client itself copies files.
 
-Knows folders and the answer that makes a driver copy (location type LOCAL_FS) or send and fetch (stage_transfers.py);
-must not know file formats (copy_into.py does).
+Knows folders and the response that makes a driver copy (location type LOCAL_FS) or transfer (stage_transfers.py); must
+not know file formats (copy_into.py does).
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ _REFERENCE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?"""
 _TRANSFER = re.compile(r"^(PUT|GET)\s+(.*)$", re.IGNORECASE | re.DOTALL)
 _WORD = re.compile(r"""'(?:[^'\\]|\\.|'')*'|(?:"(?:[^"]|"")*"|\S)+""")
 _LONGEST_PATH, _LONGEST_NAME = 1024, 255
-# How much of a path that is too long an error shows.
-_SHOWN = 60
-# From the first blank on: a search that began again at each blank of many would take its time.
+# How many characters of a path that is too long appear in the error.
+_LONGEST_EXCERPT = 60
+# The match starts at the first of several blanks: a new search from each of them would take quadratic time.
 _EQUALS = re.compile(r"(?<!\s)\s*=\s*")
 
 
 def register(world: World) -> None:
-    """Add the statements of this file."""
+    """Add the statements of this module."""
     world.statements |= {"PUT": _put, "GET": _get, "LIST": _list, "LS": _list, "REMOVE": _remove, "RM": _remove}
     world.statements["COPY FILES INTO"] = _copy_files
 
 
 @dataclass(frozen=True)
 class Location:
-    """A place in a stage.
+    """A location in a stage.
 
     Attributes:
-        name: the stage's name as LIST shows it.
+        name: the stage's name as in LIST.
         root: the stage's folder.
-        path: what follows the stage's name, without the slash; a prefix of file names.
+        path: the text after the stage's name, without the slash; a prefix of file names.
     """
 
     name: str
@@ -62,29 +62,29 @@ class Location:
     stage: SnowflakeObject | None = None
 
     def files(self) -> list[Path]:
-        """The files whose path starts with the location's, sorted; links, which may lead out of the stage, are none."""
+        """Return the files whose path starts with the location's, sorted; no links, which may lead out of the stage."""
         files = [path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink()]
         return sorted(path for path in files if str(path.relative_to(self.root)).startswith(self.path))
 
     def target(self, name: str) -> Path:
-        """The place of a file or folder of the stage that is written.
+        """Return the path of a file or folder of the stage that is to be written.
 
         Raises:
-            SnowflakeError: 001008, a link leads out of the stage.
+            SnowflakeError: 001008 if a link leads out of the stage.
         """
         return inside(self.root, name)
 
     def room_for(self, name: str) -> Path:
-        """The place of a file that is written, in a folder that is there; see `room_for` below."""
+        """Return the path of a file that is to be written, and create its folder; see `room_for` below."""
         return room_for(self.root, name)
 
 
 def inside(root: Path, path: str) -> Path:
-    """A path of a stage as one of this machine.
+    """Return a path in a stage as a path on this machine.
 
     Raises:
-        SnowflakeError: 001008 for a path that leaves the stage, by its text or by a link in the stage's folder; 000002
-            for one below a file, which is possible in a bucket but not in a folder.
+        SnowflakeError: 001008 for a path that leaves the stage, by its text or through a link in the stage's folder;
+            000002 for a path below a file, which is possible in a bucket but not in a folder.
     """
     place = root / normal(path)
     if not place.resolve().is_relative_to(root.resolve()):
@@ -96,10 +96,10 @@ def inside(root: Path, path: str) -> Path:
 
 
 def room_for(root: Path, path: str) -> Path:
-    """The place of a file that is written, in a folder that is there.
+    """Return the path of a file that is to be written, and create its folder.
 
     Raises:
-        SnowflakeError: as `inside`; 000002 where there is a folder of the file's name, which a bucket may have, too.
+        SnowflakeError: as `inside`; 000002 if there is a folder with the file's name, which is possible in a bucket.
     """
     place = inside(root, path)
     if place.is_dir():
@@ -109,14 +109,14 @@ def room_for(root: Path, path: str) -> Path:
 
 
 def normal(path: str) -> str:
-    """A path of a stage without empty parts; a slash at its end stays.
+    """Return a path in a stage without empty parts; a slash at its end is preserved.
 
     >>> normal("/etc//passwd")
     'etc/passwd'
 
     Raises:
-        SnowflakeError: 001008 for `..`, also as `%2e%2e`, for a backslash, for control characters and for what is too
-            long (guess: 1,024 bytes, as keys of S3 are; a part of it may have what this machine's file names have).
+        SnowflakeError: 001008 for `..`, also as `%2e%2e`, for a backslash, for control characters, and for a path that
+            is too long (guess: 1,024 bytes as in S3; each part is limited by this machine's file names).
     """
     decoded = unquote(path)
     if ".." in decoded.split("/") or "\\" in decoded or any(letter < " " for letter in decoded):
@@ -124,17 +124,17 @@ def normal(path: str) -> str:
     parts = [part for part in path.split("/") if part not in ("", ".")]
     sizes = [len(part.encode(errors="surrogatepass")) for part in parts]
     if sum(sizes) + len(sizes) > _LONGEST_PATH or max(sizes, default=0) > _LONGEST_NAME or not _is_text(path):
-        raise errors.invalid_value(path[:_SHOWN] + "…", "path")
+        raise errors.invalid_value(path[:_LONGEST_EXCERPT] + "…", "path")
     return "/".join(parts) + ("/" if parts and path.endswith("/") else "")
 
 
 def _is_text(path: str) -> bool:
-    """Whether a path has no half of a character, which no file's name may have."""
+    """Whether a path has no lone surrogate, which the name of a file cannot contain."""
     return not any("\ud800" <= letter <= "\udfff" for letter in path)
 
 
 def read_location(reader: Reader) -> str:
-    """A stage reference off the reader: `@db.schema.stage/path`, quoted or not, or bound."""
+    """Read a stage reference: `@db.schema.stage/path`, quoted or not, or bound."""
     if reader.peek() in ("", "?") and not reader.at_end:
         return reader.string()
     start = reader.tokens[reader.index].start if not reader.at_end else len(reader.text)
@@ -147,10 +147,10 @@ def read_location(reader: Reader) -> str:
 
 
 def locate(call: Call, reference: str, *privileges: str) -> Location:
-    """The folder that a stage reference means.
+    """Return the location of a stage reference.
 
     Raises:
-        SnowflakeError: 002003 unknown stage, 003001 missing privilege, 001003 no `@`.
+        SnowflakeError: 002003 unknown stage, 003001 missing privilege, 001003 missing `@`.
     """
     if not reference.startswith("@"):
         raise errors.syntax_error(reference, 0)
@@ -165,10 +165,10 @@ def locate(call: Call, reference: str, *privileges: str) -> Location:
 
 
 def text_of(call: Call, reference: str) -> str:
-    """The text of one file of a stage.
+    """Return the text of a file in a stage.
 
     Raises:
-        SnowflakeError: 002003 for what is no file, and what `locate` raises.
+        SnowflakeError: 002003 if there is no such file, and the errors of `locate`.
     """
     location = locate(call, reference, "READ")
     file = location.target(location.path)
@@ -178,10 +178,10 @@ def text_of(call: Call, reference: str) -> str:
 
 
 def file(world: World, user: SnowflakeObject, reference: str) -> Path:
-    """The file that a procedure names, seen from the procedure's own schema.
+    """Return the file that a procedure or function references, resolved in its own schema.
 
     Raises:
-        SnowflakeError: 002003, it is not there.
+        SnowflakeError: 002003 if there is no such file.
     """
     name_text, _, path = split(reference.removeprefix("@"))
     written = Reader(name_text).object_name()
@@ -194,7 +194,7 @@ def file(world: World, user: SnowflakeObject, reference: str) -> Path:
 
 
 def split(text: str) -> tuple[str, str, str]:
-    """The stage's name and the path behind the first slash outside of quotes."""
+    """Return the stage's name, and the path after the first slash outside of quotes."""
     quoted = False
     for position, letter in enumerate(text):
         quoted ^= letter == '"'
@@ -204,7 +204,7 @@ def split(text: str) -> tuple[str, str, str]:
 
 
 def _arguments(call: Call) -> tuple[str, str, dict[str, str]]:
-    """Both operands of PUT or GET and the options. Read by pattern: `//` of file:// is a comment to the lexer."""
+    """Return both operands of PUT or GET, and the options. By a pattern: the lexer treats `//` as a comment."""
     matched = _TRANSFER.match(call.text)
     operands_text = matched[2] if matched else ""
     words = [_unquoted(word) for word in _WORD.findall(_EQUALS.sub("=", operands_text))]
@@ -247,7 +247,7 @@ def _transfer(call: Call, command: str, location: Location, folder: Path, source
 def _put(call: Call) -> Result:
     source, target, options = _arguments(call)
     location = locate(call, target, "WRITE")
-    # The file's own name comes last, also behind a path without a slash at its end.
+    # The file's own name is appended, even if the path does not end with a slash.
     folder = location.room_for(f"{location.path}/_").parent
     return _transfer(
         call,
@@ -284,17 +284,17 @@ def _list(call: Call) -> Result:
 
 
 def _matching(call: Call, *privileges: str) -> tuple[Location, list[Path]]:
-    """`@stage/path [PATTERN = '…']`: the place, and the files there whose names match as LIST shows them."""
+    """Read `@stage/path [PATTERN = '…']`; return the location, and the files there whose names in LIST match."""
     location = locate(call, read_location(call.reader), *privileges)
     matcher = FilePattern(call.world.data)
     if call.reader.accept("PATTERN"):
         call.reader.accept("=")
         matcher = FilePattern(call.world.data, call.reader.string())
     call.reader.end()
-    return location, [path for path in location.files() if matcher.fullmatch(_shown(location, path))]
+    return location, [path for path in location.files() if matcher.fullmatch(_listed_name(location, path))]
 
 
-def _shown(location: Location, path: Path) -> str:
+def _listed_name(location: Location, path: Path) -> str:
     return f"{location.name}/{path.relative_to(location.root)}"
 
 
@@ -302,7 +302,7 @@ def _listed(location: Location, path: Path) -> tuple[Any, ...]:
     content = path.read_bytes()
     modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return (
-        _shown(location, path),
+        _listed_name(location, path),
         len(content),
         hashlib.md5(content, usedforsecurity=False).hexdigest(),
         format_datetime(modified, usegmt=True),
@@ -310,7 +310,7 @@ def _listed(location: Location, path: Path) -> tuple[Any, ...]:
 
 
 def _copy_files(call: Call) -> Result:
-    """COPY FILES INTO @target FROM @source [FILES = (…)] [PATTERN = '…']: under their paths behind the source's."""
+    """COPY FILES INTO @target FROM @source [FILES = (…)] [PATTERN = '…']: keeps paths relative to the source."""
     reader = call.reader
     target = locate(call, read_location(reader), "WRITE")
     reader.expect("FROM")
@@ -341,6 +341,6 @@ def _remove(call: Call) -> Result:
     location, paths = _matching(call, "WRITE")
     rows = []
     for path in paths:
-        rows.append((_shown(location, path), "removed"))
+        rows.append((_listed_name(location, path), "removed"))
         path.unlink()
     return Result(columns("name result"), rows, SHOW)

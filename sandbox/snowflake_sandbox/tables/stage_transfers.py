@@ -1,8 +1,8 @@
-"""Files of stages for drivers that do not copy files themselves: what a transfer may touch, and its bytes.
+"""Files of stages for drivers that do not copy files themselves: the permitted files of a transfer, and its bytes.
 
-Knows folders and who may touch what of them; must not know HTTP (protocol/stage_api.py). Drivers on Snowflake's common
-core (Python connector 5) know clouds only, and no LOCAL_FS: they are told that the stage is a bucket of GCS whose
-endpoint is this sandbox, with a token for this one PUT or GET.
+Knows folders and who may access which files; must not know HTTP (protocol/stage_api.py). Drivers built on Snowflake's
+common core (Python connector 5) support clouds only, not LOCAL_FS: the sandbox presents the stage to them as a GCS
+bucket with itself as the endpoint, and a token for this one PUT or GET.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 PART = "stage transfers"
 BUCKET = "stage"
 PREFIX = "/api/stage-files"
-_MOST = 10_000
+_MOST_TRANSFERS = 10_000
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What one token opens.
+    """The access that a token grants.
 
     Attributes:
-        session: the token of the session that asked; the transfer ends with it.
-        names: of the files that may be read; None where the folder is written.
+        session: the token of the session that requested the transfer, which ends with the session.
+        names: the names of the files that may be read; None if the folder is written.
     """
 
     session: str
@@ -42,14 +42,14 @@ class Transfer:
     names: frozenset[str] | None
 
     def readable(self, name: str) -> Path | None:
-        """The file that may be read, if it is there: one of a GET, or one that a PUT may overwrite."""
+        """Return the file that may be read, if it exists: of a GET, or one that a PUT may overwrite."""
         if self.names is not None and name not in self.names:
             return None
         file = inside(self.folder, name)
         return file if file.is_file() else None
 
     async def write(self, name: str, chunks: AsyncIterator[bytes]) -> bool:
-        """Write a file as a whole or not at all, so that nobody reads a part of it; False: it may not be written."""
+        """Write a file completely or not at all, so that nobody reads a part; return whether it may be written."""
         if self.names is not None:
             return False
         place = room_for(self.folder, name)
@@ -65,29 +65,29 @@ class Transfer:
 
 
 def digest(file: Path) -> str:
-    """What drivers compare with the digest of their own file."""
+    """Return the digest that drivers compare with that of their own file."""
     with file.open("rb") as content:
         return base64.b64encode(hashlib.file_digest(content, "sha256").digest()).decode()
 
 
 @dataclass
 class StageTransfers:
-    """The transfers under way of a process."""
+    """The open transfers of a process."""
 
     world: World
     _transfers: dict[str, Transfer] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing: there are no threads."""
 
     def stop(self) -> None:
-        """Nothing to stop."""
+        """Do nothing: there are no threads."""
 
     def stage_info(self, session: Session, folder: Path, names: list[str] | None) -> dict[str, Any]:
-        """The answer's `stageInfo` of a new transfer; the oldest go where there are very many."""
+        """Return the `stageInfo` of a new transfer for the response; the oldest are removed if there are too many."""
         token = secrets.token_urlsafe(32)
         self._transfers[token] = Transfer(session.token, folder, None if names is None else frozenset(names))
-        while len(self._transfers) > _MOST:
+        while len(self._transfers) > _MOST_TRANSFERS:
             self._transfers.pop(next(iter(self._transfers)), None)
         host, port = self.world.address
         return {
@@ -103,7 +103,7 @@ class StageTransfers:
         }
 
     def of(self, token: str) -> Transfer | None:
-        """The transfer that a token opens, as long as the session that asked for it is there."""
+        """Return the transfer of a token, as long as its session exists."""
         transfer = self._transfers.get(token)
         if transfer is not None and transfer.session not in self.world.sessions:
             del self._transfers[token]
@@ -112,5 +112,5 @@ class StageTransfers:
 
 
 def register(world: World) -> None:
-    """Add the transfers of a world."""
+    """Add the transfers to the world."""
     world.parts[PART] = StageTransfers(world)

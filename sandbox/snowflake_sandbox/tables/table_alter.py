@@ -1,6 +1,6 @@
-"""ALTER TABLE's forms, and the DuckDB statements behind CREATE TABLE.
+"""The forms of ALTER TABLE, and the DuckDB statements of CREATE TABLE.
 
-Knows how a change of columns is made in the catalog and in DuckDB together; must not know rows.
+Knows how columns are changed in the catalog and in DuckDB together; must not know rows.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 
 def sequence(table: SnowflakeObject, column_name: str) -> str:
-    """The quoted name of an IDENTITY column's sequence."""
+    """Return the quoted name of an IDENTITY column's sequence."""
     return quoted(table.name.database or "", *_identity(table, column_name))
 
 
 def _identity(table: SnowflakeObject, column_name: str) -> tuple[str, str]:
-    # By the table's id: another table may have its name after a rename.
+    # Contains the table's id, because another table may have its name after a rename.
     return table.name.schema or "", f"_identity_{table.id}_{column_name}"
 
 
 def make(call: Call, table: SnowflakeObject) -> None:
-    """Make the DuckDB table of a table that is in the catalog."""
-    definitions = [column.from_kept(record) for record in table["columns"]]
+    """Create the DuckDB table of a table in the catalog."""
+    definitions = [column.from_record(record) for record in table["columns"]]
     statements = [
         f"CREATE OR REPLACE SEQUENCE {sequence(table, definition.name)}"
         f" START {definition.identity[0]} INCREMENT {definition.identity[1]}"
@@ -48,7 +48,7 @@ def make(call: Call, table: SnowflakeObject) -> None:
     ]
     translate = defaults.translator(call, table.name.database)
     columns = ", ".join(
-        # Without the database's name, so that the default survives a rename of it.
+        # Without the database's name, so that the default remains valid when the database is renamed.
         column.definition(definition, translate, quoted(*_identity(table, definition.name)))
         for definition in definitions
     )
@@ -56,7 +56,7 @@ def make(call: Call, table: SnowflakeObject) -> None:
 
 
 def _columns(table: SnowflakeObject) -> list[TableColumn]:
-    return [column.from_kept(record) for record in table["columns"]]
+    return [column.from_record(record) for record in table["columns"]]
 
 
 def _keep(
@@ -66,14 +66,14 @@ def _keep(
     *statements: str,
     keys: Sequence[Key] | None = None,
 ) -> None:
-    """Change DuckDB and the catalog together; `keys`: the table's from now on, where they change."""
+    """Change DuckDB and the catalog together; `keys`: the table's new keys, if they change."""
     definitions = list(changed) if keys is None else constraints.marked(changed, keys)
-    kept_keys = {} if keys is None else {"keys": [key.kept() for key in keys]}
+    kept_keys = {} if keys is None else {"keys": [key.record() for key in keys]}
     with call.world.store.transaction() as tx:
         if statements:
             tx.define(table.name.database or "", *statements)
         now = catalog.by_id(tx, table.id) or table
-        catalog.update(tx, now, {"columns": [definition.kept() for definition in definitions], **kept_keys})
+        catalog.update(tx, now, {"columns": [definition.record() for definition in definitions], **kept_keys})
 
 
 def _position(definitions: list[TableColumn], name: str) -> int:
@@ -109,7 +109,7 @@ def _add(call: Call, table: SnowflakeObject) -> Result | None:
 
 def _add_statements(call: Call, table: SnowflakeObject, added: TableColumn) -> list[str]:
     name = table.name.quoted
-    # DuckDB adds no column that is NOT NULL at once; Snowflake allows it for an empty table or with a default.
+    # DuckDB cannot add a NOT NULL column in one step; Snowflake can if the table is empty or there is a default.
     text = column.definition(replace(added, nullable=True), defaults.translator(call, table.name.database), "")
     statements = [f"ALTER TABLE {name} ADD COLUMN {text}"]
     if not added.nullable:
@@ -149,8 +149,8 @@ def _alter_columns(call: Call, table: SnowflakeObject) -> Result | None:
     while True:
         reader.accept("COLUMN")
         position = _position(now, reader.identifier())
-        now[position], made = _alter_column(call, table, now[position])
-        statements += made
+        now[position], changes = _alter_column(call, table, now[position])
+        statements += changes
         if not reader.accept(","):
             break
     if bracketed:
@@ -193,7 +193,7 @@ def _alter_column(call: Call, table: SnowflakeObject, definition: TableColumn) -
 def _set_default(
     call: Call, table: SnowflakeObject, definition: TableColumn, start: str
 ) -> tuple[TableColumn, list[str]]:
-    """SET DEFAULT seq.NEXTVAL; another default than a sequence cannot be set (sql-reference/sql/alter-table-column)."""
+    """SET DEFAULT seq.NEXTVAL; only defaults that use a sequence can be set (sql-reference/sql/alter-table-column)."""
     changed = defaults.qualified(call, replace(definition, default=column.read_expression(call.reader)))
     if sequences.sequence_of(changed.default) is None or sequences.sequence_of(definition.default) is None:
         raise errors.SnowflakeError(
@@ -235,7 +235,7 @@ def _end_of_drop(reader: Reader) -> None:
 def _drop_constraint(call: Call, table: SnowflakeObject) -> Result | None:
     name, keys = call.reader.identifier(), constraints.of_table(table)
     _end_of_drop(call.reader)
-    dropped = _named(table, keys, name)
+    dropped = _key_named(table, keys, name)
     _keep(call, table, _columns(table), keys=[key for key in keys if key is not dropped])
     return None
 
@@ -244,13 +244,13 @@ def _rename_constraint(call: Call, table: SnowflakeObject) -> Result | None:
     name, keys = call.reader.identifier(), constraints.of_table(table)
     call.reader.expect("TO")
     new = call.reader.identifier()
-    before = _named(table, keys, name)
+    before = _key_named(table, keys, name)
     changed = [replace(key, name=new) if key is before else key for key in keys]
     _keep(call, table, _columns(table), keys=changed)
     return None
 
 
-def _named(table: SnowflakeObject, keys: Sequence[Key], name: str) -> Key:
+def _key_named(table: SnowflakeObject, keys: Sequence[Key], name: str) -> Key:
     for number, key in enumerate(keys):
         if key.shown_name(table, number) == name:
             return key
@@ -258,14 +258,14 @@ def _named(table: SnowflakeObject, keys: Sequence[Key], name: str) -> Key:
 
 
 def _add_constraint(call: Call, table: SnowflakeObject) -> Result | None:
-    # The words that chose this action, CONSTRAINT or PRIMARY KEY, are part of the constraint.
+    # The words that selected this action, CONSTRAINT or PRIMARY KEY, are part of the constraint.
     call.reader.index = next(
         index
         for index in range(call.reader.index - 1, 0, -1)
         if call.reader.tokens[index].text.upper()
         in ("CONSTRAINT", "PRIMARY KEY", "PRIMARY", "FOREIGN KEY", "FOREIGN", "UNIQUE")
     )
-    # Unlike in CREATE TABLE, the columns stay nullable where they were: keys are not enforced.
+    # Unlike in CREATE TABLE, nullable columns remain nullable: keys are not enforced.
     _keep(call, table, _columns(table), keys=[*constraints.of_table(table), constraints.read(call.reader)])
     return None
 
@@ -280,7 +280,7 @@ def _rename(call: Call, table: SnowflakeObject) -> Result | None:
 
 
 def take_name(tx: Transaction, table: SnowflakeObject, name: ObjectName) -> None:
-    """Give a table another name in its schema, in the catalog and in DuckDB."""
+    """Rename a table within its schema, in the catalog and in DuckDB."""
     catalog.rename(tx, table, name)
     tx.define(table.name.database or "", f"ALTER TABLE {table.name.quoted} RENAME TO {quoted(name.name)}")
 

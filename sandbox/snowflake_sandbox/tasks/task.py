@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.catalog.kind import SHOWN, Creation, Kind, Property, terse
+from snowflake_sandbox.catalog.kind import FROM_SHOW, Creation, Kind, Property, terse
 from snowflake_sandbox.data import task_conditions
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.parameters import SESSION
@@ -240,7 +240,7 @@ DECLARATION = Kind(
     scope=ObjectScope.SCHEMA,
     show=showing.SHOWN,
     show_row=showing.show_row,
-    terse=terse(schedule=SHOWN),
+    terse=terse(schedule=FROM_SHOW),
     properties=(
         Property("WAREHOUSE", _name),
         Property("SCHEDULE", _schedule),

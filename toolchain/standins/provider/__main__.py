@@ -1,7 +1,7 @@
 """Starts the stand-in as a plugin process: `python -m jobgraph.toolchain.standins.provider <engine address>`.
 
 Knows how the engine starts a plugin: the port is the first line of standard output, and the process lives until the
-engine is done with it. Must not know Snowflake.
+    engine no longer needs it. Must not know Snowflake.
 """
 
 import argparse
@@ -26,12 +26,12 @@ _GRACE_SECONDS = 1.0
 
 
 def main() -> None:
-    """Serve until the engine is done or gone, then end the sessions."""
+    """Serve until the engine no longer needs us or has ended, then close the connections."""
     over = watch_engine()
     leave_out()
     parser = argparse.ArgumentParser(prog="pulumi-resource-snowflake", description=__doc__)
     parser.add_argument("engine", nargs="?", default="", help="address of the engine's log service")
-    chosen, _ = parser.parse_known_args()  # the engine may add flags such as --logtostderr
+    chosen, _ = parser.parse_known_args()  # the engine may add options such as --logtostderr
     server = grpc.server(futures.ThreadPoolExecutor(_THREADS), options=_GRPC_CHANNEL_OPTIONS)
     provider = Provider(EngineLog(chosen.engine), dict(os.environ))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
@@ -44,7 +44,7 @@ def main() -> None:
     closing = threading.Thread(target=provider.close, daemon=True)
     closing.start()
     closing.join(_GRACE_SECONDS)
-    # a call may wait for Snowflake for minutes in a thread that the interpreter would join
+    # a call may wait for Snowflake for minutes, in a thread that the interpreter would join
     os._exit(0)
 
 

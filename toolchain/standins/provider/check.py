@@ -1,4 +1,4 @@
-"""Check: is what a program wrote for a resource complete and well formed; all mistakes at once.
+"""Check: whether a program's inputs of a resource are complete and well formed; reports all mistakes at once.
 
 Knows the property tables. Must not know statements, connections or Pulumi's wire.
 """
@@ -28,20 +28,20 @@ _FORMS: dict[Form, tuple[Callable[[Any], bool], str]] = {
 
 
 def completed(resource: ResourceType, olds: Values, news: Values, auto_name: str) -> Values:
-    """The inputs with defaults filled in: the name that the object already has, or else the automatic one."""
+    """Return the inputs with defaults filled in; for the name: that of the existing object, else the automatic one."""
     inputs = {name: value for name, value in news.items() if value is not None and not name.startswith("__")}
     for prop in resource.properties:
         if prop.default is not None:
             inputs.setdefault(prop.name, prop.default)
         if prop.form == "boolean text" and inputs.get(prop.name) == "default":
-            del inputs[prop.name]  # the official plugin's own word for "leave it to Snowflake"
+            del inputs[prop.name]  # the official plugin's own value for "leave it to Snowflake"
     if resource.property_named("name") is not None and "name" not in inputs:
         inputs["name"] = olds.get("name") or auto_name
     return inputs
 
 
 def failures(resource: ResourceType, inputs: Values, features: Iterable[str]) -> list[Failure]:
-    """Every mistake in the inputs. Parts that are not known yet are taken to be right."""
+    """Return every mistake in the inputs. Unknown parts are assumed to be correct."""
     problems: list[Failure] = []
     if resource.preview_feature and resource.preview_feature not in features:
         problems.append(Failure("", preview_feature_reason(resource.label, resource.preview_feature)))
@@ -56,11 +56,11 @@ def failures(resource: ResourceType, inputs: Values, features: Iterable[str]) ->
 
 
 def _ended_early(resource: ResourceType, inputs: Values) -> list[Failure]:
-    """Bodies are sent between `$$`, so that one inside would end them: Snowflake's error would name a wrong place."""
+    """Check for `$$` in bodies, which would end them early: Snowflake's error would name the wrong place."""
     return [
         Failure(
-            "",  # not the property's: the engine would print the whole body in front of the reason
-            f"`{prop.name}` holds `$$`, which would end it early: write it another way, such as `'$' * 2`.",
+            "",  # no property: the engine would print the whole body before the reason
+            f"`{prop.name}` holds `$$`, which would end it early: write it differently, such as `'$' * 2`.",
         )
         for prop in resource.properties
         if prop.dollar_quoted and "$$" in str(inputs.get(prop.name, ""))
@@ -83,7 +83,7 @@ def _reason(prop: Property, value: Any) -> str:
 
 
 def left_to_snowflake(place: str) -> Failure:
-    """The provider's own word where a program's value belongs, in the provider's words."""
+    """Return the error, in the provider's text, for the provider's own word in place of a program's value."""
     return Failure(
         place,
         f'expected {place} to be one of ["true" "false"], got default. The provider takes `default` from itself alone. '
@@ -93,7 +93,7 @@ def left_to_snowflake(place: str) -> Failure:
 
 
 def preview_feature_reason(label: str, feature: str) -> str:
-    """What to do where a resource type or function needs a preview feature that the settings do not switch on."""
+    """Return the remedy if a resource type or function needs a preview feature that the settings do not enable."""
     return (
         f"{label} is a preview feature of the Snowflake provider and must be switched on: add {feature} to "
         "`snowflake:previewFeaturesEnabled` in the stack's configuration."

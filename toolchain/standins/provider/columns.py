@@ -1,6 +1,6 @@
-"""A table's columns: their text in CREATE and ALTER, and how DESCRIBE TABLE gives them back (SQL contract, 6.11).
+"""A table's columns: their text in CREATE and ALTER, and reading them from DESCRIBE TABLE (SQL contract, 6.11).
 
-Knows the shape of `columns` of snowflake.Table. Must not know how statements are sent.
+Knows the structure of `columns` in snowflake.Table. Must not know how statements are sent.
 """
 
 import re
@@ -17,7 +17,7 @@ _COLLATE = re.compile(r"\s+COLLATE\s+'([^']*)'", re.IGNORECASE)
 
 
 def column_text(column: Values) -> str:
-    """A column in CREATE TABLE and ADD COLUMN; every column has a COMMENT, every text column a COLLATE."""
+    """Return a column for CREATE TABLE and ADD COLUMN; every column has a COMMENT, every text column a COLLATE."""
     words = [quoted(column["name"]), column["type"]]
     if _is_text(column):
         words.append(f"COLLATE {text(column.get('collate') or '')}")
@@ -48,7 +48,7 @@ def _default_text(default: Values) -> str:
 
 
 def column_normal(column: Values) -> tuple[Any, ...]:
-    """A column as what counts: name, full type, nullable, default, identity, comment, collation."""
+    """Return the normal form of a column: name, full type, nullable, default, identity, comment, collation."""
     default = column.get("default")
     return (
         column["name"],
@@ -62,19 +62,19 @@ def column_normal(column: Values) -> tuple[Any, ...]:
 
 
 def _default_normal(default: Values) -> str:
-    """A default as DESCRIBE may spell it: a constant keeps its quotes unless it is a number or a boolean."""
+    """Return a default as DESCRIBE may spell it: a constant is quoted unless it is a number or a boolean."""
     written = " ".join(_default_text(default).split())
     constant = str(default.get("constant", ""))
     return constant if constant and re.fullmatch(r"-?[\d.]+|true|false", constant, re.IGNORECASE) else written.upper()
 
 
 def columns_normal(columns: Iterable[Values]) -> frozenset[tuple[Any, ...]]:
-    """All columns. Their order does not count: ALTER TABLE can add a column only at the end."""
+    """Return all columns. Their order does not matter: ALTER TABLE can only add a column at the end."""
     return frozenset(column_normal(column) for column in columns)
 
 
 def described_column(row: Row) -> Values:
-    """A row of DESCRIBE TABLE as a column of the program's shape."""
+    """Return a row of DESCRIBE TABLE as a column in the program's form."""
     written = str(row["type"])
     collate = _COLLATE.search(written)
     column: Values = {
@@ -106,7 +106,7 @@ def _described_default(written: str) -> Values:
 
 
 def needs_new_table(olds: Iterable[Values], news: Iterable[Values]) -> bool:
-    """Whether a column that stays gets a default or an identity, which ALTER cannot give it."""
+    """Whether an existing column gets a default or an identity, which ALTER cannot add."""
     old = {column["name"]: column_normal(column) for column in olds}
     for column in news:
         now, was = column_normal(column), old.get(column["name"])
@@ -119,7 +119,7 @@ def needs_new_table(olds: Iterable[Values], news: Iterable[Values]) -> bool:
 
 
 def alter_columns(olds: list[Values], news: list[Values]) -> list[str]:
-    """The ends of ALTER TABLE that turn the old columns into the new: dropped, added, then altered ones."""
+    """Return the clauses of ALTER TABLE that turn the old columns into the new: drops, additions, then changes."""
     old = {column["name"]: column for column in olds}
     new = {column["name"]: column for column in news}
     ends = [f"DROP COLUMN {quoted(name)}" for name in old if name not in new]

@@ -1,7 +1,7 @@
-"""Connections to Snowflake: the only file of the stand-in that does network I/O to it.
+"""Connections to Snowflake: the only module of the stand-in that does network I/O to Snowflake.
 
-Knows the official connector. Must not know any resource type. The connector is imported at the first statement,
-because a preview of new resources needs none and its import takes about a second.
+Knows the official connector. Must not know any resource type. The connector is imported at the first statement, because
+a preview of new resources needs none, and the import takes about a second.
 """
 
 import logging
@@ -25,10 +25,9 @@ _CONNECTION_LOST = frozenset({250001, 250002, 250003, 390111, 390112, 390114})
 
 
 class Pool:
-    """Up to `MOST_CONNECTIONS` connections, opened as needed; each statement takes whichever is free.
+    """Up to `MOST_CONNECTIONS` connections, opened as needed; each statement uses any free one.
 
-    Statements of one resource may so run in different sessions, as with the official plugin: no statement here
-    depends on session state.
+    As in the official plugin, statements of one resource may run in different sessions: none depends on session state.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -40,11 +39,11 @@ class Pool:
         self._connect_lock = threading.Lock()
 
     def execute(self, sql: str) -> list[Row]:
-        """The rows of one statement, cells by the column names that the server sent.
+        """Run one statement and return its rows; cells have the column names that the server sent.
 
         Raises:
-            SnowflakeError: Snowflake refused it.
-            NoConnectionError: Snowflake cannot be reached or does not let us in.
+            SnowflakeError: if Snowflake refused the statement.
+            NoConnectionError: if Snowflake cannot be reached or refuses the login.
         """
         with self._room:
             connection = self._take()
@@ -59,20 +58,20 @@ class Pool:
                 if keep:
                     self._give_back(connection)
                 else:
-                    connection.close()  # reports nothing: the connector keeps a failing close to itself
+                    connection.close()  # reports nothing: the connector suppresses errors of close
         return rows
 
     def login(self) -> None:
-        """Open the first connection, so that a refused login fails even a preview that sends no statement.
+        """Open the first connection, so that even a preview without statements fails if the login is refused.
 
         Raises:
-            NoConnectionError: Snowflake cannot be reached or does not let us in.
+            NoConnectionError: if Snowflake cannot be reached or refuses the login.
         """
         with self._room:
             self._give_back(self._take())
 
     def close(self) -> None:
-        """End every idle session."""
+        """Close every idle connection."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
@@ -82,7 +81,7 @@ class Pool:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        with self._connect_lock:  # one at a time, so that a refused login is tried once, not once per resource
+        with self._connect_lock:  # so that a refused login is attempted once, not for every resource
             if self._refused:
                 raise self._refused
             try:
@@ -100,7 +99,7 @@ def _open(settings: Settings) -> Any:
     try:
         require_login(settings)
         with socket.create_connection((settings.host, settings.port), timeout=_REACH_SECONDS):
-            pass  # the connector would try for minutes; this says at once that nobody listens
+            pass  # the connector would try for minutes; this fails at once if nobody listens
     except (SettingsError, OSError) as error:
         raise NoConnectionError(settings.address, settings.user, str(error)) from error
     _quiet_logs()
@@ -113,7 +112,7 @@ def _open(settings: Settings) -> Any:
 
 
 def _quiet_logs() -> None:
-    """Keep the connector's retry notes off stderr, which the engine would show as warnings of the resource."""
+    """Keep the connector's messages about retries off stderr, which the engine would show as warnings."""
     logger = logging.getLogger("snowflake")
     logger.propagate = False
     if not logger.handlers:
@@ -128,11 +127,11 @@ def _parameters(settings: Settings) -> dict[str, Any]:
         "port": settings.port,
         "protocol": settings.protocol,
         "authenticator": settings.authenticator,
-        "application": "terraform-provider-snowflake",  # what the official plugin calls itself
+        "application": "terraform-provider-snowflake",  # the official plugin's name
         "session_parameters": dict(settings.session_parameters),
         "login_timeout": _LOGIN_SECONDS,
         "network_timeout": _REQUEST_SECONDS,
-        "platform_detection_timeout_seconds": 0.0,  # no probing of cloud metadata addresses
+        "platform_detection_timeout_seconds": 0.0,  # no requests to cloud metadata addresses
     }
     optional = {
         "role": settings.role,

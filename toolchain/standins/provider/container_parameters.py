@@ -1,6 +1,6 @@
 """The parameters of databases and schemas (SQL contract, section 5).
 
-Knows names, literals and the order in which they are sent. Must not know the two resource types that use them.
+Knows names, literals and the order of sending. Must not know the two resource types that use the parameters.
 """
 
 from jobgraph.toolchain.standins.provider.cells import filled, identifier
@@ -21,17 +21,17 @@ def _pool(name: str, word: str) -> Property:
     return Property(name=name, sql=word, literal=text, normal=identifier, parameter=True, read=filled)
 
 
-def _named(name: str, word: str) -> Property:
+def _name_parameter(name: str, word: str) -> Property:
     return Property(name=name, sql=word, literal=requoted, normal=identifier, parameter=True, read=filled)
 
 
 _FIRST = (
     whole_parameter("dataRetentionTimeInDays", "DATA_RETENTION_TIME_IN_DAYS"),
     whole_parameter("maxDataExtensionTimeInDays", "MAX_DATA_EXTENSION_TIME_IN_DAYS"),
-    _named("externalVolume", "EXTERNAL_VOLUME"),
-    _named("catalog", "CATALOG"),
+    _name_parameter("externalVolume", "EXTERNAL_VOLUME"),
+    _name_parameter("catalog", "CATALOG"),
 )
-_REST = (
+_LATER = (
     flag_parameter("replaceInvalidCharacters", "REPLACE_INVALID_CHARACTERS"),
     text_parameter("defaultDdlCollation", "DEFAULT_DDL_COLLATION"),
     _pool("defaultNotebookComputePoolCpu", "DEFAULT_NOTEBOOK_COMPUTE_POOL_CPU"),
@@ -49,5 +49,5 @@ _REST = (
     flag_parameter("enableConsoleOutput", "ENABLE_CONSOLE_OUTPUT"),
 )
 
-DATABASE_PARAMETERS = (*_FIRST, *_REST)
-SCHEMA_PARAMETERS = (*_FIRST, flag_parameter("pipeExecutionPaused", "PIPE_EXECUTION_PAUSED"), *_REST)
+DATABASE_PARAMETERS = (*_FIRST, *_LATER)
+SCHEMA_PARAMETERS = (*_FIRST, flag_parameter("pipeExecutionPaused", "PIPE_EXECUTION_PAUSED"), *_LATER)

@@ -1,6 +1,6 @@
-"""Snowflake's data types: synonyms, default sizes, and the two spellings that the official plugin uses.
+"""Snowflake's data types: synonyms, default sizes, and the official plugin's two spellings.
 
-Knows type names only. Must not know any resource type, and does no I/O.
+Knows only names of types. Must not know any resource type, and does no I/O.
 """
 
 import re
@@ -34,13 +34,13 @@ _TABLE = re.compile(r"^\s*TABLE\s*\((.*)\)\s*$", re.IGNORECASE | re.DOTALL)
 
 @dataclass(frozen=True)
 class DataType:
-    """One type: its main name and sizes, `("38", "0")` for a NUMBER."""
+    """A type: its main name and sizes, `("38", "0")` for a NUMBER."""
 
     name: str
     sizes: tuple[str, ...] = ()
 
     def full(self) -> str:
-        """The spelling with sizes: `NUMBER(38, 0)`."""
+        """Return the spelling with sizes: `NUMBER(38, 0)`."""
         return f"{self.name}({', '.join(self.sizes)})" if self.sizes else self.name
 
 
@@ -51,12 +51,12 @@ class TableType:
     columns: tuple[tuple[str, DataType], ...]
 
     def full(self) -> str:
-        """The spelling in a RETURNS clause: `TABLE ("A" NUMBER(38, 0))`."""
+        """Return the spelling in a RETURNS clause: `TABLE ("A" NUMBER(38, 0))`."""
         return "TABLE (" + ", ".join(f'"{name}" {data_type.full()}' for name, data_type in self.columns) + ")"
 
 
 def data_type(written: str) -> DataType:
-    """A type as written, resolved to its main name and full sizes; an unknown form keeps its upper-case text."""
+    """Parse a type to its main name and full sizes; an unknown form keeps its text in upper case."""
     match = _FORM.match(written)
     if match is None:
         return DataType(" ".join(written.upper().split()))
@@ -72,18 +72,18 @@ def data_type(written: str) -> DataType:
 
 
 def result_type(written: str) -> DataType | TableType:
-    """What a function or procedure returns: one type, or `TABLE (name type, ...)`."""
+    """Parse the result type of a function or procedure: one type, or `TABLE (name type, ...)`."""
     table = _TABLE.match(written)
     return TableType(typed_names(table[1])) if table else data_type(written)
 
 
 def typed_names(written: str) -> tuple[tuple[str, DataType], ...]:
-    """`A VARCHAR, "b" NUMBER(38, 0)` as names (without quotes, case kept) and types."""
+    """Parse `A VARCHAR, "b" NUMBER(38, 0)` to names (without quotes, case unchanged) and types."""
     return tuple(_typed_name(part) for part in split_at_commas(written) if part)
 
 
 def split_at_commas(written: str) -> list[str]:
-    """The parts between the commas that stand outside brackets, trimmed."""
+    """Return the stripped parts between the commas outside parentheses."""
     parts, depth, current = [], 0, ""
     for character in written:
         depth += (character == "(") - (character == ")")

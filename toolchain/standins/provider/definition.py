@@ -1,8 +1,8 @@
-"""What a resource type is to this provider: its properties, and how each step of its life is spelled as statements.
+"""The definition of a resource type for this provider: its properties, and the statements of its operations.
 
-Knows shapes only: `Property`, `ResourceType`, and the requests that a sequence of steps makes.
-Must not know Snowflake's wire protocol or Pulumi's. A sequence is a generator: it yields a `Statement`, is sent the
-rows that came back (or is thrown a `SnowflakeError`), and so holds all the order and none of the I/O.
+Knows only structures: `Property`, `ResourceType`, and the requests that a sequence of steps makes. Must not know
+Snowflake's wire protocol or Pulumi's. A sequence is a generator: it yields a `Statement` and is sent its rows, or a
+`SnowflakeError` is thrown into it. So it defines the order, but does no I/O.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -19,7 +19,7 @@ Form = Literal["text", "number", "boolean", "boolean text", "texts", "object", "
 
 
 class Unknown:
-    """The one value of an input that is not known until another resource exists (previews only)."""
+    """The single value for inputs that are unknown until another resource exists (only in previews)."""
 
     def __repr__(self) -> str:
         return "<unknown>"
@@ -31,7 +31,7 @@ NOT_DECLARED: Final = object()
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement to run. `tracked`: end it with the usage comment. `creates`: once it is done, the object exists."""
+    """A statement. `tracked`: it ends with the usage comment. `creates`: the object exists once it has succeeded."""
 
     sql: str
     tracked: bool = True
@@ -40,25 +40,25 @@ class Statement:
 
 @dataclass(frozen=True)
 class Pause:
-    """Wait before the next statement; seconds."""
+    """A pause before the next statement, in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Warn:
-    """Tell the person at the terminal, and go on."""
+    """A warning for the user at the terminal; the sequence continues."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What the server says of an object.
+    """An object as the server describes it.
 
-    `values`: by property; None where nothing is set; absent where the server does not tell.
-    `outputs`: the computed outputs. `effective`: what holds although the object
-    itself does not have it, such as parameters of its schema.
+    `values`: by property; None if a property is not set; absent if the server does not report it. `outputs`: the
+    computed outputs. `effective`: values in effect although they are not set on the object itself, such as parameters
+    of its schema.
     """
 
     values: Values
@@ -77,22 +77,22 @@ FoundRow = Generator[Step, list[Row], Row | None]
 
 
 def as_is(value: Any) -> Any:
-    """The value itself: the normal form of a property that is compared literally."""
+    """Return the value itself: the normal form of a property that is compared literally."""
     return value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Property:
-    """One input of a resource type, as a table row.
+    """An input of a resource type.
 
-    name: the wire name. sql: its word in CREATE, SET and UNSET ("" where the resource's own code writes it).
-    literal: value to SQL. form: what a program may write. allowed: upper-case words, where only these may be written.
-    default: what Check fills in. replaces: a change needs a new object. create_only: matters at creation alone.
-    in_alter: part of SET and UNSET lists. on_unset: what takes it away: `UNSET`, or a SET item.
-    column, read: the SHOW column it is read back from and how (None: not set). parameter: read from SHOW PARAMETERS.
-    normal: the form in which program and state are compared; loose: that in which state and server are.
+    name: the wire name. sql: its word in CREATE, SET and UNSET ("" if the resource's own code writes it).
+    literal: value to SQL. form: the allowed form in a program. allowed: the allowed words in upper case, if limited.
+    default: the value that Check fills in. replaces: a change needs a new object. create_only: only used by CREATE.
+    in_alter: part of SET and UNSET lists. on_unset: how it is removed: `UNSET`, or a SET item.
+    column, read: the SHOW column with the value, and its reader (None: not set). parameter: read from SHOW PARAMETERS.
+    normal: the form in which program and state are compared; loose: the form for state and server.
     dollar_quoted: sent between `$$`.
-    initial: what a new object has when nothing is set; where declared, a difference from it is drift.
+    initial: the value of a new object if nothing is set; if declared, a different value is drift.
     """
 
     name: str
@@ -117,46 +117,46 @@ class Property:
 
 @dataclass(frozen=True)
 class Change:
-    """An update in place: the state, the new inputs, and the names of the properties that differ."""
+    """An update in place: the state, the new inputs, and the names of the changed properties."""
 
     olds: Values
     news: Values
     changed: frozenset[str]
 
     def sets(self, name: str) -> bool:
-        """Whether the property differs and has a new value."""
+        """Whether the property has changed and has a new value."""
         return name in self.changed and self.news.get(name) is not None
 
     def unsets(self, name: str) -> bool:
-        """Whether the property differs and is gone from the program."""
+        """Whether the property has changed and is no longer in the program."""
         return name in self.changed and self.news.get(name) is None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One mistake in a resource's inputs: the property's wire name ("" for the whole) and what to do."""
+    """A mistake in a resource's inputs: the property's wire name ("" for the whole) and the remedy."""
 
     name: str
     reason: str
 
 
 def no_rules(_values: Values) -> list[Failure]:
-    """The check of a type that has no rule beyond its properties'."""
+    """The check of a type without rules besides those of its properties."""
     return []
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
-    """One resource type: every file of `resources/` defines exactly one as `RESOURCE`.
+    """A resource type: every file of `resources/` defines exactly one as `RESOURCE`.
 
-    token: Pulumi's type token. label: the official plugin's name of it, used in the usage comment.
-    identity: values to resource id. parse: a resource id (of `pulumi import`) to the values that name the object.
-    create, read, update, delete: the sequences. check: rules over several properties.
+    token: Pulumi's type token. label: the official plugin's name for it in the usage comment.
+    identity: values to resource id. parse: a resource id (of `pulumi import`) to the values that identify the object.
+    create, read, update, delete: the sequences. check: rules for several properties.
     level, show_parameters: for types with parameters, their level and the statement that shows them.
-    must_replace: of the properties that differ, those that here, with these values, need a new object.
-    always_differ: properties that count as changed at every run, for a type that is told to repeat itself.
-    partial: a failed update leaves the state as it was. The official plugin's other types save what was planned, which
-    is what Terraform's framework does unless a type calls `d.Partial(true)`.
+    must_replace: returns the changed properties that need a new object, given these values.
+    always_differ: properties that count as changed at every run, for a type that may have to repeat its statements.
+    partial: whether a failed update leaves the state unchanged. The official plugin saves the planned state for other
+    types, as Terraform's framework does unless a type calls `d.Partial(true)`.
     """
 
     token: str
@@ -182,9 +182,9 @@ class ResourceType:
 
     @property
     def kind(self) -> str:
-        """The last part of the token: `Warehouse`."""
+        """Return the last part of the token: `Warehouse`."""
         return self.token.rpartition(":")[2]
 
     def property_named(self, name: str) -> Property | None:
-        """The property of that wire name."""
+        """Return the property with that wire name; None if there is none."""
         return next((prop for prop in self.properties if prop.name == name), None)

@@ -1,4 +1,4 @@
-"""What differs between a program and its state, and whether that needs a new object.
+"""The differences between a program and its state, and whether they need a new object.
 
 Knows properties and values. Must not know statements, connections or Pulumi's wire.
 """
@@ -21,19 +21,19 @@ from jobgraph.toolchain.standins.provider.objects import is_given
 
 @dataclass(frozen=True)
 class Difference:
-    """changes: `ADD`, `UPDATE` or `DELETE` by property. replaces: those that need a new object."""
+    """changes: `ADD`, `UPDATE` or `DELETE` by property. replaces: the properties that need a new object."""
 
     changes: Mapping[str, str]
     replaces: frozenset[str]
 
     @property
     def changed(self) -> frozenset[str]:
-        """The names of the properties that differ."""
+        """Return the names of the changed properties."""
         return frozenset(self.changes)
 
 
 def has_unknown(value: Any) -> bool:
-    """Whether any part of a value is not known yet."""
+    """Whether any part of a value is unknown."""
     if isinstance(value, Unknown):
         return True
     if isinstance(value, dict):
@@ -42,7 +42,7 @@ def has_unknown(value: Any) -> bool:
 
 
 def same(prop: Property, first: Any, right: Any, *, loosely: bool = False) -> bool:
-    """Whether two values of a property mean the same; nothing, an empty text and an empty list are one."""
+    """Whether two values of a property are equal; None, an empty text and an empty list are equal."""
     if not is_given(first) or not is_given(right):
         return is_given(first) == is_given(right)
     normal = prop.loose if loosely and prop.loose else prop.normal
@@ -59,8 +59,8 @@ def difference(
 ) -> Difference:
     """Compare the state `olds` with the inputs `news`.
 
-    parameters: what the server now says of the parameters, None where set elsewhere than on the object; it counts
-    besides the state, so that a parameter changed behind our back is seen without a refresh.
+    parameters: the parameters that the server has now, None if they are not set on the object itself; they are compared
+        in addition to the state, so that drift is detected without a refresh.
     """
     skipped, news = set(ignored), _ignoring(olds, news, ignored)
     live = parameters or {}
@@ -78,7 +78,7 @@ def difference(
 
 
 def _ignoring(olds: Values, news: Values, ignored: Iterable[str]) -> Values:
-    """The inputs with what is to be ignored inside a property, such as `columns[6].default`, as it is in the state."""
+    """Return the inputs, with ignored parts of properties, such as `columns[6].default`, taken from the state."""
     for path in ignored:
         name, *inner = [int(word) if word.isdecimal() else word for word in re.findall(r"[^.\[\]]+", path)]
         if inner and name in news and not has_unknown(news[name]):
@@ -87,7 +87,7 @@ def _ignoring(olds: Values, news: Values, ignored: Iterable[str]) -> Values:
 
 
 def _replaced(new: Any, old: Any, path: list[Any]) -> Any:
-    """A value with the part at a path taken from the old one; a part that the old one has not is left out."""
+    """Return a value with the part at a path taken from the old value; the part is removed if the old one lacks it."""
     step, *tail = path
     if isinstance(new, list) and isinstance(step, int) and step < len(new):
         old_item = old[step] if isinstance(old, list) and step < len(old) else None
@@ -111,28 +111,28 @@ def _change(prop: Property, old: Any, new: Any, live: Any) -> str:
 
 
 def _both_initial(prop: Property, old: Any, new: Any) -> bool:
-    """Whether saying nothing and saying what a new object has anyway are all that differs."""
+    """Whether one value is missing and the other is the initial value of a new object."""
     if prop.initial is NOT_DECLARED:
         return False
     return all(same(prop, prop.initial, value if is_given(value) else prop.initial) for value in (old, new))
 
 
 def settled(resource: ResourceType, declared: Values, observed: Values) -> Values:
-    """The values for the state after a read: the program's spelling where the server agrees, else the server's value.
+    """Return the values for the state after a read: the program's if equal to the server's, else the server's.
 
-    A property that the program leaves out appears only where its presence is drift: a parameter set on the object, or
-    a value that differs from what a new object has.
+    A property that is not in the program is only included if it is drift: a parameter set on the object, or a value
+    that differs from that of a new object.
     """
     result: Values = {}
     for prop in resource.properties:
         mine = declared.get(prop.name)
-        live = _seen(prop, mine, observed[prop.name]) if prop.name in observed else mine
+        live = _observed_value(prop, mine, observed[prop.name]) if prop.name in observed else mine
         if live is not None:
             result[prop.name] = live
     return result
 
 
-def _seen(prop: Property, mine: Any, live: Any) -> Any:
+def _observed_value(prop: Property, mine: Any, live: Any) -> Any:
     if mine is not None:
         return mine if same(prop, mine, live, loosely=True) else live
     if prop.parameter:
@@ -145,9 +145,9 @@ def _is_initial(prop: Property, live: Any) -> bool:
 
 
 def imported(resource: ResourceType, identified: Values, observed: Values) -> Values:
-    """The values for the state of an imported object: all that the server tells and that is not simply the default.
+    """Return the values for the state of an imported object: all values that the server reports except defaults.
 
-    What its id names is taken from there, but for arguments: an id has their types only.
+    Values that the id contains are taken from there, except for arguments, of which an id has only the types.
     """
     result = dict(identified)
     for prop in resource.properties:
@@ -159,12 +159,12 @@ def imported(resource: ResourceType, identified: Values, observed: Values) -> Va
 
 
 def preview_outputs(resource: ResourceType, news: Values) -> Values:
-    """The outputs of an object that is not made yet: inputs, what follows from them, and the rest unknown."""
+    """Return the outputs of an object that does not exist yet: inputs, values derived from them, the rest unknown."""
     outputs: Values = {**dict.fromkeys(resource.computed, UNKNOWN), **news}
     if resource.full_name and "fullyQualifiedName" in resource.computed:
         try:
             settled_values = {name: value for name, value in news.items() if not has_unknown(value)}
             outputs["fullyQualifiedName"] = resource.full_name(settled_values)
-        except KeyError:  # a part of the name is itself not known yet
+        except KeyError:  # a part of the name is also unknown
             outputs["fullyQualifiedName"] = UNKNOWN
     return outputs

@@ -1,6 +1,6 @@
-"""What can go wrong between this provider and Snowflake, as errors that say what to do.
+"""Errors between this provider and Snowflake; their texts say what to do.
 
-Knows the wording. Must not know how statements are sent, nor hold a password, a body or a literal of one.
+Knows the texts. Must not know how statements are sent, nor contain a password, a body or a literal.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ _ABSENT = ("does not exist or not authorized", "Object does not exist, or operat
 
 
 class ProviderError(Exception):
-    """A failure that the engine shows as it is."""
+    """A failure that the engine shows unchanged."""
 
 
 class SnowflakeError(ProviderError):
@@ -28,17 +28,17 @@ class SnowflakeError(ProviderError):
 
     @property
     def absent(self) -> bool:
-        """Whether the text says that the object is not there; the official plugin looks at texts, not at numbers."""
+        """Whether the text says that the object does not exist; the official plugin also checks the text only."""
         return any(text in self.reason for text in _ABSENT)
 
     @property
     def absent_or_not_authorized(self) -> bool:
-        """The narrower form: some reads take only this text for absence."""
+        """Whether the text is the more specific one, which some reads require as proof of absence."""
         return _ABSENT[0] in self.reason
 
 
 class NoConnectionError(ProviderError):
-    """Snowflake cannot be reached, or does not let us in."""
+    """Snowflake cannot be reached, or refuses the login."""
 
     def __init__(self, address: str, user: str, reason: str) -> None:
         super().__init__(
@@ -50,11 +50,11 @@ class NoConnectionError(ProviderError):
 
 
 class NotThereError(ProviderError):
-    """An object that a statement needs is not there."""
+    """An object that a statement needs does not exist."""
 
 
 class PartialFailureError(ProviderError):
-    """The object exists, but a later step failed: the state must keep it, so that the next run finishes the work."""
+    """The object exists, but a later step failed: the state must include it, so that the next run can complete it."""
 
     def __init__(self, resource_id: str, outputs: dict[str, Any], reason: str) -> None:
         self.resource_id, self.outputs, self.reason = resource_id, outputs, reason

@@ -1,6 +1,6 @@
 """The functions that programs may call, by their tokens.
 
-Knows which there are, and the preview feature that one needs. A new function is a module of its own and one line here.
+Knows the list of functions, and the preview feature that each needs. A new function is a module and one line here.
 """
 
 from collections.abc import Callable, Generator
@@ -13,7 +13,7 @@ from jobgraph.toolchain.standins.provider.tasks import task_listing
 
 @dataclass(frozen=True)
 class Function:
-    """A function: from its arguments, the steps that end in its result; and the preview feature to switch on first."""
+    """A function: its arguments to the steps that return its result; and the required preview feature."""
 
     steps: Callable[[Values], Generator[Step, list[Row], Values]]
     preview_feature: str = ""

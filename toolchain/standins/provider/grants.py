@@ -1,7 +1,7 @@
-"""What grants of privileges and of ownership have in common: naming what is granted on, and reading grants back.
+"""Shared parts of the grants of privileges and ownership: their targets, and reading grants back.
 
-Knows the ON clauses and the columns of SHOW GRANTS (SQL contract, sections 6.6 and 6.7).
-Must not know how statements are sent.
+Knows the ON clauses and the columns of SHOW GRANTS (SQL contract, sections 6.6 and 6.7). Must not know how statements
+are sent.
 """
 
 from collections.abc import Iterable
@@ -20,10 +20,10 @@ from jobgraph.toolchain.standins.provider.sql import (
 
 @dataclass(frozen=True)
 class Target:
-    """What a grant is on.
+    """The target of a grant.
 
-    clause: after ON in GRANT and REVOKE. show: the statement that lists its grants, "" where none can (ALL forms).
-    identity: its part of the resource id. object_type: the singular type, where the listing mixes several.
+    clause: the words after ON in GRANT and REVOKE. show: the statement that lists its grants, "" if there is none (ALL
+    forms). identity: its part of the resource id. object_type: the singular type, if the listing contains several.
     """
 
     clause: str
@@ -33,7 +33,7 @@ class Target:
 
 
 def object_target(object_type: str, object_name: str, identity: str) -> Target:
-    """One object: a warehouse, a table, a procedure with its argument types."""
+    """Return the target for one object: a warehouse, a table, a procedure with its argument types."""
     kind = object_type.upper()
     parts, arguments = signature_split(object_name)
     name = quoted(*parts) + (f"({arguments})" if arguments is not None else "")
@@ -41,7 +41,7 @@ def object_target(object_type: str, object_name: str, identity: str) -> Target:
 
 
 def bulk_target(word: str, bulk: Values, identity: str) -> Target:
-    """All or future objects of a type, in a schema or a database; `word` is ALL or FUTURE."""
+    """Return the target for all or future objects of a type in a schema or database; `word` is ALL or FUTURE."""
     plural = bulk["objectTypePlural"].upper()
     scope, name = ("SCHEMA", bulk["inSchema"]) if bulk.get("inSchema") else ("DATABASE", bulk["inDatabase"])
     where = f"{scope} {requoted(name)}"
@@ -55,16 +55,16 @@ def bulk_target(word: str, bulk: Values, identity: str) -> Target:
 
 
 def singular(plural: str) -> str:
-    """`IMAGE REPOSITORIES` as `IMAGE REPOSITORY`: the type as SHOW FUTURE GRANTS spells it."""
+    """Convert `IMAGE REPOSITORIES` to `IMAGE REPOSITORY`: the type as in SHOW FUTURE GRANTS."""
     if plural.endswith("IES"):
         return plural.removesuffix("IES") + "Y"
     return plural.removesuffix("S")
 
 
 def to_role(rows: Iterable[Row], role: str, object_type: str) -> list[Row]:
-    """The rows that grant something to an account role.
+    """Return the rows that grant something to an account role.
 
-    A current grant without a grantor is skipped, as the official plugin does; a future grant has none.
+    A current grant without a grantor is skipped, as in the official plugin; a future grant never has one.
     """
     role_name = identifier_parts(role)[0]
     return [
@@ -78,13 +78,13 @@ def to_role(rows: Iterable[Row], role: str, object_type: str) -> list[Row]:
 
 
 def bulk_of(parts: list[str]) -> Values:
-    """The `all` or `future` object from the end of a resource id: plural type, `InSchema` or `InDatabase`, name."""
+    """Return the `all` or `future` object at the end of a resource id: plural, `InSchema` or `InDatabase`, name."""
     plural, scope, name = parts
     return {"objectTypePlural": plural, "inSchema" if scope == "InSchema" else "inDatabase": name}
 
 
 def target_normal(value: Any, name: str = "") -> Any:
-    """A target as what counts: types in upper case and names as identifiers, however they are quoted."""
+    """Return the normal form of a target: types in upper case, names as identifiers regardless of quotes."""
     if isinstance(value, dict):
         return frozenset((key, target_normal(nested, key)) for key, nested in value.items() if nested)
     if name.startswith("objectType"):
@@ -97,5 +97,5 @@ def target_normal(value: Any, name: str = "") -> Any:
 
 
 def exactly_one(values: Any, names: tuple[str, ...]) -> bool:
-    """Whether exactly one of the properties is given."""
+    """Whether exactly one of the properties is set."""
     return sum(bool((values or {}).get(name)) for name in names) == 1

@@ -1,6 +1,6 @@
-"""The life of one resource: runs a type's sequences against Snowflake and makes state out of what comes back.
+"""The operations on one resource: run a type's sequences against Snowflake, and turn the results into state.
 
-Knows sequences, differences and states. Must not know gRPC, nor the connector: statements go out through a function.
+Knows sequences, differences and states. Must not know gRPC, nor the connector: a function sends the statements.
 """
 
 from collections.abc import Callable, Generator, Iterable
@@ -27,30 +27,30 @@ T = TypeVar("T")
 
 
 class Session(Protocol):
-    """Where statements go."""
+    """Sends statements."""
 
     def login(self) -> None:
-        """Log in, if nobody has yet.
+        """Log in, if that has not happened yet.
 
         Raises:
-            NoConnectionError: Snowflake cannot be reached or does not let us in.
+            NoConnectionError: if Snowflake cannot be reached or refuses the login.
         """
 
     def execute(self, sql: str) -> list[Row]:
-        """The rows of one statement.
+        """Run one statement and return its rows.
 
         Raises:
-            SnowflakeError: Snowflake refused it.
-            NoConnectionError: Snowflake cannot be reached.
+            SnowflakeError: if Snowflake refused the statement.
+            NoConnectionError: if Snowflake cannot be reached.
         """
 
     def close(self) -> None:
-        """End the sessions."""
+        """Close the connections."""
 
 
 @dataclass
 class Run:
-    """One operation on one resource: sends its steps, and remembers whether the object has come into being."""
+    """One operation on one resource: runs its steps, and records whether the object has been created."""
 
     session: Session
     label: str
@@ -62,7 +62,7 @@ class Run:
     def drive(self, steps: Generator[Step, list[Row], T]) -> T:
         """Run a sequence to its end.
 
-        A statement's failure is thrown into the sequence, which may take it for an answer or clean up after it.
+        The failure of a statement is thrown into the sequence, which may treat it as an answer or clean up after it.
         """
         answer: list[Row] | None = None
         failure: ProviderError | None = None
@@ -94,9 +94,9 @@ class Run:
 
 @dataclass(frozen=True)
 class State:
-    """A resource's state: inputs as the program would write them, outputs with what Snowflake adds.
+    """A resource's state: inputs as in the program, outputs with Snowflake's additions.
 
-    effective: what holds although the object itself does not have it; nothing where it was not read.
+    effective: values in effect although they are not set on the object itself; empty if they were not read.
     """
 
     inputs: Values
@@ -112,11 +112,11 @@ class Lifecycle:
     wait: Callable[[float], None]
 
     def create(self, resource: ResourceType, inputs: Values, warn: Callable[[str], None]) -> tuple[str, State]:
-        """Make the object and read it back; its id and state.
+        """Create the object and read it back; return its id and state.
 
         Raises:
-            ProviderError: nothing was made.
-            PartialFailureError: the object is there, but a later step failed. The state says what was wanted.
+            ProviderError: if nothing was created.
+            PartialFailureError: if the object exists, but a later step failed. The state contains the requested values.
         """
         run = self._run(resource, "create", warn)
         resource_id = resource.identity(inputs)
@@ -131,7 +131,7 @@ class Lifecycle:
     def read(
         self, resource: ResourceType, resource_id: str, inputs: Values, state: Values, warn: Callable[[str], None]
     ) -> State | None:
-        """The state as Snowflake has it now; None where the object is gone. Without inputs and state: an import."""
+        """Return the current state in Snowflake; None if the object is gone. Without inputs and state: an import."""
         run = self._run(resource, "read" if state else "import", warn)
         identified = {**inputs, **state} if state else resource.parse(resource_id)
         observed = run.drive(resource.read(identified))
@@ -143,13 +143,13 @@ class Lifecycle:
         return State(values, {**values, **observed.outputs}, observed.effective)
 
     def ask(self, steps: Generator[Step, list[Row], T], warn: Callable[[str], None]) -> T:
-        """What a sequence finds that belongs to no one resource."""
+        """Return the result of a sequence that belongs to no single resource."""
         return Run(self.session, "", "read", self.wait, warn).drive(steps)
 
     def compare(
         self, resource: ResourceType, olds: Values, news: Values, ignored: Iterable[str], warn: Callable[[str], None]
     ) -> Difference:
-        """What differs; for types with parameters this asks the server what they are now."""
+        """Return the differences; for types with parameters, the server is asked for their current values."""
         live: Values = {}
         if resource.show_parameters:
             rows = self._parameter_rows(resource, olds, warn)
@@ -162,11 +162,11 @@ class Lifecycle:
         """Change the object in place and read it back.
 
         Raises:
-            PartialFailureError: a step failed. What the state is then depends on the type (`ResourceType.partial`).
+            PartialFailureError: if a step failed. The state depends on the type (`ResourceType.partial`).
         """
         changed = self.compare(resource, olds, news, (), warn).changed
         if not changed:
-            # after a failed update the engine asks for one although nothing differs; the official bridge does nothing
+            # the engine requests this after a failed update even without differences; the official bridge does nothing
             return State(news, olds)
         run = self._run(resource, "update", warn)
         try:

@@ -1,6 +1,6 @@
-"""The statements that most objects share: CREATE, SHOW, ALTER ... SET and UNSET, DROP, and how a row is read back.
+"""The statements that most objects share: CREATE, SHOW, ALTER ... SET and UNSET, DROP, and reading a row back.
 
-Knows Snowflake's general rules (SQL contract, sections 1, 4 and 5). Must not know any one resource type.
+Knows Snowflake's general rules (SQL contract, sections 1, 4 and 5). Must not know any particular resource type.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,8 +27,8 @@ from jobgraph.toolchain.standins.provider.sql import identifier_parts, quoted, t
 class Kind:
     """A kind of object.
 
-    name, plural: as in CREATE and SHOW. container: property names of what holds it. columns: of SHOW, for
-    `show_output`. between_sets, between_unsets: what separates the items of those lists.
+    name, plural: as in CREATE and SHOW. container: property names of the database and schema. columns: of SHOW, for
+    `show_output`. between_sets, between_unsets: the separators of those lists.
     """
 
     name: str
@@ -39,28 +39,28 @@ class Kind:
     between_unsets: str = ", "
 
     def parts(self, values: Values) -> tuple[str, ...]:
-        """Database, schema and name, as far as the kind has them."""
+        """Return database, schema and name, as far as the kind has them."""
         return tuple(_bare(values[name]) for name in (*self.container, "name"))
 
     def full_name(self, values: Values) -> str:
-        """The quoted, dotted name."""
+        """Return the quoted, dotted name."""
         return quoted(*self.parts(values))
 
     def bare_name(self, values: Values) -> str:
-        """The name without quotes: the official plugin's id of an object of the account."""
+        """Return the name without quotes: the official plugin's id of an account object."""
         return self.parts(values)[-1]
 
     def parse(self, resource_id: str) -> Values:
-        """The values that name the object, from a resource id such as `"DB"."SCHEMA"."NAME"`.
+        """Return the values that identify the object, from a resource id such as `"DB"."SCHEMA"."NAME"`.
 
         Raises:
-            NotThereError: the id has another number of parts.
+            NotThereError: if the id has another number of parts.
         """
         parts = identifier_parts(resource_id)
         names = (*self.container, "name")
         if len(parts) != len(names):
             form = ".".join(f'"<{name}>"' for name in names)
-            raise NotThereError(f"{resource_id!r} names no {self.name.lower()}: an id has the form {form}.")
+            raise NotThereError(f"{resource_id!r} is not the id of a {self.name.lower()}: an id has the form {form}.")
         return dict(zip(names, parts, strict=True))
 
 
@@ -71,7 +71,7 @@ def _bare(name: Any) -> str:
 
 
 def clauses(properties: Iterable[Property], values: Values) -> list[str]:
-    """`WORD = literal` for each property that has a word and a value, in the order of the table."""
+    """Return `WORD = literal` for each property that has a word and a value, in the declared order."""
     return [
         f"{prop.sql} = {prop.literal(values[prop.name])}"
         for prop in properties
@@ -80,12 +80,12 @@ def clauses(properties: Iterable[Property], values: Values) -> list[str]:
 
 
 def is_given(value: Any) -> bool:
-    """Whether a property says something: an empty text or list says nothing."""
+    """Whether a property has a value: an empty text or list counts as none."""
     return value is not None and value not in ("", [], {})
 
 
 def set_items(properties: Iterable[Property], change: Change) -> list[str]:
-    """The items of ALTER ... SET: new values, and what stands in for those that SET alone can take away."""
+    """Return the items of ALTER ... SET: new values, and defaults for properties that only SET can remove."""
     items = []
     for prop in properties:
         if not (prop.sql and prop.in_alter and prop.name in change.changed):
@@ -98,7 +98,7 @@ def set_items(properties: Iterable[Property], change: Change) -> list[str]:
 
 
 def unset_items(properties: Iterable[Property], change: Change) -> list[str]:
-    """The words of ALTER ... UNSET."""
+    """Return the words of ALTER ... UNSET."""
     return [
         prop.sql
         for prop in properties
@@ -111,7 +111,7 @@ def unset_items(properties: Iterable[Property], change: Change) -> list[str]:
 
 
 def alter(kind: Kind, properties: Iterable[Property], change: Change, target: str) -> list[Statement]:
-    """ALTER ... SET and ALTER ... UNSET, as far as there is anything to set or unset."""
+    """Return ALTER ... SET and ALTER ... UNSET, if there is anything to set or unset."""
     table = tuple(properties)
     sets, unsets = set_items(table, change), unset_items(table, change)
     lines = []
@@ -123,19 +123,19 @@ def alter(kind: Kind, properties: Iterable[Property], change: Change, target: st
 
 
 def run(statements: Iterable[Statement]) -> Statements:
-    """Each statement in turn."""
+    """Run each statement in turn."""
     for statement in statements:  # noqa: UP028  # a list cannot be sent the rows, which `yield from` would try
         yield statement
 
 
 def rename(kind: Kind, change: Change) -> Statements:
-    """ALTER ... RENAME TO, where the name differs."""
+    """Run ALTER ... RENAME TO if the name has changed."""
     if "name" in change.changed:
         yield Statement(f"ALTER {kind.name} {kind.full_name(change.olds)} RENAME TO {kind.full_name(change.news)}")
 
 
 def reread(read: Callable[[Values], Observation]) -> Callable[[Change], Observation]:
-    """The update of a type of which nothing is changed by a statement: it is read again."""
+    """Return the update of a type that no statement can change: it only reads."""
 
     def update(change: Change) -> Observation:
         return (yield from read(change.news))
@@ -144,19 +144,19 @@ def reread(read: Callable[[Values], Observation]) -> Callable[[Change], Observat
 
 
 def id_parts(resource_id: str, label: str, form: str, *, least: int, first: str = "") -> list[str]:
-    """The parts of an id between bars: at least so many, the first of them as given, if it is.
+    """Return the parts of an id, separated by bars: at least `least`, the first one equal to `first` if that is set.
 
     Raises:
-        NotThereError: the id is another one.
+        NotThereError: if the id has another form.
     """
     parts = resource_id.split("|")
     if len(parts) < least or first not in {"", parts[0]}:
-        raise NotThereError(f"{resource_id!r} names no {label}: an id has the form {form}.")
+        raise NotThereError(f"{resource_id!r} is not the id of a {label}: an id has the form {form}.")
     return parts
 
 
 def drop(kind: Kind) -> Callable[[Values], Statements]:
-    """The delete of a kind: DROP ... IF EXISTS."""
+    """Return the delete of a kind: DROP ... IF EXISTS."""
 
     def delete(values: Values) -> Statements:
         yield Statement(f"DROP {kind.name} IF EXISTS {kind.full_name(values)}")
@@ -165,16 +165,16 @@ def drop(kind: Kind) -> Callable[[Values], Statements]:
 
 
 def show_text(kind: Kind, parts: tuple[str, ...]) -> str:
-    """SHOW ... LIKE 'name' IN its container."""
+    """Return SHOW ... LIKE 'name' IN its container."""
     where = {1: "", 2: " IN DATABASE ", 3: " IN SCHEMA "}[len(parts)]
     return f"SHOW {kind.plural} LIKE {text(parts[-1])}{where}{quoted(*parts[:-1])}"
 
 
 def show(kind: Kind, parts: tuple[str, ...]) -> FoundRow:
-    """The object's SHOW row, by its exact name; None where it, its schema or its database is not there.
+    """Return the object's SHOW row by exact name; None if it, its schema or its database does not exist.
 
     Raises:
-        SnowflakeError: SHOW failed for another reason, or the parents are there all the same.
+        SnowflakeError: if SHOW failed for another reason, or although the database and schema exist.
     """
     try:
         rows: list[Row] = yield Statement(show_text(kind, parts))
@@ -186,13 +186,13 @@ def show(kind: Kind, parts: tuple[str, ...]) -> FoundRow:
 
 
 def pick(rows: Iterable[Row], parts: tuple[str, ...]) -> Row | None:
-    """The row whose name, schema and database are exactly these; LIKE lets others through."""
+    """Return the row with exactly this name, schema and database; LIKE may match others; None if there is none."""
     cells = dict(zip(("name", "schema_name", "database_name"), reversed(parts), strict=False))
     return next((row for row in rows if all(row.get(key, value) == value for key, value in cells.items())), None)
 
 
 def _parents_there(parts: tuple[str, ...]) -> Any:
-    """Whether database and schema exist (SQL contract, section 4)."""
+    """Whether the database and schema exist (SQL contract, section 4)."""
     if len(parts) == 3:  # noqa: PLR2004  # database, schema, object
         try:
             rows = yield Statement(f"SHOW SCHEMAS LIKE {text(parts[1])} IN DATABASE {quoted(parts[0])}")
@@ -206,7 +206,7 @@ def _parents_there(parts: tuple[str, ...]) -> Any:
 
 
 def columns_read(properties: Iterable[Property], row: Row) -> Values:
-    """The properties that the SHOW row tells."""
+    """Return the properties in the SHOW row."""
     return {
         prop.name: prop.read(row.get(prop.column))
         for prop in properties
@@ -215,7 +215,7 @@ def columns_read(properties: Iterable[Property], row: Row) -> Values:
 
 
 def parameters_read(properties: Iterable[Property], rows: Iterable[Row], level: str) -> Values:
-    """The parameters that SHOW PARAMETERS tells: None where the value comes from elsewhere than the object itself."""
+    """Return the parameters in SHOW PARAMETERS; None for one that is not set on the object itself."""
     by_key = {str(row.get("key")).upper(): row for row in rows}
     return {
         prop.name: prop.read(by_key[prop.sql].get("value")) if by_key[prop.sql].get("level") == level else None
@@ -225,12 +225,14 @@ def parameters_read(properties: Iterable[Property], rows: Iterable[Row], level: 
 
 
 def parameters_effective(properties: Iterable[Property], rows: Iterable[Row]) -> Values:
-    """The parameters as they hold, wherever they are set, and with their type's zero where they have no value."""
+    """Return the parameters in effect, wherever they are set; the zero value of the type if there is no value."""
     by_key = {str(row.get("key")).upper(): row.get("value") for row in rows}
-    return {prop.name: _held(prop, by_key[prop.sql]) for prop in properties if prop.parameter and prop.sql in by_key}
+    return {
+        prop.name: _typed_value(prop, by_key[prop.sql]) for prop in properties if prop.parameter and prop.sql in by_key
+    }
 
 
-def _held(prop: Property, cell: Any) -> Any:
+def _typed_value(prop: Property, cell: Any) -> Any:
     if prop.form == "number":
         return whole(cell) or 0
     return flag(cell) if prop.form == "boolean" else str(cell or "")
@@ -239,7 +241,7 @@ def _held(prop: Property, cell: Any) -> Any:
 def with_parameters(
     live: Observed, properties: Iterable[Property], rows: Iterable[Row], level: str, *, effective: bool = False
 ) -> Observed:
-    """What was observed, and the parameters that SHOW PARAMETERS tells; `effective`: the outputs list them as well."""
+    """Return the observed object with its parameters; `effective`: also include them in the outputs."""
     keys = {prop.sql: prop for prop in properties if prop.parameter}
     listed = [row for row in rows if str(row.get("key")).upper() in keys]
     values = live.values | parameters_read(keys.values(), listed, level)
@@ -248,12 +250,12 @@ def with_parameters(
 
 
 def _in_show(rows: Iterable[Row]) -> list[Row]:
-    """The parameters that the official plugin lists; it has the compute pools of notebooks as properties only."""
+    """Return the parameters that the official plugin lists; pools for notebooks are only properties there."""
     return [row for row in rows if not str(row["key"]).upper().startswith("DEFAULT_NOTEBOOK_")]
 
 
 def observe(kind: Kind, properties: Iterable[Property], parts: tuple[str, ...]) -> Observation:
-    """What SHOW alone tells of an object."""
+    """Observe an object with SHOW only."""
     row = yield from show(kind, parts)
     if row is None:
         return None
@@ -262,7 +264,7 @@ def observe(kind: Kind, properties: Iterable[Property], parts: tuple[str, ...]) 
 
 
 def rows_or_none(statement: str, absent: Callable[[SnowflakeError], bool]) -> Any:
-    """The rows of a statement, or None where it fails in the way that means absence."""
+    """Return the rows of a statement; None if its failure means absence."""
     try:
         rows = yield Statement(statement)
     except SnowflakeError as error:

@@ -1,8 +1,8 @@
-"""The properties that a program may set with the stand-in: those that are held against the official plugin.
+"""The properties that a program may set with the stand-in: those compared with the official plugin.
 
-Knows names. Must not know what a property does. The tables of the resource types have more: what an object may have
-been given by somebody else is read, shown as drift and taken away, but what nothing sets was never compared with the
-official plugin, so setting it is refused by name.
+Knows names. Must not know the meaning of a property. The resource types declare more properties: values that somebody
+else has set on an object are read, shown as drift and removed. But properties that no project sets were never compared
+with the official plugin, so setting them is refused by name.
 """
 
 from collections.abc import Mapping
@@ -35,16 +35,16 @@ OFFERED: Mapping[str, frozenset[str]] = {kind: frozenset(names.split()) for kind
 
 
 def refused(resource: ResourceType, olds: Values, news: Values) -> list[Failure]:
-    """The properties that the program sets and that are not offered.
+    """Return a failure for each property that the program sets although it is not offered.
 
-    What is as in the state (`olds`) is not the program's: the engine puts it there for what is to be ignored, as of an
-    object that was imported.
+    A value that equals the state's (`olds`) is not the program's: the engine inserts it for ignored properties, e.g.
+    those of an imported object.
     """
-    known = {prop.name for prop in resource.properties}
+    names = {prop.name for prop in resource.properties}
     return [
         Failure(name, _reason(name))
         for name, value in news.items()
-        if name in known - OFFERED[resource.kind] and olds.get(name) != value
+        if name in names - OFFERED[resource.kind] and olds.get(name) != value
     ]
 
 

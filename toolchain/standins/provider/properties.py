@@ -1,6 +1,6 @@
-"""Properties that many resource types have alike: where an object lies, its comment, and parameters by their kind.
+"""Properties that many resource types share: the database and schema, the comment, and parameters by kind.
 
-Knows their names, literals and how they are read back. Must not know which resource type has which of them.
+Knows their names, literals and how they are read back. Must not know which resource type has which property.
 """
 
 from dataclasses import replace
@@ -19,30 +19,30 @@ EMPTIED_COMMENT = replace(COMMENT, on_unset="COMMENT = ''")
 
 
 def whole_parameter(name: str, word: str) -> Property:
-    """A parameter that is a whole number."""
+    """Return a parameter that is a whole number."""
     return Property(name=name, sql=word, literal=number, form="number", parameter=True, read=whole)
 
 
 def flag_parameter(name: str, word: str) -> Property:
-    """A parameter that is true or false."""
+    """Return a parameter that is true or false."""
     return Property(name=name, sql=word, literal=boolean, form="boolean", parameter=True, read=flag_or_none)
 
 
 def text_parameter(name: str, word: str) -> Property:
-    """A parameter that is a text, in which upper and lower case are not the same."""
+    """Return a parameter that is a case-sensitive text."""
     return Property(name=name, sql=word, literal=text, parameter=True, read=filled)
 
 
 def keyword_parameter(name: str, word: str, allowed: tuple[str, ...] = ()) -> Property:
-    """A parameter that is a word, whatever its case."""
+    """Return a parameter that is a word in any case."""
     return Property(name=name, sql=word, literal=text, allowed=allowed, normal=upper, parameter=True, read=filled)
 
 
 def size_literal(value: object) -> str:
-    """The size of a warehouse in a statement."""
+    """Return the size of a warehouse in a statement."""
     return text(warehouse_size(value))
 
 
 def size_parameter(name: str, word: str) -> Property:
-    """A parameter that is the size of a warehouse, however it is spelled."""
+    """Return a parameter that is the size of a warehouse in any spelling."""
     return Property(name=name, sql=word, literal=size_literal, normal=warehouse_size, parameter=True, read=filled)

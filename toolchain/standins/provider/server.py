@@ -1,8 +1,8 @@
-"""The gRPC face of the provider: Pulumi's calls, answered by `Lifecycle`.
+"""The gRPC server of the provider: responds to Pulumi's calls with `Lifecycle`.
 
 Knows Pulumi's provider protocol (https://github.com/pulumi/pulumi/blob/master/proto/pulumi/provider.proto) and nothing
-of SQL. It implements the servicer of the SDK, not `pulumi.provider.experimental.Provider`: that one's Diff gets no old
-inputs, its Update and Delete cannot report a partial failure, and it answers one call after the other.
+of SQL. It implements the servicer of the SDK, not `pulumi.provider.experimental.Provider`, whose Diff gets no old
+inputs, whose Update and Delete cannot report a partial failure, and which processes only one call at a time.
 """
 
 import json
@@ -68,25 +68,25 @@ _KINDS = {
 
 
 class EngineLog:
-    """The engine's diagnostics: what is written here appears next to the resource in the terminal."""
+    """The engine's diagnostics: messages appear next to the resource in the terminal."""
 
     def __init__(self, address: str) -> None:
         self._stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address)) if address else None
 
     def write(self, severity: Any, message: str, urn: str = "") -> None:
-        """One line; `severity` is one of the engine protocol's, such as `engine_pb2.WARNING`."""
+        """Write one message; `severity` is one of the engine protocol's, such as `engine_pb2.WARNING`."""
         if not self._stub:
             return
         try:
             self._stub.Log(engine_pb2.LogRequest(severity=severity, message=message, urn=urn))
-        except grpc.RpcError:  # the engine is leaving, or we were started by hand
+        except grpc.RpcError:  # the engine is ending, or we were started by hand
             sys.stderr.write(f"{message}\n")
 
 
 class Provider(ResourceProviderServicer):
     """The stand-in for the Snowflake provider plugin.
 
-    environment: where settings come from that the stack does not have. connect: settings to a session.
+    environment: for settings that the stack does not have. connect: returns a session for settings.
     """
 
     def __init__(
@@ -104,18 +104,18 @@ class Provider(ResourceProviderServicer):
     # -- the plugin as a whole
 
     def GetPluginInfo(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """The version of the plugin that this one stands in for."""
+        """Return the version of the plugin that this one replaces."""
         return plugin_pb2.PluginInfo(version=PLUGIN_VERSION)
 
     def GetSchema(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """A schema with names only: the program's SDK has the real one."""
+        """Return a schema with names only: the program's SDK has the real one."""
         resources: dict[str, Any] = {token: {} for token in BY_TOKEN}
         functions: dict[str, Any] = {token: {} for token in FUNCTIONS}
         schema = {"name": "snowflake", "version": PLUGIN_VERSION, "resources": resources, "functions": functions}
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """What is missing shows at the first connection; a name that means nothing is refused at once."""
+        """Refuse unknown settings; missing ones are reported at the first connection."""
         unknown = unknown_settings(received(request.news))
         return provider_pb2.CheckResponse(
             inputs=request.news,
@@ -123,14 +123,14 @@ class Provider(ResourceProviderServicer):
         )
 
     def DiffConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """A changed setting replaces no object: a password that moved is not another account. It holds at once."""
+        """A changed setting replaces no object, because a moved password is not another account; it applies at once."""
         olds, news = received(request.olds), received(request.news)
         changed = sorted(name for name in {*olds, *news} if olds.get(name) != news.get(name))
         kinds = provider_pb2.DiffResponse
         return kinds(changes=kinds.DIFF_SOME if changed else kinds.DIFF_NONE, diffs=changed)
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """Take the settings and log in, as the official plugin does; no statement is sent yet."""
+        """Read the settings and log in, as the official plugin does, without sending a statement."""
         try:
             chosen = settings(request.variables, self._environment)
             require_sandbox(chosen, self._environment)
@@ -151,11 +151,11 @@ class Provider(ResourceProviderServicer):
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Cancel(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """Running statements end by themselves; none is cut off half way."""
+        """Do nothing: running statements end by themselves and are not interrupted."""
         return empty_pb2.Empty()
 
     def close(self) -> None:
-        """End the sessions."""
+        """Close the connections."""
         if self._lifecycle:
             self._lifecycle.session.close()
 
@@ -175,7 +175,7 @@ class Provider(ResourceProviderServicer):
         )
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """What differs between the state and the program, and what of it needs a new object."""
+        """Return the differences between the state and the program, and which of them need a new object."""
         resource = _resource(request.urn, context)
         olds, news = olds_and_news(resource, request)
         outcome = self._guarded(
@@ -185,7 +185,7 @@ class Provider(ResourceProviderServicer):
         return _diff_response(outcome, olds, news)
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """Make the object, or in a preview say what it will be."""
+        """Create the object; in a preview, return its expected outputs."""
         resource = _resource(request.urn, context)
         inputs = inputs_of(resource, received(request.properties))
         if request.preview:
@@ -198,7 +198,7 @@ class Provider(ResourceProviderServicer):
         )
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """The object as it is now; an empty id where it is gone."""
+        """Return the object's current state; an empty id if it is gone."""
         resource = _resource(request.urn, context)
         state = self._guarded(
             context,
@@ -213,12 +213,12 @@ class Provider(ResourceProviderServicer):
         if state is None:
             return provider_pb2.ReadResponse()
         inputs = inputs_written(SHAPES[resource.kind], state.inputs, refreshed=True)
-        # what is only read stays without time limits in each refresh
+        # as long as an object is only read, its state has no time limits
         outputs = outputs_of(resource, state, request.id, "read" if "__meta" in request.properties else "imported")
         return provider_pb2.ReadResponse(id=request.id, properties=sent(outputs), inputs=sent(inputs))
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """Change the object in place, or in a preview say what it will be."""
+        """Change the object in place; in a preview, return its expected outputs."""
         resource = _resource(request.urn, context)
         olds, news = olds_and_news(resource, request)
         if request.preview:
@@ -243,7 +243,7 @@ class Provider(ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """One of the functions that are known here."""
+        """Run one of the functions."""
         if request.tok not in FUNCTIONS:
             tokens = ", ".join(sorted(token.rpartition(":")[2] for token in FUNCTIONS))
             context.abort(
@@ -258,7 +258,7 @@ class Provider(ResourceProviderServicer):
         return provider_pb2.InvokeResponse(**{"return": sent(outcome)})
 
     def _guarded(self, context: Any, work: Callable[[Lifecycle], Any], resource: ResourceType | None = None) -> Any:
-        """Run the work; its failures become the engine's errors, a partial one with the state of the `resource`."""
+        """Run `work`; failures become errors of the engine, a partial one with the state of the `resource`."""
         if self._lifecycle is None:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, "The provider is not configured yet.")
         try:
@@ -273,7 +273,7 @@ class Provider(ResourceProviderServicer):
 
 
 def _resource(urn: str, context: Any) -> ResourceType:
-    """The resource type of a URN, whose last type is its own: `urn:pulumi:stack::project::parent$type::name`."""
+    """Return the resource type of a URN, the last one in `urn:pulumi:stack::project::parent$type::name`."""
     token = urn.split("::")[2].rpartition("$")[2]
     if token not in BY_TOKEN:
         tokens = ", ".join(sorted(token.rpartition(":")[2] for token in BY_TOKEN))
@@ -286,13 +286,13 @@ def _resource(urn: str, context: Any) -> ResourceType:
 
 
 def _auto_name(urn: str, seed: bytes) -> str:
-    """Pulumi's automatic name: the resource's name, a dash and seven hexadecimal digits, the same for the same seed."""
+    """Return Pulumi's automatic name: resource's name, a dash and seven hexadecimal digits, determined by the seed."""
     digits = random.Random(seed).getrandbits(28)  # noqa: S311  # a name, not a secret
     return f"{urn.rpartition('::')[2]}-{digits:07x}"
 
 
 def _diff_response(difference: Difference, olds: Values, news: Values) -> Any:
-    # As the official bridge does: an object whose name the program fixes must go before its replacement can come.
+    # As in the official bridge, an object with a name set by the program is deleted before its replacement is created.
     same_name = "name" in news and olds.get("name") == news["name"]
     return provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME if difference.changes else provider_pb2.DiffResponse.DIFF_NONE,
@@ -308,7 +308,7 @@ def _diff_response(difference: Difference, olds: Values, news: Values) -> Any:
 
 
 def _set_partial_failure(context: Any, error: PartialFailureError, resource: ResourceType | None) -> None:
-    """Fail the call, with the object's state as detail, so that the engine keeps it."""
+    """Fail the call with the object's state as detail, so that the engine stores it."""
     outputs = error.outputs
     if resource is not None:
         outputs = outputs_of(resource, State({}, outputs), error.resource_id, "created")

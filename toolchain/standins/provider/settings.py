@@ -1,6 +1,6 @@
-"""Provider configuration: from the stack's `snowflake:` settings and SNOWFLAKE_* to the connector's parameters.
+"""Provider configuration: turns the stack's `snowflake:` settings and SNOWFLAKE_* into the connector's parameters.
 
-Knows the names on both sides. Must not open connections; the environment comes in as an argument.
+Knows the names on both sides. Must not open connections; the environment is passed as an argument.
 """
 
 import difflib
@@ -26,7 +26,7 @@ _TEXTS = {
     "role": "SNOWFLAKE_ROLE",
     "warehouse": "SNOWFLAKE_WAREHOUSE",
 }
-# what the official plugin takes; it refuses every other name, so that no setting is without effect
+# the official plugin's settings; it refuses any other name, so that no setting is silently ignored
 _KEYS = (
     "account accountName authenticator certRevocationCheckMode clientIp clientRequestMfaToken "
     "clientStoreTemporaryCredential clientTimeout crlAllowCertificatesWithoutCrlUrl crlHttpClientTimeout "
@@ -41,16 +41,16 @@ _KEYS = (
     "tmpDirectoryPath token tokenAccessor useLegacyTomlFile user validateDefaultParameters warehouse "
     "workloadIdentityEntraResource workloadIdentityProvider"
 )
-_KNOWN = frozenset(_KEYS.split())
+_SETTING_NAMES = frozenset(_KEYS.split())
 
 
 class SettingsError(ValueError):
-    """The provider's configuration is incomplete; the text names what is missing."""
+    """The provider's configuration is incomplete; the text names the missing settings."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to connect, and what the stack switched on. `repr` shows no secret.
+    """How to connect, and the features that the stack enables. `repr` shows no secret.
 
     private_key: PEM text. session_parameters: upper-case names. preview_features: as in the stack's configuration.
     """
@@ -73,14 +73,14 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """Where Snowflake is, for people."""
+        """Return Snowflake's address, for messages."""
         return f"{self.protocol}://{self.host}:{self.port}"
 
 
 def settings(variables: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
-    """Read the configuration; a setting of the stack comes before the environment's.
+    """Read the configuration; a stack's setting overrides the environment's.
 
-    variables: the engine's, named `snowflake:config:<name>`; lists and maps are JSON text.
+    variables: those of the engine, named `snowflake:config:<name>`; lists and maps are JSON text.
     """
     written = {name.rpartition(":")[2]: value for name, value in variables.items()}
     values = {name: written.get(name) or environment.get(variable, "") for name, variable in _TEXTS.items()}
@@ -108,12 +108,12 @@ def settings(variables: Mapping[str, str], environment: Mapping[str, str]) -> Se
 
 
 def unknown_settings(names: Iterable[str]) -> dict[str, str]:
-    """The settings that no provider of this release knows, and what to do about each."""
+    """Return the settings that no provider of this release has, each with its remedy."""
     unknown = {}
-    # the engine's own are `version` and those in underscores
-    for name in sorted(set(names) - _KNOWN - {"version", "pluginDownloadURL"}):
+    # the engine's own are `version` and those that start with an underscore
+    for name in sorted(set(names) - _SETTING_NAMES - {"version", "pluginDownloadURL"}):
         if not name.startswith("__"):
-            near = difflib.get_close_matches(name, _KNOWN, 1)
+            near = difflib.get_close_matches(name, _SETTING_NAMES, 1)
             hint = f" Did you mean `snowflake:{near[0]}`?" if near else " Remove it."
             unknown[name] = f"`snowflake:{name}` is not a valid configuration key for the snowflake provider.{hint}"
     return unknown
@@ -124,18 +124,18 @@ STAND_IN_ACCOUNT = "JOBGRAPH_STAND_IN_ACCOUNT"
 
 
 def require_sandbox(chosen: Settings, environment: Mapping[str, str]) -> None:
-    """Refuse an account: the stand-in was compared with the official plugin on the sandbox only.
+    """Refuse an account: the stand-in was compared with the official plugin only on the sandbox.
 
     Raises:
-        SettingsError: the connection is no sandbox's, and the environment does not name its account.
+        SettingsError: if the connection is not a sandbox's, and the environment does not name its account.
     """
     allowed = environment.get(STAND_IN_ACCOUNT, "").lower()
     if _is_this_machine(chosen.host) or (allowed and allowed == chosen.account.lower()):
         return
     raise SettingsError(
-        f"the stand-in for the Snowflake provider plugin works on the sandbox only, and {chosen.host} is none. Install "
-        "the official plugin: `pulumi plugin install resource snowflake`. To use the stand-in on this account all the "
-        f"same, name it: {STAND_IN_ACCOUNT}={chosen.account or 'ORGANIZATION-ACCOUNT'}"
+        f"the stand-in for the Snowflake provider plugin works only with the sandbox, and {chosen.host} is not one. "
+        "Install the official plugin: `pulumi plugin install resource snowflake`. To use the stand-in on this account "
+        f"anyway, name it: {STAND_IN_ACCOUNT}={chosen.account or 'ORGANIZATION-ACCOUNT'}"
     )
 
 
@@ -147,10 +147,10 @@ def _is_this_machine(host: str) -> bool:
 
 
 def require_login(chosen: Settings) -> None:
-    """Refuse settings with which no login can succeed.
+    """Refuse settings with which a login cannot succeed.
 
     Raises:
-        SettingsError: account, user or credential is missing; all that is missing is named.
+        SettingsError: if account, user or credential is missing; the text names everything missing.
     """
     missing = []
     if not chosen.account:

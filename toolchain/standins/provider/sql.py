@@ -1,8 +1,7 @@
-"""Snowflake SQL text: quoting, literals, and the comment by which the official plugin marks its statements.
+"""Snowflake SQL text: quoting, literals, and the usage comment of the official plugin's statements.
 
-Knows how a value becomes text. Must not know any resource type, and does no I/O.
-The forms are those that terraform-provider-snowflake 2.20 sends, the provider of the SDK's release, so that the same
-server answers both alike.
+Knows how a value becomes text. Must not know any resource type, and does no I/O. The forms are those of
+terraform-provider-snowflake 2.20, the provider of the SDK's release, so that a server responds to both alike.
 """
 
 import json
@@ -27,14 +26,14 @@ _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^".\s(]+))\s*(\.|$)')
 
 
 class IdentifierError(ValueError):
-    """A name that is no Snowflake identifier; the message says which and why."""
+    """A name is not a Snowflake identifier; the message has the name and the reason."""
 
 
 def identifier_parts(name: str) -> tuple[str, ...]:
-    """The one to three parts of a dotted name, quotes removed, case kept as written.
+    """Return the one to three parts of a dotted name, without quotes, with case unchanged.
 
     Raises:
-        IdentifierError: the text is empty or not a dotted list of names.
+        IdentifierError: if the text is empty or not a dotted list of names.
     """
     parts: list[str] = []
     position = 0
@@ -54,17 +53,17 @@ def identifier_parts(name: str) -> tuple[str, ...]:
 
 
 def quoted(*parts: str) -> str:
-    """The parts as one quoted, dotted identifier, an inner quote doubled."""
+    """Return the parts as one quoted, dotted identifier, with inner quotes doubled."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
 def requoted(name: str) -> str:
-    """A name as a person wrote it, with every part quoted."""
+    """Return a name as a user wrote it, with every part quoted."""
     return quoted(*identifier_parts(name))
 
 
 def signature_split(name: str) -> tuple[tuple[str, ...], str | None]:
-    """A function's or procedure's name: its parts, and the text between the brackets (None where it has none)."""
+    """Return the parts of a function's or procedure's name, and the text in its parentheses (None without them)."""
     without_quotes = re.sub(r'"(?:[^"]|"")*"', lambda match: "x" * len(match[0]), name)
     bracket = without_quotes.find("(")
     if bracket < 0:
@@ -73,42 +72,42 @@ def signature_split(name: str) -> tuple[tuple[str, ...], str | None]:
 
 
 def text(value: Any) -> str:
-    """A single-quoted literal with backslash escapes."""
+    """Return a single-quoted literal with backslash escapes."""
     return "'" + "".join(_ESCAPES.get(character, character) for character in str(value)) + "'"
 
 
 def doubled_text(value: Any) -> str:
-    """A single-quoted literal whose quotes are doubled: what a column's constant DEFAULT uses, alone of all."""
+    """Return a single-quoted literal with doubled quotes, which only a column's constant DEFAULT uses."""
     return "'" + str(value).replace("'", "''") + "'"
 
 
 def number(value: Any) -> str:
-    """A whole number."""
+    """Return a whole number as text."""
     return str(int(value))
 
 
 def boolean(value: Any) -> str:
-    """`true` or `false`, from a boolean or from the text that many properties take in its place."""
+    """Return `true` or `false` for a boolean, or for the text that many properties accept instead."""
     return str(value).lower()
 
 
 def dollars(value: Any) -> str:
-    """A dollar-quoted body."""
+    """Return a dollar-quoted body."""
     return f"$${value}$$"
 
 
 def text_list(values: Iterable[Any]) -> str:
-    """Literals in brackets."""
+    """Return literals in parentheses."""
     return "(" + ", ".join(text(value) for value in values) + ")"
 
 
 def name_list(values: Iterable[Any]) -> str:
-    """Quoted identifiers in brackets."""
+    """Return quoted identifiers in parentheses."""
     return "(" + ", ".join(requoted(str(value)) for value in values) + ")"
 
 
 def tracking_comment(resource: str, operation: str) -> str:
-    """The usage comment that ends nearly every statement of the official plugin, with its leading space."""
+    """Return the usage comment at the end of nearly every statement of the official plugin, with its leading space."""
     content = {
         "json_schema_version": "1",
         "version": PROVIDER_VERSION,
@@ -119,7 +118,7 @@ def tracking_comment(resource: str, operation: str) -> str:
 
 
 def statement_subject(statement: str) -> str:
-    """The kind and object of a statement, for an error: never a body or a literal, which may hold a secret."""
+    """Return the kind and object of a statement for an error, never a body or literal, which may contain a secret."""
     head = re.split(r"\s--terraform_provider_usage_tracking|\$\$|'|=|\(|\n", statement, maxsplit=1)[0]
     words = re.findall(r'"(?:[^"]|"")*"(?:\."(?:[^"]|"")*")*|\S+', head)[:12]
     last_name = max((index for index, word in enumerate(words) if word.startswith('"')), default=None)

@@ -1,7 +1,7 @@
-"""Properties on Pulumi's wire: protobuf structs to plain Python values and back.
+"""Properties on Pulumi's wire: converts protobuf structs to plain Python values and back.
 
-Knows the wire's marks for unknown values. Must not know any resource type. Secrets never arrive marked, because
-the provider says that it does not accept them: the engine then marks the outputs of the same names itself.
+Knows the wire's markers for unknown values. Must not know any resource type. Secrets never arrive marked, because the
+provider says that it does not accept them; the engine then marks the outputs of the same names itself.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from jobgraph.toolchain.standins.provider.definition import UNKNOWN, Unknown, Va
 
 
 def received(struct: struct_pb2.Struct) -> Values:
-    """A struct as plain values: whole numbers as int, unknown ones as `UNKNOWN`, absent ones left out."""
+    """Return a struct as plain values: whole numbers as int, unknown ones as `UNKNOWN`, without absent ones."""
     return {name: _value(value) for name, value in struct.fields.items() if value.WhichOneof("kind") != "null_value"}
 
 
@@ -31,7 +31,7 @@ def _value(value: struct_pb2.Value) -> Any:
 
 
 def sent(values: Values) -> struct_pb2.Struct:
-    """Plain values as a struct."""
+    """Return plain values as a struct."""
     struct = struct_pb2.Struct()
     struct.update({name: _marked(value) for name, value in values.items()})
     return struct

@@ -1,1 +1,1 @@
-"""Rewrites of a query as a whole: its sources, groups, order and set operations. Pure, as the rest of the dialect."""
+"""Rewrites of whole queries: sources, groups, order and set operations. Pure, like the rest of the dialect."""

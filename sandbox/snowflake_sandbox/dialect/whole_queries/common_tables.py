@@ -1,7 +1,7 @@
-"""Which table names mean a common table expression: the nearest WITH in whose scope the name stands.
+"""References to common table expressions: a name refers to the nearest WITH in whose scope it is.
 
-Pure. Knows scopes of trees; must not know the catalog. Every common table expression gets a name of its own in the
-statement, so that DuckDB cannot take its name for a table's, nor a table's for its own.
+Pure. Knows scopes of trees; must not know the catalog. Every common table expression gets a unique name in the
+statement, so that DuckDB can confuse it neither with a table nor with another one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def rename(tree: exp.Expr, new_name: Callable[[], str]) -> None:
     """Give every common table expression, and every reference to it, a new name.
 
     Args:
-        tree: the statement, below a holder. Changed in place; tables that were references are marked (`is_common`).
-        new_name: makes a name that nothing else in the statement has.
+        tree: the statement, inside a holder. Changed in place; tables that were references are marked (`is_common`).
+        new_name: returns a name that the statement does not contain.
     """
     references = [(table, _definition(table)) for table in tree.find_all(exp.Table)]
     names = {id(cte): new_name() for cte in tree.find_all(exp.CTE)}
@@ -48,7 +48,7 @@ def _refer(table: exp.Table, name: str) -> None:
 
 
 def _definition(table: exp.Table) -> exp.CTE | None:
-    """The common table expression that a table's name means, innermost scope first."""
+    """Return the common table expression to which a table's name refers, innermost scope first."""
     if table.args.get("db") is not None or not isinstance(table.this, exp.Identifier) or _is_target(table):
         return None
     name = _name(table.this)
@@ -68,14 +68,14 @@ def _definition(table: exp.Table) -> exp.CTE | None:
 
 
 def _among(scope: exp.With, name: str, table: exp.Table, inside: exp.Expr | None = None) -> exp.CTE | None:
-    """The one of that name in a WITH; from `inside` one of them only those before it and, by recursion, itself."""
+    """Return the expression of that name in a WITH; from `inside` one, only earlier ones and, recursively, itself."""
     members: list[exp.CTE] = scope.expressions
     for cte in members:
         is_named = _name(cte.args["alias"].this) == name
         if cte is inside:
             if not is_named or not _is_recursive(cte, table):
                 return None
-            # Snowflake takes the word as optional, DuckDB needs it.
+            # The word RECURSIVE is optional in Snowflake but required in DuckDB.
             scope.args["recursive"] = True
         if is_named:
             return cte
@@ -83,7 +83,7 @@ def _among(scope: exp.With, name: str, table: exp.Table, inside: exp.Expr | None
 
 
 def _is_recursive(cte: exp.CTE, table: exp.Table) -> bool:
-    """Whether a table stands in a recursive branch: on the right of the set operation that the body is."""
+    """Whether a table is in a recursive branch: the right side of the set operation that is the body."""
     body, ancestors = cte.this, {id(node) for node in _upwards(table)}
     while isinstance(body, exp.SetOperation):
         if id(body.expression) in ancestors:
@@ -103,10 +103,10 @@ def _is_target(table: exp.Table) -> bool:
     """Whether a statement changes the table."""
     node: exp.Expr = table.parent if isinstance(table.parent, exp.Schema) else table
     return isinstance(node.parent, exp.DML | exp.TruncateTable) and (
-        node.parent.this is node or any(one is node for one in node.parent.expressions)
+        node.parent.this is node or any(expression is node for expression in node.parent.expressions)
     )
 
 
 def _name(identifier: exp.Expr) -> str:
-    """An identifier as Snowflake compares it."""
+    """Return an identifier in the form in which Snowflake compares it."""
     return identifier.name if identifier.args.get("quoted") else identifier.name.upper()

@@ -1,8 +1,8 @@
-"""Names match letter for letter, once those without quotes are in upper case; DuckDB would ignore the case.
+"""Case-sensitive names, after unquoted names were changed to upper case; DuckDB would ignore case.
 
-Knows scopes and columns; must not know the catalog (the caller says what columns a table has). It refuses only what
-DuckDB would take for another name: a name that nothing resembles is left to DuckDB's own error.
-The rule: sql-reference/identifiers-syntax.
+Knows scopes and columns; must not know the catalog (the caller passes the columns of tables). It refuses only names
+that DuckDB would confuse with another one; for a name that resembles none, DuckDB itself reports the error. The rule:
+sql-reference/identifiers-syntax.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from snowflake_sandbox.errors import SnowflakeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    # The columns of each source of a query by its name; None where they are not known.
+    # The columns of each source of a query by its name; None if they are unknown.
     Sources = Mapping[str, set[str] | None]
 
 
 def check(tree: exp.Expr, scopes: list[Scope], columns: Callable[[exp.Table], Iterable[str]]) -> None:
-    """Refuse names that differ from what they would mean by the case of letters alone.
+    """Refuse names that differ from existing ones only in case.
 
     Args:
         tree: the statement, its tables resolved and its unquoted names in upper case.
-        scopes: those of its queries.
-        columns: the names of a table's columns; none where they are not known.
+        scopes: the scopes of its queries.
+        columns: returns the names of a table's columns; empty if they are unknown.
 
     Raises:
         SnowflakeError: 000904.
@@ -59,9 +59,9 @@ def _check_name(name: exp.Expr, parts: Iterable[exp.Expr], names: set[str] | Non
     if names is None or name.name in names or isinstance(name, exp.Star):
         return
     if name.name.casefold() in {candidate.casefold() for candidate in names}:
-        shown = ".".join(f'"{part.name}"' if part.args.get("quoted") else part.name for part in parts)
+        written = ".".join(f'"{part.name}"' if part.args.get("quoted") else part.name for part in parts)
         raise SnowflakeError(
-            904, "42000", f"SQL compilation error:\nerror line 1 at position 0\ninvalid identifier '{shown}'"
+            904, "42000", f"SQL compilation error:\nerror line 1 at position 0\ninvalid identifier '{written}'"
         )
 
 
@@ -75,7 +75,7 @@ def _all_names(sources: Sources) -> set[str] | None:
 
 
 def _visible(scope: Scope, columns: Callable[[exp.Table], Iterable[str]]) -> Sources:
-    """The sources of a query and of those around it."""
+    """Return the sources of a query and of the enclosing queries."""
     sources: dict[str, set[str] | None] = {}
     around: Scope | None = scope
     while around is not None:
@@ -86,7 +86,7 @@ def _visible(scope: Scope, columns: Callable[[exp.Table], Iterable[str]]) -> Sou
 
 
 def _names(node: exp.Expr, source: Any, columns: Callable[[exp.Table], Iterable[str]]) -> set[str] | None:
-    """The columns of a source; None where they are not known."""
+    """Return the columns of a source; None if they are unknown."""
     if node.args.get("pivots") or not isinstance(source, exp.Table | Scope):
         return None
     holder = node if isinstance(source, exp.Table) else source.expression.parent
@@ -117,7 +117,7 @@ def _selected(scope: Scope, columns: Callable[[exp.Table], Iterable[str]]) -> se
 
 
 def _aliases(scope: Scope) -> set[str]:
-    """What a query calls its own columns: other expressions of it may use these names."""
+    """Return the aliases of a query's columns, which other expressions of the query may use."""
     around: Scope | None = scope
     aliases: set[str] = set()
     while around is not None:
@@ -133,7 +133,7 @@ def _joined_by(scope: Scope) -> Iterator[exp.Expr]:
 
 
 def _stars_of_one(scope: Scope) -> Iterator[exp.Column]:
-    """`t.*`."""
+    """Yield the columns `t.*`."""
     if isinstance(scope.expression, exp.Query):
         for projection in scope.expression.selects:
             if isinstance(projection, exp.Column) and projection.is_star and projection.table:
@@ -141,7 +141,7 @@ def _stars_of_one(scope: Scope) -> Iterator[exp.Column]:
 
 
 def _check_change(tree: exp.Expr, columns: Callable[[exp.Table], Iterable[str]]) -> None:
-    """The columns of INSERT, UPDATE, DELETE and MERGE that stand in no query."""
+    """Check the columns of INSERT, UPDATE, DELETE and MERGE that are not in a query."""
     sources: dict[str, set[str] | None] = {
         table.alias_or_name: set(columns(table)) or None
         for table in tree.find_all(exp.Table)

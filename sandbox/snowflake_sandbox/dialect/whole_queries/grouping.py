@@ -1,7 +1,7 @@
-"""Expressions over a key of GROUP BY that is a VARIANT: `UPPER(v:s)` of a query that groups by `v:s`.
+"""Expressions of a GROUP BY key that is a VARIANT: `UPPER(v:s)` in a query that groups by `v:s`.
 
-The conversion of such a key hides it from DuckDB, which asks for a column of the groups. Within a group the key has one
-value, so any value of it is the key. Knows annotated queries; must not know how a VARIANT is converted.
+DuckDB does not recognize such a key after its conversion, and requires a column of the groups. Within a group the key
+has one value, so ANY_VALUE returns it. Knows annotated queries; must not know how a VARIANT is converted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def by_variants(tree: exp.Expr) -> None:
-    """Have every such expression take the key's value from its group, in place."""
+    """Make every such expression use the key's value in its group, in place."""
     for query in list(tree.find_all(exp.Select)):
         group = query.args.get("group")
         keys = [] if group is None else [_meaning(key, query) for key in group.expressions]
@@ -28,22 +28,22 @@ def by_variants(tree: exp.Expr) -> None:
 
 
 def _meaning(node: exp.Expr, query: exp.Select) -> exp.Expr:
-    """What a position or an alias stands for."""
+    """Return the expression to which a position or an alias refers."""
     if isinstance(node, exp.Literal) and node.is_int and 0 < int(node.name) <= len(query.selects):
         return query.selects[int(node.name) - 1].unalias()
-    if node.meta.get(annotation.OTHER):
+    if node.meta.get(annotation.SIBLING):
         return next((item.this for item in query.selects if item.alias == node.name), node)
     return node
 
 
 def _parts(query: exp.Select) -> Iterator[exp.Expr]:
-    """What a query computes of its groups."""
+    """Yield the expressions that a query computes for its groups."""
     yield from (item.unalias() for item in query.selects)
     for clause in ("having", "qualify"):
         if query.args.get(clause) is not None:
             yield query.args[clause].this
     if query.args.get("order") is not None:
-        # A key that is one of the results is ordering.py's.
+        # ordering.py handles keys that are result columns.
         results = [item.unalias() for item in query.selects]
         yield from (key for key in query.args["order"].expressions if _meaning(key.this, query) not in results)
 

@@ -1,8 +1,8 @@
-"""ORDER BY of a result column that is a VARIANT, by its position or its name, or in a query with groups.
+"""ORDER BY of a result column that is a VARIANT, by position or name, or in a query with groups.
 
-DuckDB has JSON for VARIANT and sorts it as text; a key must be computed from the value. A position or an alias names no
-value to compute from, and a computed key of a grouped query is not one of its groups: so the query becomes the source
-of another, which orders it. Knows annotated queries; must not know how a VARIANT sorts (operators.py).
+DuckDB has JSON for VARIANT and sorts it as text, so a sort key must be computed from the value. A position or an alias
+has no value to compute from, and a computed key of a grouped query is not one of its groups; so the query becomes the
+source of another query, which sorts. Knows annotated queries; must not know how a VARIANT sorts (operators.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from snowflake_sandbox.dialect.families import Family, family
 
 
 def by_columns(tree: exp.Expr) -> exp.Expr:
-    """The statement, each such query inside another one."""
+    """Return the statement with each such query inside another one."""
     for query in list(tree.find_all(exp.Select)):
         order = query.args.get("order")
         if order is None or any(isinstance(item, exp.Star) or item.is_star for item in query.selects):
@@ -34,7 +34,7 @@ def _is_variant(projection: exp.Expr) -> bool:
 
 
 def _position(key: exp.Expr, query: exp.Select) -> int | None:
-    """Which of the query's columns a key names: by position, by name, or by saying the same."""
+    """Return the index of the column that a key refers to by position, by name, or by the same expression."""
     if isinstance(key, exp.Literal) and key.is_int:
         return int(key.name) - 1 if 0 < int(key.name) <= len(query.selects) else None
     is_name = isinstance(key, exp.Column) and not key.table

@@ -1,4 +1,4 @@
-"""SAMPLE and TABLESAMPLE in DuckDB's words (sql-reference/constructs/sample).
+"""SAMPLE and TABLESAMPLE in DuckDB (sql-reference/constructs/sample).
 
 Knows sqlglot's class; must not know any table.
 """
@@ -18,7 +18,7 @@ _METHODS = {"ROW": "BERNOULLI", "BLOCK": "SYSTEM"}
 
 
 def sample(node: exp.Expr, _formats: Formats) -> exp.Expr:
-    """A number of rows is exact, which is DuckDB's method RESERVOIR alone; ROW and BLOCK have other names."""
+    """Translate: only DuckDB's method RESERVOIR samples an exact number of rows; ROW and BLOCK have other names."""
     method = node.args["method"].name.upper() if node.args.get("method") is not None else "BERNOULLI"
     node.set("method", exp.var("RESERVOIR" if node.args.get("size") is not None else _METHODS.get(method, method)))
     return node

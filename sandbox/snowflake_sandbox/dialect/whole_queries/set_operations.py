@@ -1,4 +1,4 @@
-"""UNION, INTERSECT and EXCEPT of columns of different types: a text becomes what stands in the other query.
+"""UNION, INTERSECT and EXCEPT of columns of different types: a text is converted to the type in the other query.
 
 The rule: sql-reference/operators-query. Knows annotated queries; the conversions are in conversions.py.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def unify(tree: exp.Expr, formats: Formats) -> None:
-    """Bring each column of every set operation to one type, in place, where all of its queries name their columns."""
+    """Convert each column of every set operation to one type, in place, if all of its queries list their columns."""
     for operation in list(tree.find_all(exp.SetOperation)):
         if isinstance(operation.parent, exp.SetOperation):
             continue

@@ -1,6 +1,6 @@
-"""SPLIT_TO_TABLE and STRTOK_SPLIT_TO_TABLE of other tables' columns: a row per piece, by way of FLATTEN.
+"""SPLIT_TO_TABLE and STRTOK_SPLIT_TO_TABLE of other tables' columns: a row for each part, with FLATTEN.
 
-Knows trees; SPLIT_TO_TABLE of constants is a table of the statement's own (data/table_functions.py).
+Knows trees; SPLIT_TO_TABLE of constants becomes a temporary table (data/table_functions.py).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def rewrite(tree: exp.Expr) -> None:
 
 
 def _calls(tree: exp.Expr) -> Iterator[tuple[exp.Expr, str, list[exp.Expr]]]:
-    """Each call with the node in FROM that holds it."""
+    """Yield each call with its node in FROM."""
     for node in tree.find_all(exp.Lateral, exp.TableFromRows):
         called = node.this
         if isinstance(called, exp.SplitToTable):

@@ -1,6 +1,6 @@
-"""Pushes the folder that an image is to be built of, as an image of one layer, to the sandbox's registry.
+"""Pushes the folder from which an image is built, as an image of one layer, to the sandbox's registry.
 
-Reads what Snowflake's builder reads: BUILD_CONTEXT, IMAGE_REGISTRY_URL, IMAGE_NAME and IMAGE_TAG.
+Reads the same variables as Snowflake's builder: BUILD_CONTEXT, IMAGE_REGISTRY_URL, IMAGE_NAME and IMAGE_TAG.
 """
 
 import base64
@@ -17,7 +17,7 @@ CONTEXT_LAYER = "application/vnd.snowflake-sandbox.context.v1.tar"
 
 
 def layer(folder: Path) -> bytes:
-    """The folder as a tar archive that depends on names, modes and contents only."""
+    """Return the folder as a tar archive, which depends only on names, modes and contents."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(folder.rglob("*")):
@@ -34,7 +34,7 @@ def main() -> None:
     context = Path(os.environ["BUILD_CONTEXT"])
     if not (context / "Dockerfile").is_file():
         sys.exit(f"there is no Dockerfile in {context}")
-    # the registry is where Snowflake is, whatever host the address names
+    # the registry is part of the sandbox, whatever host the URL contains
     registry = f"http://{os.environ['SNOWFLAKE_HOST']}:{os.environ['SNOWFLAKE_PORT']}"
     name = f"{os.environ['IMAGE_REGISTRY_URL'].split('/', 1)[1]}/{os.environ['IMAGE_NAME']}"
     token = Path(os.environ["SNOWFLAKE_TOKEN_FILE_PATH"]).read_text().strip()

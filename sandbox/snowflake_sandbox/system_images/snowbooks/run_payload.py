@@ -1,10 +1,10 @@
 """The program of the stand-in for Snowflake's runtime of ML jobs: `bash …/startup.sh <entrypoint> <arguments>`.
 
-The start-up script that clients upload belongs to a machine of its own: it installs packages into the interpreter,
-writes cron files and starts Ray. It is never run here. What it is for is done instead: the packages of the payload's
-requirements.txt are installed into a folder of the job's own, and the client's launcher runs the payload. The launcher
-needs the client's library; where the sandbox's Python lacks it, it is installed once per machine, into a folder for
-temporary files, without the libraries for machine learning that it names.
+The start-up script that clients upload is meant for a dedicated machine: it installs packages into the interpreter,
+writes cron files and starts Ray. It is never run here. This program replaces it: it installs the packages of the
+payload's requirements.txt into a folder of the job, and the client's launcher runs the payload. The launcher needs the
+client's library; if the sandbox's Python lacks it, it is installed once per machine, into a folder for temporary files,
+without the libraries for machine learning that it requires.
 """
 # its output is the log of the job
 
@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 LIBRARY = "snowflake-ml-python"
-# Of the library's dependencies, what its jobs need beyond what the sandbox has.
+# Those dependencies of the library that its jobs need and the sandbox lacks.
 NEEDED = ("absl-py", "cachetools", "packaging", "pyyaml", "importlib-resources")
-# The library's release, by where the client has its launcher: at the root of the payload before 1.9.
+# The library's release, by whether the launcher is in the root of the payload, as in clients before 1.9.
 VERSIONS = {True: "1.8.6", False: "2.6.0"}
 
 
 def install(target: Path, *arguments: str) -> None:
-    """Install packages into a folder; ends the job where that fails."""
+    """Install packages into a folder; a failure ends the job."""
     command = [
         sys.executable,
         "-m",
@@ -47,7 +47,7 @@ def install(target: Path, *arguments: str) -> None:
 
 
 def library_folder(version: str) -> Path | None:
-    """Where the client's library is; None where the interpreter has it."""
+    """Return the folder of the client's library, installing it if necessary; None if the interpreter has it."""
     if find_spec("snowflake") is not None and find_spec("snowflake.ml") is not None:
         return None
     name = f"{LIBRARY}-{version}-{sys.version_info.major}.{sys.version_info.minor}"
@@ -69,7 +69,7 @@ def library_folder(version: str) -> Path | None:
 
 def main(arguments: list[str]) -> None:
     """Prepare the payload's folder and run the launcher in this process."""
-    # `bash <folder of the client's scripts>/startup.sh`, which is left out.
+    # The arguments begin with `bash <folder of the client's scripts>/startup.sh`, which is not run.
     scripts, arguments = Path(arguments[1]).parent, arguments[2:]
     stage = Path(os.environ.get("MLRS_STAGE_MOUNT_PATH") or scripts)
     payload = stage / os.environ.get("MLRS_PAYLOAD_DIR", "")
@@ -79,23 +79,23 @@ def main(arguments: list[str]) -> None:
         print(f"Installing packages from {requirements.name}", flush=True)
         install(own, "-r", str(requirements))
     folders = [str(folder) for folder in (own, library_folder(VERSIONS[scripts == payload])) if folder is not None]
-    # As Python itself does for a script, the folder of the launcher comes first.
+    # The launcher's folder comes first, as for a script that Python runs.
     sys.path[:0] = [str(scripts), *folders]
-    # Programs that the payload starts find the packages, too.
+    # Programs that the payload starts must find the packages, too.
     os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [os.environ.get("PYTHONPATH")])])
-    # Instances wait for each other through Ray on the platform; here each runs the payload by itself.
+    # In Snowflake instances wait for each other through Ray; here each runs the payload by itself.
     os.environ["MLRS_MIN_INSTANCES"] = "1"
     is_parallel = os.environ.get("MLRS_LAUNCH_BACKEND") == "passthrough"
     instance = os.environ.get("SNOWFLAKE_JOB_INDEX", "0")
     if not is_parallel:
         os.environ["SNOWFLAKE_JOBS_COUNT"] = "1"
         if instance != "0":
-            # As on the platform, where the others are workers of the first one's Ray.
+            # As in Snowflake, where the other instances are workers of the first one's Ray.
             print("sandbox: this instance is a worker; the payload runs in instance 0 alone", flush=True)
             return
     os.chdir(payload)
     launcher = scripts / "mljob_launcher.py"
-    # Clients before 1.9 name the launcher themselves.
+    # Clients before 1.9 pass the launcher themselves.
     sys.argv = [str(launcher), *(arguments[1:] if arguments[:1] == [str(launcher)] else arguments)]
     if is_parallel:
         run_in_each_instance(launcher, instance)
@@ -104,16 +104,16 @@ def main(arguments: list[str]) -> None:
 
 
 def run_in_each_instance(launcher: Path, instance: str) -> None:
-    """Run the launcher in one of several equal instances, and write down how it ended, as the runtime does.
+    """Run the launcher in one of several equal instances, and record how it ended, as Snowflake's runtime does.
 
-    The payload sees how many instances there are; the launcher, which would wait for their Ray, does not.
+    The payload sees the number of instances; the launcher, which would wait for their Ray, does not.
     """
     constants: Any = import_module("snowflake.ml.jobs._utils.constants")
     constants.TARGET_INSTANCES_ENV_VAR = "SANDBOX_INSTANCES"
     result = Path(os.environ["MLRS_STAGE_RESULT_PATH"], os.environ["MLRS_RESULT_PATH"])
     records = result.parent / "instances"
     records.mkdir(parents=True, exist_ok=True)
-    if instance != "0":  # the job's result is that of the first
+    if instance != "0":  # the job's result is that of the first instance
         os.environ["MLRS_RESULT_PATH"] = str(records / f"{instance}-result")
     exit_code, failure = 1, None
     try:

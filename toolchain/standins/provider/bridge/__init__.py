@@ -1,5 +1,5 @@
-"""What the official plugin writes into a stack's state, beyond the values of an object: Pulumi's Terraform bridge.
+"""What the official plugin writes to a stack's state besides the values of an object: Pulumi's Terraform bridge.
 
-Knows the forms of inputs and outputs in a state. Must not know statements or connections. So a state of the official
-plugin is a state of the stand-in, and the other way round.
+Knows the forms of inputs and outputs in a state. Must not know statements or connections. The official plugin and the
+stand-in can therefore use each other's states.
 """

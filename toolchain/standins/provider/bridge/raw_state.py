@@ -1,7 +1,7 @@
-"""`__pulumi_raw_state_delta`: how the bridge turns the outputs of a resource back into Terraform's own state.
+"""`__pulumi_raw_state_delta`: how the bridge converts the outputs of a resource back to Terraform's own state.
 
 Knows the forms of `shape` and the bridge's words: `obj` an object (`ps` its parts that are not plain, `renamed` those
-with a name of their own), `arr` a list (`el` its elements), `plu` a list of at most one that is written as its element,
+with different names), `arr` a list (`el` its elements), `plu` a list of at most one that is written as its element,
 `map` a map. Must not know any resource type.
 """
 
@@ -15,7 +15,7 @@ _MAPS = frozenset({"queryResults"})
 
 
 def raw_state_delta(shape: Shape, outputs: Values) -> Values:
-    """The delta of a resource's outputs."""
+    """Return the delta of a resource's outputs."""
     return _object(outputs, shape, shape)
 
 
@@ -45,7 +45,7 @@ def _part(name: str, value: Any, node: Any, shape: Shape) -> Values | None:
 
 def _parameters(listed: Values) -> Values:
     element: Values = {"arr": {"el": {"0": {"obj": {}}}}}
-    # the bridge makes a plural of the name of each list; a name that is one already keeps its own
+    # the bridge uses the plural for the name of each list, unless it is already a plural
     words = {name: str(rows[0]["key"]).lower() for name, rows in listed.items()}
     renamed = {name: word for name, word in words.items() if name.lower() != word.replace("_", "")}
     return {"obj": {"ps": dict.fromkeys(listed, element)} | ({"renamed": renamed} if renamed else {})}

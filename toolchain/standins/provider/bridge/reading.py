@@ -1,4 +1,4 @@
-"""Inputs and outputs of a state, whoever wrote it, as the plain values that the resource types work with.
+"""Inputs and outputs of a state, by either plugin, as the plain values that the resource types use.
 
 Knows the forms of `shape`. Must not know any resource type.
 """
@@ -6,12 +6,12 @@ Knows the forms of `shape`. Must not know any resource type.
 from collections.abc import Mapping
 from typing import Any
 
-from jobgraph.toolchain.standins.provider.bridge.shape import LEFT, Listed, Nested, Shape
+from jobgraph.toolchain.standins.provider.bridge.shape import LEFT_TO_SNOWFLAKE, Listed, Nested, Shape
 from jobgraph.toolchain.standins.provider.definition import ResourceType, Values
 
 
 def inputs_read(node: Nested, values: Mapping[str, Any]) -> Values:
-    """Inputs without the bridge's defaults and marks."""
+    """Return inputs without the bridge's defaults and markers."""
     result: Values = {}
     for name, value in values.items():
         if name.startswith("__") or value is None or (name in node.defaults and value == node.defaults[name]):
@@ -21,15 +21,15 @@ def inputs_read(node: Nested, values: Mapping[str, Any]) -> Values:
 
 
 def words_of_the_provider(node: Nested, values: Mapping[str, Any], within: str = "") -> list[str]:
-    """The places where inputs have the provider's own word for "left to Snowflake" as if a program had written it.
+    """Return the places where inputs contain the provider's own word for "left to Snowflake" without its marker.
 
-    The bridge marks what it filled in itself; without the mark, as where the engine took an ignored value from the
+    The bridge marks the values that it filled in; without the marker, e.g. if the engine took an ignored value from the
     state, the provider refuses the word.
     """
     marked, places = set(values.get("__defaults") or ()), list[str]()
     for name, value in values.items():
         inner = node.fields.get(name)
-        if value == LEFT and node.defaults.get(name) == LEFT and name not in marked:
+        if value == LEFT_TO_SNOWFLAKE and node.defaults.get(name) == LEFT_TO_SNOWFLAKE and name not in marked:
             places.append(f"{within}{name}")
         elif isinstance(value, dict) and isinstance(inner, Nested):
             places += words_of_the_provider(inner, value, f"{within}{name}.")
@@ -37,10 +37,10 @@ def words_of_the_provider(node: Nested, values: Mapping[str, Any], within: str =
 
 
 def outputs_read(resource: ResourceType, shape: Shape, outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> Values:
-    """The values that a state has of an object: what is set on it, and what was computed.
+    """Return the values of an object in a state: those set on it, and the computed ones.
 
-    The outputs hold a value for each parameter, also for one that is set elsewhere; those that are not among the
-    inputs are left out, because what the object itself has is asked of Snowflake.
+    The outputs have a value for each parameter, even if it is not set on the object; parameters that are not among the
+    inputs are omitted, because Snowflake is asked for what is set on the object.
     """
     elsewhere = {prop.name for prop in resource.properties if prop.parameter} | shape.computed
     return _without_empty(

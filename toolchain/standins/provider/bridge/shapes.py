@@ -5,7 +5,7 @@ Knows the properties' names and defaults (recorded states: tests/toolchain/provi
 
 from typing import Any
 
-from jobgraph.toolchain.standins.provider.bridge.shape import LEFT, LISTED, Nested, Shape
+from jobgraph.toolchain.standins.provider.bridge.shape import LEFT_TO_SNOWFLAKE, LISTED, Nested, Shape
 from jobgraph.toolchain.standins.provider.data_types import TableType, data_type, result_type
 
 _ROWS = {"showOutputs": "show_output"}
@@ -28,7 +28,7 @@ def _spelled_result(written: Any) -> str:
 _ROUTINE: dict[str, Any] = {
     "parameters": True,
     "renamed": _ROWS,
-    "defaults": {"isSecure": LEFT},
+    "defaults": {"isSecure": LEFT_TO_SNOWFLAKE},
     "spelled": {"arguments": _spelled_arguments, "returnType": _spelled_result},
 }
 _ARGUMENTS = Nested(fields={"argDefaultValue": ""}, many=True)
@@ -37,7 +37,7 @@ SHAPES: dict[str, Shape] = {
     "AccountRole": Shape(renamed=_ROWS, fields={"comment": ""}),
     "ComputePool": Shape(
         renamed=_DESCRIBED,
-        defaults={"initiallySuspended": LEFT, "autoResume": LEFT, "autoSuspendSecs": -1},
+        defaults={"initiallySuspended": LEFT_TO_SNOWFLAKE, "autoResume": LEFT_TO_SNOWFLAKE, "autoSuspendSecs": -1},
         fields={"backupInstanceFamilies": LISTED, "comment": None, "forApplication": None},
     ),
     "Database": Shape(
@@ -99,7 +99,7 @@ SHAPES: dict[str, Shape] = {
         version="2",
         parameters=True,
         renamed=_DESCRIBED,
-        defaults={"isTransient": LEFT, "withManagedAccess": LEFT},
+        defaults={"isTransient": LEFT_TO_SNOWFLAKE, "withManagedAccess": LEFT_TO_SNOWFLAKE},
         fields={"comment": None},
     ),
     "StageInternal": Shape(
@@ -109,7 +109,7 @@ SHAPES: dict[str, Shape] = {
         | {f"{kind}s": kind for kind in ("avro", "csv", "json", "orc", "parquet", "xml")},
         fields={
             "comment": None,
-            "directory": Nested(defaults={"autoRefresh": LEFT}),
+            "directory": Nested(defaults={"autoRefresh": LEFT_TO_SNOWFLAKE}),
             "encryption": Nested(fields={"snowflakeFull": _NO_OBJECT, "snowflakeSse": _NO_OBJECT}),
             "fileFormat": _NO_OBJECT,
         },
@@ -146,7 +146,7 @@ SHAPES: dict[str, Shape] = {
             "targetCompletionIntervals": "target_completion_interval",
             "timestampDayIsAlways24h": "timestamp_day_is_always_24h",
         },
-        defaults={"allowOverlappingExecution": LEFT},
+        defaults={"allowOverlappingExecution": LEFT_TO_SNOWFLAKE},
         fields={
             "afters": LISTED,
             "comment": "",
@@ -163,7 +163,7 @@ SHAPES: dict[str, Shape] = {
         version="1",
         renamed=_DESCRIBED | {"columns": "column", "dataMetricFunctions": "data_metric_function"},
         computed=frozenset({"columns"}),
-        defaults=dict.fromkeys(("changeTracking", "isRecursive", "isSecure", "isTemporary"), LEFT),
+        defaults=dict.fromkeys(("changeTracking", "isRecursive", "isSecure", "isTemporary"), LEFT_TO_SNOWFLAKE),
         fields={
             "aggregationPolicy": _NO_OBJECT,
             "columns": Nested(
@@ -181,9 +181,9 @@ SHAPES: dict[str, Shape] = {
         parameters=True,
         renamed=_ROWS,
         defaults={
-            "autoResume": LEFT,
+            "autoResume": LEFT_TO_SNOWFLAKE,
             "autoSuspend": -1,
-            "enableQueryAcceleration": LEFT,
+            "enableQueryAcceleration": LEFT_TO_SNOWFLAKE,
             "queryAccelerationMaxScaleFactor": -1,
         },
         fields=dict.fromkeys(

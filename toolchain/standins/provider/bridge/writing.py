@@ -1,4 +1,4 @@
-"""Inputs and outputs of a state, written as the bridge writes them: defaults, empty properties, marks of its own.
+"""Inputs and outputs of a state as the bridge writes them: with defaults, empty properties, and its own markers.
 
 Knows the forms of `shape`. Must not know any resource type.
 """
@@ -24,9 +24,9 @@ _NANOSECONDS = 60 * 10**9
 
 
 def inputs_written(node: Nested, values: Values, filled_in: Collection[str] = (), *, refreshed: bool = False) -> Values:
-    """The inputs with the bridge's defaults and their names, which a refresh leaves out where there are none.
+    """Return the inputs with the bridge's defaults and their names; a refresh omits the names if there are no defaults.
 
-    filled_in: defaults that are in `values` already.
+    filled_in: the defaults that `values` already contains.
     """
     missing = {name: value for name, value in node.defaults.items() if name not in values}
     result = {name: _inputs_of(value, node.fields.get(name), refreshed) for name, value in values.items()}
@@ -41,7 +41,7 @@ def _inputs_of(value: Any, node: Any, refreshed: bool) -> Any:  # noqa: FBT001  
 
 
 def outputs_written(shape: Shape, values: Values, read: Values, resource_id: str, origin: Origin) -> Values:
-    """The outputs of an object: its values, what was read of it, and what the form has where nothing is set.
+    """Return the outputs of an object: its values, the values read, and those for properties that are not set.
 
     read: effective parameters and computed outputs.
     """

@@ -16,9 +16,10 @@ FEATURE = "snowflake_procedures_datasource"
 
 
 def list_procedures(arguments: Values) -> Generator[Step, list[Row], Values]:
-    """The function's result: its arguments and, per procedure of the schema, name, comment and types.
+    """Return the function's result: its arguments and, for each procedure of the schema, name, comment and types.
 
-    Where Snowflake refuses to list them, as in a schema that is not there, the official plugin warns and gives no list.
+    If Snowflake refuses to list them, e.g. because the schema does not exist, there is a warning and no list, as in the
+    official plugin.
     """
     place = quoted(arguments["database"], arguments["schema"])
     identifier = f"{arguments['database']}|{arguments['schema']}"

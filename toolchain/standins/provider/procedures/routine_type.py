@@ -1,6 +1,6 @@
-"""The life of a function or procedure: created, set, read back, altered and dropped by its signature.
+"""The operations on a function or procedure, identified by its signature: create, set, read, alter and drop.
 
-Knows the order of the steps. Must not know what tells one kind of routine from another: a `Routine` says that.
+Knows the order of the steps. Must not know the differences between kinds of routines, which a `Routine` describes.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,10 +25,10 @@ from jobgraph.toolchain.standins.provider.procedures import routines
 class Routine:
     """A kind of routine.
 
-    token, label: as of the resource type. feature: the preview feature. body: the property with its text.
-    language: the computed output that names it. written_in: the language where DESCRIBE does not tell.
-    middle: the words of CREATE between result type and body. described: properties that DESCRIBE's rows tell.
-    altered: statements for what changes in place besides name, comment and parameters; `altered_first`: before those.
+    token, label: as of the resource type. feature: the preview feature. body: the property with the body.
+    language: the computed output with the language. written_in: the language if DESCRIBE does not report it.
+    middle: the words of CREATE between result type and body. described: the properties in DESCRIBE's rows.
+    altered: statements for changes in place other than name, comment, parameters; `altered_first`: run before those.
     """
 
     kind: Kind
@@ -47,7 +47,7 @@ class Routine:
 
 
 def resource_type(routine: Routine) -> ResourceType:
-    """The resource type of a kind of routine."""
+    """Return the resource type of a kind of routine."""
     kind, show_parameters = routine.kind, routines.show_parameters(routine.kind)
 
     def full_name(values: Values) -> str:

@@ -1,7 +1,7 @@
-"""What functions and procedures have in common: arguments, signatures, parameters, and the steps of their life.
+"""Shared parts of functions and procedures: arguments, signatures, parameters, and the steps of their operations.
 
-Knows the columns of SHOW and the rows of DESCRIBE (SQL contract, sections 6.12 and 6.13).
-Must not know how statements are sent.
+Knows the columns of SHOW and the rows of DESCRIBE (SQL contract, sections 6.12 and 6.13). Must not know how statements
+are sent.
 """
 
 import re
@@ -34,7 +34,7 @@ _ARGUMENTS = re.compile(r"^[^(]*\((.*)\) RETURN (.*)$", re.DOTALL)
 
 
 def arguments_normal(arguments: Iterable[Values]) -> tuple[Any, ...]:
-    """Arguments as what counts: name in upper case, full type, default."""
+    """Return the normal form of arguments: name in upper case, full type, default."""
     return tuple(
         (str(argument["argName"]).upper(), data_type(argument["argDataType"]), argument.get("argDefaultValue") or "")
         for argument in arguments
@@ -42,12 +42,12 @@ def arguments_normal(arguments: Iterable[Values]) -> tuple[Any, ...]:
 
 
 def arguments_loose(arguments: Iterable[Values]) -> tuple[Any, ...]:
-    """Arguments as far as DESCRIBE tells them: names and main types."""
+    """Return arguments in the detail of DESCRIBE: names and main types."""
     return tuple((name, kind.name) for name, kind, _ in arguments_normal(arguments))
 
 
 def result_loose(written: Any) -> Any:
-    """A result type as far as DESCRIBE tells it: main types, and a table's column names."""
+    """Return a result type in the detail of DESCRIBE: main types, and a table's column names."""
     result = result_type(str(written))
     if isinstance(result, TableType):
         return tuple((name.upper(), kind.name) for name, kind in result.columns)
@@ -69,14 +69,14 @@ PARAMETERS = (
 
 
 def comment(initial: str) -> Property:
-    """The comment: it is always sent, with Snowflake's own words where the program has none."""
+    """Return the comment property: it is always sent, with Snowflake's own text if the program has none."""
     return Property(
         name="comment", sql="COMMENT", literal=text, default=initial, column="description", read=filled, initial=initial
     )
 
 
 def argument_list(values: Values) -> str:
-    """The bracketed arguments of CREATE: `("A" VARCHAR(16777216), "B" NUMBER(38, 0) DEFAULT 1)`."""
+    """Return the arguments of CREATE in parentheses: `("A" VARCHAR(16777216), "B" NUMBER(38, 0) DEFAULT 1)`."""
     return "(" + ", ".join(_argument(argument) for argument in values.get("arguments") or ()) + ")"
 
 
@@ -86,25 +86,25 @@ def _argument(argument: Values) -> str:
 
 
 def argument_types(values: Values) -> tuple[str, ...]:
-    """The main names of the argument types, which tell overloads apart."""
+    """Return the main names of the argument types, which distinguish overloads."""
     return tuple(data_type(argument["argDataType"]).name for argument in values.get("arguments") or ())
 
 
 def signature(kind: Kind, values: Values) -> str:
-    """`"DB"."SC"."P"(VARCHAR, NUMBER)`."""
+    """Return `"DB"."SC"."P"(VARCHAR, NUMBER)`."""
     return f"{kind.full_name(values)}({', '.join(argument_types(values))})"
 
 
 def parsed_signature(resource_id: str) -> Values:
-    """The values that name a routine, from its id.
+    """Return the values that identify a routine, from its id.
 
     Raises:
-        NotThereError: the id has no argument types or not three names.
+        NotThereError: if the id has no argument types, or not three names.
     """
     parts, types = signature_split(resource_id)
     if types is None or len(parts) != 3:  # noqa: PLR2004  # database, schema, name
         raise NotThereError(
-            f'{resource_id!r} names no routine: an id has the form "DB"."SCHEMA"."NAME"(VARCHAR, NUMBER).'
+            f'{resource_id!r} is not the id of a routine: an id has the form "DB"."SCHEMA"."NAME"(VARCHAR, NUMBER).'
         )
     arguments = [
         {"argName": f"ARG{n}", "argDataType": type_name}
@@ -115,32 +115,32 @@ def parsed_signature(resource_id: str) -> Values:
 
 
 def create_text(kind: Kind, values: Values, middle: Iterable[str], body: str) -> str:
-    """CREATE [SECURE] kind name (arguments) RETURNS type <middle> AS $$body$$."""
+    """Return CREATE [SECURE] kind name (arguments) RETURNS type <middle> AS $$body$$."""
     secure = "SECURE " if values.get("isSecure") == "true" else ""
     head = f"CREATE {secure}{kind.name} {kind.full_name(values)} {argument_list(values)}"
     return " ".join([head, f"RETURNS {result_type(values['returnType']).full()}", *middle, f"AS {dollars(body)}"])
 
 
 def set_parameters(kind: Kind, values: Values) -> Statements:
-    """CREATE takes no parameters: they are set right after it."""
+    """Set the parameters after CREATE, which does not accept them."""
     items = clauses(PARAMETERS, values)
     if items:
         yield Statement(f"ALTER {kind.name} {signature(kind, values)} SET {', '.join(items)}")
 
 
 def rename(kind: Kind, change: Change) -> Statements:
-    """ALTER ... RENAME TO: the old name with its argument types, the new one without."""
+    """Run ALTER ... RENAME TO: the old name has argument types, the new one has none."""
     if "name" in change.changed:
         yield Statement(f"ALTER {kind.name} {signature(kind, change.olds)} RENAME TO {kind.full_name(change.news)}")
 
 
 def alter_comment_and_parameters(kind: Kind, comment_property: Property, change: Change) -> list[Statement]:
-    """ALTER ... SET and UNSET of what can change in place."""
+    """Return ALTER ... SET and UNSET for the properties that can change in place."""
     return alter(kind, (comment_property, *PARAMETERS), change, signature(kind, change.news))
 
 
 def show_routine(kind: Kind, values: Values) -> FoundRow:
-    """The SHOW row of the overload with these argument types."""
+    """Return the SHOW row of the overload with these argument types."""
     parts = kind.parts(values)
     try:
         rows = yield Statement(show_text(kind, parts))
@@ -157,7 +157,7 @@ def _types(row: Row) -> tuple[str, ...]:
 
 
 def shown_signature(row: Row) -> tuple[tuple[str, ...], str]:
-    """Argument types and result type in column `arguments`: `P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR`."""
+    """Return argument types and result type in column `arguments`: `P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR`."""
     match = _ARGUMENTS.match(str(row.get("arguments")))
     written = split_at_commas(match[1]) if match else []
     types = (data_type(re.sub(r"^(?:DEFAULT|OPTIONAL) ", "", spelling)).name for spelling in written if spelling)
@@ -165,7 +165,7 @@ def shown_signature(row: Row) -> tuple[tuple[str, ...], str]:
 
 
 def describe(kind: Kind, values: Values) -> Any:
-    """The rows of DESCRIBE by property, or None where the routine is not there."""
+    """Return the rows of DESCRIBE by property; None if the routine does not exist."""
     rows = yield from rows_or_none(
         f"DESCRIBE {kind.name} {signature(kind, values)}", lambda error: error.absent_or_not_authorized
     )
@@ -173,12 +173,12 @@ def describe(kind: Kind, values: Values) -> Any:
 
 
 def show_parameters(kind: Kind) -> Any:
-    """The statement that shows a routine's parameters, by its values."""
+    """Return the function that returns the statement for a routine's parameters, given its values."""
     return lambda values: Statement(f"SHOW PARAMETERS IN {kind.name} {signature(kind, values)}")
 
 
 def described_arguments(described: Values, declared: Any) -> list[Values]:
-    """Row `signature`, `(A VARCHAR, B NUMBER)`, as arguments; it does not tell defaults, so the given ones are kept."""
+    """Return row `signature`, `(A VARCHAR, B NUMBER)`, as arguments; defaults, which it lacks, are as declared."""
     written = str(described.get("signature") or "()").strip()
     defaults = {str(argument["argName"]).upper(): argument.get("argDefaultValue") for argument in declared or ()}
     return [
@@ -189,11 +189,11 @@ def described_arguments(described: Values, declared: Any) -> list[Values]:
 
 
 def name_texts(cell: Any) -> list[str] | None:
-    """`[E1, E2]` as a list of names."""
+    """Return `[E1, E2]` as a list of names."""
     inner = str(cell or "").strip().removeprefix("[").removesuffix("]")
     return [name.strip() for name in inner.split(",") if name.strip()] or None
 
 
 def quoted_texts(cell: Any) -> list[str]:
-    """`['a==1','b']` as a list of texts."""
+    """Return `['a==1','b']` as a list of texts."""
     return re.findall(r"'([^']*)'", str(cell or ""))

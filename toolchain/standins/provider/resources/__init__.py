@@ -1,6 +1,6 @@
 """The resource types of the stand-in, one file each, every file defining `RESOURCE`.
 
-Knows which there are. A new type is a new file of the same shape and a line in both lists here.
+Knows the list of them. A new type is a new file of the same structure and a line in both lists here.
 """
 
 from jobgraph.toolchain.standins.provider.definition import ResourceType

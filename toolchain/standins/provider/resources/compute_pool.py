@@ -100,7 +100,7 @@ def _read(values: Values) -> Observation:
     rows = yield Statement(f"DESCRIBE COMPUTE POOL {KIND.full_name(values)}")
     described = [show_output(f"{KIND.columns} error_code status_message", row) for row in rows]
     outputs = live.outputs | {"describeOutputs": described}
-    # a list of Snowflake's that no pool has unless it is made with one, which is not supported here
+    # a list that a pool only has if created with it, which is not supported here
     outputs |= {
         name: [output | {"backupInstanceFamilies": []} for output in value]
         for name, value in outputs.items()

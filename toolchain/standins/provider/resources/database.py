@@ -98,7 +98,7 @@ def _read(values: Values) -> Observation:
 
 
 def _replication(values: Values) -> Generator[Step, list[Row], None]:
-    """The official plugin looks for replication at each read; `replication` itself is not supported here."""
+    """Query replication at each read, as the official plugin does; `replication` itself is not supported here."""
     context = yield Statement(_CONTEXT)
     where = [str(row[column]) for row in context for column in ("CURRENT_ORGANIZATION_NAME", "CURRENT_ACCOUNT_NAME")]
     yield Statement(f"SHOW REPLICATION DATABASES WITH PRIMARY {quoted(*where)}.{KIND.full_name(values)}")

@@ -1,7 +1,7 @@
-"""snowflake.Execute: statements of the program's own (SQL contract, section 6.16).
+"""snowflake.Execute: the program's own statements (SQL contract, section 6.16).
 
-Knows their order: `execute` at creation, `revert` at deletion, `query` at every read, without the usage comment.
-Must not look into them, nor show them in an error.
+Knows their order: `execute` at creation, `revert` at deletion, `query` at every read, without the usage comment. Must
+    not parse them, nor show them in an error.
 """
 
 import uuid
@@ -54,7 +54,7 @@ def _read(values: Values) -> Observation:
 
 
 def _cell(cell: Any) -> str | None:
-    """A cell as the official plugin, a Go program, prints it."""
+    """Return a cell as the official plugin, a Go program, prints it."""
     if isinstance(cell, datetime):
         return instant(cell)
     if isinstance(cell, bool):

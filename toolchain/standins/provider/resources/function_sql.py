@@ -35,7 +35,7 @@ PROPERTIES = (
 
 
 def _middle(values: Values) -> Iterable[str]:
-    """What stands between the result type and the body."""
+    """Yield the words between the result type and the body."""
     if values.get("returnResultsBehavior"):
         yield str(values["returnResultsBehavior"])
     yield from clauses((COMMENT,), values)

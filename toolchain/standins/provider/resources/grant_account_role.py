@@ -33,7 +33,7 @@ def _check(values: Values) -> list[Failure]:
 
 
 def _grantee(values: Values) -> tuple[str, str]:
-    """The kind and name of who gets the role."""
+    """Return the kind and name of the grantee."""
     return ("ROLE", values["parentRoleName"]) if values.get("parentRoleName") else ("USER", values["userName"])
 
 
@@ -45,7 +45,7 @@ def _identity(values: Values) -> str:
 def _parse(resource_id: str) -> Values:
     parts = id_parts(resource_id, "grant", _FORM, least=3)
     if len(parts) > 3 or parts[1] not in {"ROLE", "USER"}:  # noqa: PLR2004  # role, kind, grantee
-        raise NotThereError(f"{resource_id!r} names no grant: an id has the form {_FORM}.")
+        raise NotThereError(f"{resource_id!r} is not the id of a grant: an id has the form {_FORM}.")
     role, grantee = (identifier_parts(part)[0] for part in (parts[0], parts[2]))
     return {"roleName": role, "parentRoleName" if parts[1] == "ROLE" else "userName": grantee}
 

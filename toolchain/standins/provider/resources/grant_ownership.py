@@ -1,7 +1,7 @@
 """snowflake.GrantOwnership (SQL contract, section 6.7).
 
-Knows the statements and columns of ownership grants, and the pause that a task's new owner needs.
-Must not know how statements are sent.
+Knows the statements and columns of ownership grants, and the suspension that changing a task's owner requires. Must not
+know how statements are sent.
 """
 
 from jobgraph.toolchain.standins.provider.cells import filled, identifier
@@ -99,7 +99,7 @@ def _give(values: Values, role: str) -> Statements:
 
 
 def _give_task(values: Values, role: str) -> Statements:
-    """A started task cannot change its owner: its root is suspended, and resumed where we still may."""
+    """A started task cannot change its owner: its root is suspended, and resumed if we still may."""
     name = identifier_parts(values["on"]["objectName"])
     target = quoted(*name)
     on_task = yield Statement(f"SHOW GRANTS ON TASK {target}")
@@ -133,7 +133,7 @@ def _read(values: Values) -> Observation:
 
 
 def _delete(values: Values) -> Statements:
-    """Ownership goes to the role that we are; of future objects, the role loses it."""
+    """Transfer ownership to our own role; for future objects, revoke the grant."""
     if values["on"].get("future"):
         yield Statement(f"REVOKE OWNERSHIP ON {_target(values).clause} FROM ROLE {requoted(values['accountRoleName'])}")
         return
@@ -142,7 +142,7 @@ def _delete(values: Values) -> Statements:
         yield from _give(values, quoted(rows[0]["CURRENT_ROLE"]))
     except SnowflakeError as error:
         if not error.absent:
-            raise  # an object that is gone needs no owner
+            raise  # an object that does not exist needs no owner
 
 
 RESOURCE = ResourceType(

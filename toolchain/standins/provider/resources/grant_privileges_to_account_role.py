@@ -113,7 +113,7 @@ def _privileges(values: Values) -> str:
 
 
 def _in_a_set(privileges: Iterable[str]) -> list[str]:
-    """The privileges in the order in which Terraform keeps a set: by the texts of their checksums."""
+    """Return the privileges in the order of a Terraform set: by the texts of their checksums."""
     return sorted({privilege.upper() for privilege in privileges}, key=lambda name: str(crc32(f"{name};".encode())))
 
 
@@ -150,7 +150,7 @@ def _parsed_target(kind: str, parts: list[str]) -> Values:
 
 
 def _always_differ(news: Values) -> frozenset[str]:
-    """`alwaysApply` grants again at every run: ALL forms cover only the objects there are at that moment."""
+    """`alwaysApply` grants again at every run, because ALL forms only cover the objects that exist at that time."""
     return frozenset({"alwaysApplyTrigger"}) if news.get("alwaysApply") else frozenset()
 
 

@@ -28,7 +28,7 @@ _NULL_INPUT = ("CALLED ON NULL INPUT", "RETURNS NULL ON NULL INPUT")
 
 
 def _import_path(entry: Values) -> str:
-    """`@"D"."S"."STG"/x.py`, or `@~/x.py` for the user's own stage."""
+    """Return `@"D"."S"."STG"/x.py`, or `@~/x.py` for the user's own stage."""
     stage = entry["stageLocation"]
     return f"@{'~' if stage == '~' else requoted(stage)}/{entry['pathOnStage']}"
 
@@ -74,7 +74,7 @@ PROPERTIES = (
 
 
 def _middle(values: Values) -> Iterable[str]:
-    """What stands between the result type and the body."""
+    """Yield the words between the result type and the body."""
     yield "LANGUAGE PYTHON"
     if values.get("nullInputBehavior"):
         yield upper(values["nullInputBehavior"])
@@ -97,7 +97,7 @@ def _middle(values: Values) -> Iterable[str]:
 
 
 def _described(described: Values) -> Values:
-    """What DESCRIBE PROCEDURE tells; a row that is missing tells nothing."""
+    """Return the properties in DESCRIBE PROCEDURE; those of missing rows are absent."""
     plain = {
         "returnType": "returns",
         "nullInputBehavior": "null handling",
@@ -120,7 +120,7 @@ def _described(described: Values) -> Values:
 
 
 def _packages(listed: list[str]) -> Values:
-    """The packages without Snowpark's, whose version is a property of its own."""
+    """Return the packages except Snowpark's, whose version is a separate property."""
     snowpark = [package for package in listed if re.split(r"[=<>]", package)[0].strip() == _SNOWPARK]
     version = snowpark[0].partition("==")[2] if snowpark else ""
     packages = [package for package in listed if package not in snowpark]

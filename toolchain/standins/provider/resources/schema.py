@@ -89,7 +89,7 @@ def _create_statement(values: Values) -> Statement:
 
 
 def _adopt(values: Values) -> Statements:
-    """PUBLIC comes with its database: it is brought into the program's form instead of being made."""
+    """PUBLIC is created with its database, so it is altered to the program's values instead of being created."""
     yield _managed_access(values)
     declared = frozenset(prop.name for prop in PROPERTIES if is_given(values.get(prop.name)))
     unset = frozenset(prop.name for prop in SCHEMA_PARAMETERS) - declared
@@ -109,7 +109,7 @@ def _read(values: Values) -> Observation:
     try:
         described = yield Statement(f"DESCRIBE SCHEMA {KIND.full_name(values)}")
     except SnowflakeError:
-        described = []  # the official plugin goes on without it, too
+        described = []  # the official plugin also continues without it
     output = live.outputs["showOutputs"][0]
     outputs = live.outputs | {
         "showOutputs": [output | {"droppedOn": output["droppedOn"] or _NO_INSTANT}],

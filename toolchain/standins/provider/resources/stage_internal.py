@@ -135,7 +135,7 @@ def _read(values: Values) -> Observation:
     rows = yield Statement(f"DESCRIBE STAGE {KIND.full_name(values)}")
     kind = str(live.outputs["showOutputs"][0]["type"])
     values_read = dict(live.values)
-    # SHOW tells server-side encryption only as the absence of client-side encryption.
+    # SHOW only indicates server-side encryption by the absence of client-side encryption.
     values_read["encryption"] = {"snowflakeSse" if kind == "INTERNAL NO CSE" else "snowflakeFull": {}}
     directory = _described(rows, "DIRECTORY")
     if "ENABLE" in directory:
@@ -158,7 +158,7 @@ def _directory_read(directory: dict[str, str]) -> Values:
 
 
 def _format_read(declared: Values, described: dict[str, str]) -> Values:
-    """The file format as far as the program sets it: its type, and each option that DESCRIBE has."""
+    """Return the parts of the file format that the program sets: its type, and each option that DESCRIBE has."""
     kind = _format_kind(declared)
     if described.get("TYPE", kind.upper()).upper() != kind.upper():
         return {described["TYPE"].lower(): {}}
@@ -172,7 +172,7 @@ def _describe_output(directory: dict[str, str]) -> Values:
 
 
 def _file_format_output(described: dict[str, str]) -> Values:
-    """The file format, whose options are told if it is CSV, Snowflake's default."""
+    """Return the file format; its options are included if it is CSV, Snowflake's default."""
     formats: Values = {f"{kind}s": [] for kind in _FORMATS}
     is_csv = described.get("TYPE", "CSV").upper() == "CSV"
     csv = show_output(_CSV, {name.lower(): value for name, value in described.items()}) | {"nullIfs": []}
@@ -180,7 +180,7 @@ def _file_format_output(described: dict[str, str]) -> Values:
 
 
 def _must_replace(olds: Values, news: Values, changed: frozenset[str]) -> frozenset[str]:
-    """A new value of `directory.autoRefresh` needs a new stage; taking it away does not."""
+    """A new value of `directory.autoRefresh` needs a new stage; removing it does not."""
     refresh = (news.get("directory") or {}).get("autoRefresh")
     if "directory" in changed and refresh and refresh != (olds.get("directory") or {}).get("autoRefresh", "false"):
         return frozenset({"directory"})

@@ -51,7 +51,7 @@ KIND = Kind(
 
 
 def _cluster_by(cell: Any) -> list[str] | None:
-    """`LINEAR(a, b)` as a list of expressions."""
+    """Return `LINEAR(a, b)` as a list of expressions."""
     match = re.fullmatch(r"LINEAR\s*\((.*)\)", str(cell or "").strip(), re.IGNORECASE)
     return [part.strip() for part in match[1].split(",")] if match else None
 
@@ -162,7 +162,7 @@ def _primary_key(change: Change) -> list[str]:
 
 
 def _parse(resource_id: str) -> Values:
-    """The official plugin's ids of tables are of an older form, `database|schema|name`."""
+    """Parse the official plugin's ids of tables, which have an older form: `database|schema|name`."""
     parts = resource_id.split("|")
     if len(parts) == 1:
         return KIND.parse(resource_id)

@@ -1,7 +1,7 @@
 """snowflake.Task (SQL contract, section 6.15).
 
-Knows the statements of tasks and their order, which suspends a graph's root around every change.
-Must not know how statements are sent. All order is here; the properties are in `task_properties`.
+Knows the statements of tasks and their order; a graph's root is suspended around every change. Must not know how
+statements are sent. The order is defined here; `task_properties` has the properties.
 """
 
 from typing import Any
@@ -121,7 +121,7 @@ def _suspend_finalized(name: str, suspended: list[Parts]) -> Statements:
 
 
 def _start(own: Parts) -> Statements:
-    """Resume the task and look until it is started."""
+    """Resume the task and wait until it is started."""
     yield Statement(f"ALTER TASK {quoted(*own)} RESUME")
     for pause in _START_PAUSES_SECONDS:
         if is_started((yield from show_task(own))):
@@ -146,7 +146,7 @@ def _read(values: Values) -> Observation:
 
 
 def show_task_output(row: Row) -> dict[str, Any]:
-    """A row of SHOW TASKS as programs read it: `showOutputs` of a task, and of each task that `getTasks` lists."""
+    """Return a row of SHOW TASKS in the form for programs: `showOutputs` of a task, and of each task in `getTasks`."""
     related = relations(row)
     return show_output(TASK.columns, row) | {
         "errorIntegration": filled(row.get("error_integration")) or "",
@@ -202,7 +202,7 @@ def _alters(change: Change, own: Parts, suspended: list[Parts]) -> Statements:
 
 
 def _change_predecessors(change: Change, own: Parts, suspended: list[Parts]) -> Statements:
-    """ADD AFTER and REMOVE AFTER, from the state to the program; what the server has is not asked."""
+    """ADD AFTER and REMOVE AFTER, from the state to the program; the server is not asked for its predecessors."""
     alter = f"ALTER TASK {quoted(*own)}"
     before, after = (
         [identifier_parts(name) for name in side.get("afters") or ()] for side in (change.olds, change.news)

@@ -36,7 +36,7 @@ _USAGE = re.compile(r"\s*--terraform_provider_usage_tracking.*$", re.DOTALL)
 
 
 def query_of(view_text: Any) -> str | None:
-    """The query of a CREATE VIEW statement: what follows the first AS outside names, texts and brackets."""
+    """Return the query of a CREATE VIEW statement: the text after the first AS outside names, texts and parentheses."""
     if not filled(view_text):
         return None
     written = _USAGE.sub("", str(view_text))
@@ -133,7 +133,7 @@ def _read(values: Values) -> Observation:
     try:
         rows = yield Statement(f"DESCRIBE VIEW {KIND.full_name(values)}")
     except SnowflakeError:
-        rows = []  # the official plugin goes on without it, too
+        rows = []  # the official plugin also continues without it
     columns = [_described(row) for row in rows]
     described = [show_output(_DESCRIBED, row) | _flags(row) for row in rows]
     outputs = live.outputs | {"describeOutputs": described}

@@ -190,7 +190,7 @@ def _update(change: Change) -> Observation:
     if "warehouseType" in change.changed:
         yield from _change_type(change)
     for statement in alter(KIND, PROPERTIES, change, KIND.full_name(change.news)):
-        # The size must be in force before the next statement counts on it.
+        # The size must be in effect before the next statement, which may require it.
         size = size_literal(change.news.get("warehouseSize"))
         waiting = f"WAREHOUSE_SIZE = {size} WAIT_FOR_COMPLETION = true"
         yield Statement(statement.sql.replace(f"WAREHOUSE_SIZE = {size}", waiting, 1))

@@ -1,7 +1,7 @@
-"""The walk from a task to its root, and the pause of the root that every change in a graph needs.
+"""The search from a task to its root, and the suspension of the root that every change in a graph needs.
 
-Knows the columns of SHOW TASKS that tie tasks together (SQL contract, section 6.15).
-Must not know a task's properties, nor how statements are sent.
+Knows the columns of SHOW TASKS that link tasks (SQL contract, section 6.15). Must not know a task's properties, nor how
+statements are sent.
 """
 
 import json
@@ -28,17 +28,17 @@ Parts = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Root:
-    """A root task: its name in parts, and whether it is started."""
+    """A root task: the parts of its name, and whether it is started."""
 
     parts: Parts
     started: bool
 
 
 def show_task(parts: Parts) -> Generator[Step, list[Row], Row]:
-    """The SHOW row of a task.
+    """Return the SHOW row of a task.
 
     Raises:
-        NotThereError: there is no such task.
+        NotThereError: if there is no such task.
     """
     row = yield from show(TASK, parts)
     if row is None:
@@ -50,28 +50,28 @@ def show_task(parts: Parts) -> Generator[Step, list[Row], Row]:
 
 
 def is_started(row: Row) -> bool:
-    """Whether a task runs when its time comes."""
+    """Whether a task is started."""
     return str(row.get("state")).lower() == "started"
 
 
 def predecessors(row: Row) -> list[Parts]:
-    """The tasks that a task runs after, by column `predecessors`."""
+    """Return the predecessors of a task, from column `predecessors`."""
     return [identifier_parts(name) for name in listed(row.get("predecessors"))]
 
 
 def relations(row: Row) -> dict[str, Any]:
-    """Column `task_relations`: `Predecessors`, `FinalizerTask`, `FinalizedRootTask`."""
+    """Return column `task_relations`: `Predecessors`, `FinalizerTask`, `FinalizedRootTask`."""
     cell = row.get("task_relations")
     return dict(json.loads(cell)) if cell else {}
 
 
 def listed(cell: Any) -> list[str]:
-    """A JSON array of names."""
+    """Return the names in a JSON array."""
     return [str(name) for name in json.loads(cell)] if cell else []
 
 
 def roots_of(parts: Parts) -> Generator[Step, list[Row], list[Root]]:
-    """The roots that are reached by walking up from a task; a finalizer's root is the one that it finalizes."""
+    """Return the roots above a task; a finalizer's root is the one that it finalizes."""
     waiting, visited, roots = [parts], set[Parts](), list[Root]()
     while waiting:
         current = waiting.pop(0)
@@ -88,9 +88,9 @@ def roots_of(parts: Parts) -> Generator[Step, list[Row], list[Root]]:
 
 
 def suspend_roots(start: Parts, own: Parts, suspended: list[Parts]) -> Generator[Step, list[Row], None]:
-    """Suspend the started roots above `start`; each but `own` is added to `suspended`, to be resumed in the end.
+    """Suspend the started roots above `start`; add each except `own` to `suspended`, to be resumed at the end.
 
-    The official plugin compares bare names, so a root of the same name in another schema is not resumed either.
+    Unqualified names are compared, as in the official plugin: a root with the same name elsewhere is not resumed.
     """
     for root in (yield from roots_of(start)):
         if root.started:
@@ -100,7 +100,7 @@ def suspend_roots(start: Parts, own: Parts, suspended: list[Parts]) -> Generator
 
 
 def resume(suspended: list[Parts]) -> Generator[Step, list[Row], None]:
-    """Resume what was suspended; what fails is a warning."""
+    """Resume the suspended tasks; a failure is a warning."""
     for parts in suspended:
         try:
             yield Statement(f"ALTER TASK {quoted(*parts)} RESUME")

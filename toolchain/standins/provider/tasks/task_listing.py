@@ -21,13 +21,13 @@ class UnknownArgumentError(ValueError):
 
 
 def list_tasks(arguments: Values) -> Generator[Step, list[Row], Values]:
-    """The function's result: its arguments and, per task, the row as `showOutputs`, and its `parameters`.
+    """Return the function's result: its arguments and, for each task, its row as `showOutputs` and its `parameters`.
 
-    Of the arguments those are known that need one statement: `like`, `rootOnly`, `startsWith`, `in`. Parameters are one
-    more statement per task, unless `withParameters` is false.
+    Supports the arguments that need only one statement: `like`, `rootOnly`, `startsWith`, `in`. Parameters need another
+    statement for each task, unless `withParameters` is false.
 
     Raises:
-        UnknownArgumentError: `limit` is asked for.
+        UnknownArgumentError: if `limit` is set.
     """
     if arguments.get("limit"):
         raise UnknownArgumentError("getTasks: the stand-in for the Snowflake provider plugin does not know `limit`.")
@@ -43,7 +43,7 @@ def list_tasks(arguments: Values) -> Generator[Step, list[Row], Values]:
     tasks = []
     for row in rows:
         parameters = (yield _parameters(row)) if arguments.get("withParameters", True) else []
-        tasks.append({"showOutputs": [show_task_output(row)], "parameters": _shown(parameters)})
+        tasks.append({"showOutputs": [show_task_output(row)], "parameters": _parameter_output(parameters)})
     return {**arguments, "id": ANSWER_ID, "tasks": tasks}
 
 
@@ -60,5 +60,5 @@ def _place(place: Values) -> list[str]:
     return ["IN ACCOUNT"] if place.get("account") else []
 
 
-def _shown(rows: list[Row]) -> list[dict[str, Any]]:
+def _parameter_output(rows: list[Row]) -> list[dict[str, Any]]:
     return [parameters_by_name(rows)] if rows else []

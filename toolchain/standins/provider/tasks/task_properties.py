@@ -22,14 +22,14 @@ _UNITS = {"hours": "HOUR", "minutes": "MINUTE", "seconds": "SECOND"}
 
 
 def period(value: Any) -> str:
-    """A schedule or interval object as Snowflake's text: `59 MINUTE` or `USING CRON 0 9 * * * UTC`."""
+    """Return a schedule or interval object as Snowflake's text: `59 MINUTE` or `USING CRON 0 9 * * * UTC`."""
     if value.get("usingCron"):
         return f"USING CRON {value['usingCron']}"
     return next(f"{int(value[name])} {unit}" for name, unit in _UNITS.items() if value.get(name) is not None)
 
 
 def period_read(cell: Any) -> dict[str, Any] | None:
-    """The object of a schedule's text; the unit may be written as `MINUTE`, `MINUTES` or `M`."""
+    """Return a schedule's text as an object; the unit may be `MINUTE`, `MINUTES` or `M`."""
     written = filled(cell)
     if written is None:
         return None
@@ -114,7 +114,7 @@ _TEXTS = [
 
 
 def _wire_name(word: str) -> str:
-    # Pulumi's own camel case puts a digit next to the word before it: timestampDayIsAlways24h.
+    # Pulumi's camel case has no capital after a digit: timestampDayIsAlways24h.
     return camel(word.lower()).replace("Always24H", "Always24h")
 
 
