@@ -23,13 +23,13 @@ PROJECT = click.option(
 
 @click.group()
 def main() -> None:
-    """Get the Pulumi command line and its plugins, or tell what is there."""
+    """Install the Pulumi command line and its plugins, or report what is installed."""
 
 
 @main.command()
 @PROJECT
 def setup(project: Path) -> None:
-    """Get `pulumi`, its Python language host and the Snowflake plugin onto this machine. Safe to run again."""
+    """Install `pulumi`, its Python language host and the Snowflake plugin on this machine. Safe to run again."""
     show(set_up(project))
 
 
@@ -39,7 +39,7 @@ def setup(project: Path) -> None:
     "--expect-plugin", type=click.Choice(["official", "stand-in"]), help="Fail unless this Snowflake plugin is used."
 )
 def doctor(project: Path, expect_plugin: str | None) -> None:
-    """Tell which parts are used and where they come from; exit code 5 if one is missing or not the expected one."""
+    """Show which parts are used and where they come from; exit code 5 if one is missing or not the expected one."""
     rows = report(project.resolve())
     show(rows)
     plugin = next(row for row in rows if row.component == layout.SNOWFLAKE_PLUGIN)

@@ -2,15 +2,15 @@
 
     main.py --query="select current_time() as time,'hello'" --result_table=results
 
-Knows how a container logs in to Snowflake: with the token that Snowflake puts into it, or, where there is none (on
-a laptop), with user and password from the environment. Must not know anything of graphs, but which run it is part of.
+Knows how a container logs in to Snowflake: with the token that Snowflake puts into it or, without one (on a laptop),
+with user and password from the environment. Must not know anything of graphs except its own run.
 
-Ends with 0 when done, 1 when Snowflake refuses the query or the table, 2 when called or configured wrongly. Its last
-line on standard output is a JSON object, which jobgraph's runner keeps as the job's outputs. Without a runner (`runner:
-direct`), nobody has told it its run, and nobody hands on what it returns: it asks and does both itself. images/runtime
-has a program (job_run.py) that does so for any other.
+Ends with 0 when done, 1 if Snowflake refuses the query or the table, 2 if called or configured incorrectly. Its last
+line on standard output is a JSON object, which jobgraph's runner stores as the job's outputs. Without a runner
+(`runner: direct`), it queries its run and sets the task's return value itself; job_run.py in images/runtime does so for
+any other program.
 
-Build and push it (`SHOW IMAGE REPOSITORIES` tells the repository's URL):
+Build and push it (`SHOW IMAGE REPOSITORIES` shows the repository's URL):
 
     docker build --platform linux/amd64 -t <repository_url>/my_job_image:1.1.0 images/my_job
     docker login <registry_host> -u <user>
@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import verdicts  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
+import verdicts  # type: ignore[import-not-found]  # next to this file in the image, in no package
 from snowflake.connector.errors import Error as ConnectorError
 from snowflake.snowpark import Session
 from snowflake.snowpark.exceptions import SnowparkClientException
@@ -41,7 +41,7 @@ TOKEN_FILE = "/snowflake/session/token"  # noqa: S105  # a path, not a secret: w
 log = logging.getLogger("my-job")
 
 
-# a table's name, perhaps with schema and database; it becomes part of a statement, where it cannot be bound
+# a table's name, perhaps with schema and database; it becomes part of a statement, since it cannot be bound
 TABLE_NAME = re.compile(r'(?:(?:[A-Za-z_][\w$]*|"[^"]+")\.){0,2}(?:[A-Za-z_][\w$]*|"[^"]+")')
 
 
@@ -57,14 +57,14 @@ RETURNED = "SELECT SYSTEM$GET_PREDECESSOR_RETURN_VALUE(?) AS RETURNED"
 
 
 class MisuseError(Exception):
-    """The arguments or the environment are such that the job cannot start."""
+    """The arguments or the environment are invalid, so that the job cannot start."""
 
 
 def table_name(text: str) -> str:
-    """Return the text if it is the name of a table.
+    """Return the text if it is a valid name of a table.
 
     Raises:
-        argparse.ArgumentTypeError: if it is none.
+        argparse.ArgumentTypeError: if it is not.
     """
     if not TABLE_NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a table")
@@ -72,7 +72,7 @@ def table_name(text: str) -> str:
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Return the arguments; ends the program with 2 if they are wrong."""
+    """Return the arguments; end the program with 2 if they are invalid."""
     parser = argparse.ArgumentParser(description="Run a query and append its result to a table.")
     parser.add_argument("--query", required=True, help="the query to run")
     parser.add_argument(
@@ -82,9 +82,9 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def connection(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return how to connect, by the variables that Snowflake sets in a container, and the job's own.
+    """Return the connection's parameters, from the variables that Snowflake sets in a container and the job's own.
 
-    A token lives for minutes, so it is read right before the connection is made.
+    A token is valid for minutes, so it is read right before the connection is opened.
 
     Raises:
         MisuseError: if there is neither a token nor user and password.
@@ -95,7 +95,7 @@ def connection(environment: Mapping[str, str]) -> dict[str, Any]:
     if "port" in parameters:
         parameters["port"] = int(parameters["port"])
     if tag := environment.get("JOB_QUERY_TAG"):
-        # so that the query history tells the job's own statements by run, task and attempt
+        # so that the query history shows the run, task and attempt of the job's own statements
         parameters["session_parameters"] = {"QUERY_TAG": tag}
     token = Path(environment.get("SNOWFLAKE_TOKEN_FILE_PATH", TOKEN_FILE))
     if token.exists():
@@ -111,7 +111,7 @@ def connection(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def run(session: Session, query: str, table: str) -> int:
-    """Append the query's result to the table, and return how many rows that were."""
+    """Append the query's result to the table, and return the number of rows."""
     log.info(
         "connected: database=%s schema=%s warehouse=%s role=%s",
         session.get_current_database(),
@@ -120,27 +120,27 @@ def run(session: Session, query: str, table: str) -> int:
         session.get_current_role(),
     )
     log.info("query [%s] goes into table [%s]", query, table)
-    # no rows yet: this only makes the table, if there is none, with the columns of the query
+    # without rows: this only creates the table, if there is none, with the columns of the query
     session.sql(query).limit(0).write.mode("append").save_as_table(table)
-    # an INSERT of our own, because it tells how many rows it wrote; Snowpark's writer keeps that to itself
+    # our own INSERT, because it returns the number of rows; Snowpark's writer does not
     (result,) = session.sql(f"INSERT INTO {table} {query}").collect()
     return int(result[0])
 
 
 def find_out_run(session: Session, job: Mapping[str, Any]) -> None:
-    """Ask which run this is, for what interval, and what came before; tag the session's statements with it."""
+    """Query which run this is, its interval and its predecessors' values; tag the session's statements with it."""
     row = session.sql(RUN).collect()[0]
     log.info(
         "run %s, for what came in from %s to %s", row["RUN_GROUP"], row["SINCE"] or "the beginning", row["STARTED"]
     )
-    # its attempt is in the task history, for which a warehouse would have to be awake: job_run.py shows how
+    # its attempt is in the task history, which requires a running warehouse: job_run.py shows how
     session.query_tag = f"jobgraph {job['graph']} {row['RUN_GROUP']} {job['task']}"
     for name in job.get("predecessors", ()):
         log.info("%s returned %s", name, session.sql(RETURNED, params=[name]).collect()[0]["RETURNED"])
 
 
 def close(session: Session) -> None:
-    """Close the session. Should that fail, the rows are written or the error is known all the same: only warn."""
+    """Close the session. A failure only causes a warning: the rows are written, or the error is known already."""
     try:
         session.close()
     except (SnowparkClientException, ConnectorError) as error:
@@ -167,7 +167,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
         finally:
             close(session)
     except (MisuseError, ValueError) as error:
-        log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
+        log.error("%s", error)  # noqa: TRY400  # the text is complete; a traceback would only hide it
         return MISUSED
     except (SnowparkClientException, ConnectorError) as error:
         log.error("error from Snowflake: %s", " ".join(str(error).split()))  # noqa: TRY400  # as above

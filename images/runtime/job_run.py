@@ -2,16 +2,15 @@
 
     python3 job_run.py COMMAND [ARGUMENT ...]
 
-A container that a runner started (`runner: managed`) is told its run, attempt, interval and predecessors' values in
-variables, and the runner reads its outputs from its log: then the command simply takes this process's place. A
-container that is its task's own statement (`runner: direct`) is told nothing but JOB_DIRECT, which jobgraph's
-specification sets. Then this program asks Snowflake for the rest, sets the very same variables for the command, and
-after it, if it ended with 0, makes the last line of its output what the task returns, for `when` and for the jobs that
-follow.
+A container that a runner started (`runner: managed`) gets its run, attempt, interval and predecessors' values in
+variables, and the runner reads its outputs from its log, so the command simply replaces this process. A container that
+is its task's own statement (`runner: direct`) gets only JOB_DIRECT, which jobgraph's specification sets. Then this
+program queries Snowflake for the rest and sets the same variables for the command. If the command ends with 0, the last
+line of its output becomes the task's return value, for `when` and for the jobs that follow.
 
-Copy this file, `job_session.py`, `masking.py` and `verdicts.py` into an image of your own to have the same there.
+To have the same in your own image, copy this file, `job_session.py`, `masking.py` and `verdicts.py` into it.
 
-Ends with the command's exit code, 1 when Snowflake refuses something, 2 when called or configured wrongly.
+Ends with the command's exit code, 1 if Snowflake refuses something, 2 if called or configured incorrectly.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import job_session  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
+import job_session  # type: ignore[import-not-found]  # next to this file in the image, in no package
 import masking  # type: ignore[import-not-found]  # as above
 import verdicts  # type: ignore[import-not-found]  # as above
 
@@ -43,18 +42,18 @@ RUN = (
 ROOT = "SELECT SYSTEM$TASK_RUNTIME_INFO('CURRENT_ROOT_TASK_NAME') AS ROOT"
 CONFIG = "SELECT SYSTEM$GET_TASK_GRAPH_CONFIG() AS CONFIG"
 RETURNED = "SELECT SYSTEM$GET_PREDECESSOR_RETURN_VALUE(?) AS VALUE"
-# the key of a run's configuration that jobgraph keeps for itself
+# the key of a run's configuration that jobgraph reserves for itself
 REQUEST = "jobgraph"
 SET_RETURN_VALUE = "CALL SYSTEM$SET_RETURN_VALUE(?)"
 log = logging.getLogger("job-run")
 
 
 class MisuseError(Exception):
-    """The environment is such that nothing can be run."""
+    """The environment is invalid, so that nothing can be run."""
 
 
-class LeftOut(Exception):  # noqa: N818  # no error: the run goes on without the job
-    """The run goes on without this job; `value` is what its task returns all the same."""
+class LeftOut(Exception):  # noqa: N818  # not an error: the run continues without the job
+    """The run continues without this job; `value` is the return value of its task."""
 
     def __init__(self, why: str, value: str) -> None:
         super().__init__(why)
@@ -65,10 +64,10 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the run that the environment lacks; none for a container that a runner started.
 
     Raises:
-        MisuseError: if JOB_DIRECT is not what jobgraph writes.
-        LeftOut: if the run was asked for without the job, or another run has its interval.
+        MisuseError: if JOB_DIRECT is not as jobgraph writes it.
+        LeftOut: if the run was requested without the job, or another run has its interval.
         job_session.NoLoginError: if there is no way to log in.
-        job_session.RefusedError: if Snowflake refuses to tell.
+        job_session.RefusedError: if Snowflake refuses a query.
     """
     if DIRECT not in environment:
         return {}
@@ -84,7 +83,7 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Asking:
-    """What is asked about the run that a job is part of; `job` is what JOB_DIRECT says."""
+    """The queries about the run of a job; `job` is the content of JOB_DIRECT."""
 
     def __init__(self, connection: Any, job: Mapping[str, Any]) -> None:
         self._connection, self._job = connection, job
@@ -105,7 +104,7 @@ class _Asking:
         job, attempt = self._job, self._attempt()
         text = str(self._rows(CONFIG)[0]["CONFIG"] or "")
         request, config = split_config(text)
-        elsewhere = self._asked_for(text) if request else {}
+        elsewhere = self._requested(text) if request else {}
         facts = {
             "JOB_ATTEMPT": str(attempt),
             "RUN_GROUP_ID": self._group,
@@ -114,7 +113,7 @@ class _Asking:
             "DATA_INTERVAL_START": str(request.get("start") or self._since),
             "DATA_INTERVAL_END": str(request.get("end") or self._started),
             "JOB_QUERY_TAG": f"jobgraph {job['graph']} {self._group} {job['task']} {attempt}",
-            # what follows cannot know the number of the attempt, so there is one folder for all
+            # the jobs that follow cannot know the number of the attempt, so all attempts share a folder
             "JOB_RESULTS_STAGE_PATH": f"{self._folder}/{job['task']}/direct/",
             **({"RUN_CONFIG": config} if config else {}),
         }
@@ -123,18 +122,18 @@ class _Asking:
             if value is not None:
                 number = "direct" if name in job.get("direct_predecessors", ()) else self._done_attempt(name)
                 facts[f"OUTPUTS_{name}"] = value
-                # what was left out and never was done left nothing anywhere
+                # a predecessor that was left out and has never run has no files anywhere
                 if folder := elsewhere.get(name, f"{self._folder}/{name}/{number}/"):
                     facts[f"RESULTS_STAGE_PATH_{name}"] = folder
         return facts
 
-    def _asked_for(self, config: str) -> dict[str, str]:
-        """Ask what this job has to do in a run of a part of the graph, or of an interval; only then, for it costs.
+    def _requested(self, config: str) -> dict[str, str]:
+        """Query what this job must do in a run of a part of the graph or of an interval, and only then: it costs time.
 
         Returns the folders of the predecessors that were left out.
 
         Raises:
-            LeftOut: if it has nothing to do.
+            LeftOut: if it must do nothing.
         """
         root = self._rows(ROOT)[0]["ROOT"]
         facts = {"root": str(root), "group": self._group, "started": self._started, "config": config}
@@ -147,10 +146,10 @@ class _Asking:
         return results
 
     def _attempt(self) -> int:
-        """Return which attempt of the job this is: 1, unless its graph run is tried again.
+        """Return which attempt of the job this is: 1, unless its graph run is being retried.
 
-        Only if another service of the job has been made since the run began is the task history asked, for which a
-        warehouse has to be awake.
+        The task history, which requires a running warehouse, is only queried if another service of the job has been
+        created since the run began.
         """
         job, since = self._job, _instant(self._started)
         mark = f"jobgraph {job['graph']} direct {job['task']}"
@@ -166,7 +165,7 @@ class _Asking:
         return max(1, int(rows[0]["ATTEMPTS"]))
 
     def _returned(self, name: str) -> str | None:
-        """Return what a predecessor returned; `None` where Snowflake tells nothing, for its task is suspended."""
+        """Return a predecessor's return value; `None` if Snowflake has none because its task is suspended."""
         try:
             value = self._rows(RETURNED, name)[0]["VALUE"]
         except job_session.RefusedError as error:
@@ -175,7 +174,7 @@ class _Asking:
         return json.dumps({"status": "DONE"}) if value is None else verdicts.without_verdicts(str(value))
 
     def _done_attempt(self, name: str) -> int:
-        """Return which attempt of a predecessor was done; its history is asked only if it has left any files at all."""
+        """Return which attempt of a predecessor succeeded; its history is only queried if it has left any files."""
         if not self._rows(f"LIST {self._folder}/{name}/"):
             return 1
         statement = (
@@ -186,7 +185,7 @@ class _Asking:
 
 
 def split_config(text: str) -> tuple[dict[str, Any], str]:
-    """Return what a run was asked for beside its values, as the interval of a backfill, and the values, as JSON."""
+    """Return what a run was requested with besides its values, e.g. a backfill's interval; and the values, as JSON."""
     try:
         values = json.loads(text) if text else {}
     except ValueError:
@@ -198,21 +197,21 @@ def split_config(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _instant(text: str) -> datetime:
-    """Return an instant that Snowflake tells as `2026-03-01 11:59:00.000 Z` or with an offset at its end."""
+    """Parse a time that Snowflake writes as `2026-03-01 11:59:00.000 Z` or with an offset at its end."""
     head, _, zone = text.rpartition(" ")
     return datetime.fromisoformat(head + (zone if zone[:1] in "+-" else "+0000"))
 
 
 def task_value(last_line: str, environment: Mapping[str, str]) -> str:
-    """Return what the task is to return: verdicts on the conditions of those behind the job, and its outputs."""
+    """Return the task's return value: verdicts on the conditions of the jobs that follow, and the job's outputs."""
     line = last_line.strip()
-    asked = json.loads(environment[DIRECT]).get("conditions", ())
-    begun = str(verdicts.verdicts(line if _is_object(line) else "", asked))
-    return begun + returned_value(line, environment["JOB_ATTEMPT"])
+    conditions = json.loads(environment[DIRECT]).get("conditions", ())
+    prefix = str(verdicts.verdicts(line if _is_object(line) else "", conditions))
+    return prefix + returned_value(line, environment["JOB_ATTEMPT"])
 
 
 def returned_value(last_line: str, attempt: str) -> str:
-    """Return the outputs, or that there are none, in the words of the runner."""
+    """Return the outputs, or that there are none, in the runner's words."""
     line = last_line.strip()
     if len(line.encode()) > MOST_RETURN_BYTES and _is_object(line):
         note = f"outputs of more than {MOST_RETURN_BYTES} bytes are in history"
@@ -228,22 +227,22 @@ def _is_object(line: str) -> bool:
 
 
 def _refuse(constant: str) -> float:
-    # NaN and Infinity are no JSON: what follows could not read them
+    # NaN and Infinity are not JSON: the jobs that follow could not read them
     raise ValueError(constant)
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
-    """Run a command in this process's place, or beside it if something is left to do; ends with its exit code.
+    """Run a command in place of this process, or as its child if something must be done afterwards; ends with its code.
 
     Raises:
-        ValueError: if JOB_SECRETS is no JSON list.
-        job_session.RefusedError: if Snowflake does not take what the task is to return.
+        ValueError: if JOB_SECRETS is not a JSON list.
+        job_session.RefusedError: if Snowflake refuses the task's return value.
         OSError: if there is no such program.
     """
     secrets = masking.secret_values(environment)
     direct = DIRECT in environment and environment.get("SNOWFLAKE_JOB_INDEX", "0") == "0"
     if not secrets and not direct:
-        # no shell: the command gets the very arguments of the job
+        # no shell: the command gets exactly the job's arguments
         os.execvpe(command[0], list(command), dict(environment))  # noqa: S606  # as above
     code, last_line = masking.run(command, environment, secrets)
     if code == 0 and direct:
@@ -253,7 +252,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
 
 
 def leave_out(reason: LeftOut) -> NoReturn:
-    """End well without running the command: its task returns what it would hand on."""
+    """End successfully without running the command; the task returns the value that it would pass on."""
     log.warning("nothing is done: %s", reason)
     if os.environ.get("SNOWFLAKE_JOB_INDEX", "0") == "0":
         with job_session.connected() as connection:
@@ -262,7 +261,7 @@ def leave_out(reason: LeftOut) -> NoReturn:
 
 
 def main(command: Sequence[str]) -> NoReturn:
-    """Run the command, or end with the exit code that says why not."""
+    """Run the command, or end with an exit code that shows why not."""
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
     if not command:
         sys.exit(f"usage: {sys.argv[0]} COMMAND [ARGUMENT ...]")
@@ -271,7 +270,7 @@ def main(command: Sequence[str]) -> NoReturn:
     except LeftOut as reason:
         leave_out(reason)
     except (MisuseError, ValueError, OSError, job_session.NoLoginError) as error:
-        log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
+        log.error("%s", error)  # noqa: TRY400  # the text is complete; a traceback would only hide it
         sys.exit(MISUSED)
     except job_session.RefusedError as error:
         log.error("%s", error)  # noqa: TRY400  # as above

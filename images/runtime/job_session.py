@@ -1,8 +1,8 @@
-"""How a program gets its Snowflake session: `import job_session; session = job_session.create()`.
+"""Opens a program's Snowflake session: `import job_session; session = job_session.create()`.
 
-Knows how a container logs in: with the token that Snowflake puts into it, or, where there is none (on a laptop), with
-user and password from the environment. Must not know what a payload does with the session. The example in images/my_job
-logs in the same way by itself: an image is built of its own folder and can take nothing from another.
+Knows how a container logs in: with the token that Snowflake puts into it or, without one (on a laptop), with user and
+password from the environment. Must not know what a payload does with the session. The example in images/my_job has its
+own copy of this: an image is built from its own folder and cannot use another one's files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TOKEN_FILE = "/snowflake/session/token"  # noqa: S105  # a path, not a secret: w
 
 
 class NoLoginError(Exception):
-    """The container has no token, and its environment no user and password."""
+    """The container has no token, and its environment has no user and password."""
 
 
 class RefusedError(Exception):
@@ -44,11 +44,11 @@ def create() -> Session:
 
 @contextmanager
 def connected() -> Iterator[SnowflakeConnection]:
-    """Give a new connection, for which Snowpark need not be there.
+    """Open a new connection; this does not require Snowpark.
 
     Raises:
         NoLoginError: if there is no way to log in.
-        RefusedError: if Snowflake refuses the login, or something within.
+        RefusedError: if Snowflake refuses the login, or a statement in the block.
     """
     import snowflake.connector  # noqa: PLC0415  # as above
 
@@ -58,7 +58,7 @@ def connected() -> Iterator[SnowflakeConnection]:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Tell the connector's errors as RefusedError, which can be caught without the connector."""
+    """Convert the connector's errors to RefusedError, which can be caught without importing the connector."""
     from snowflake.connector.errors import Error  # noqa: PLC0415  # as above
 
     try:
@@ -68,9 +68,9 @@ def refusals() -> Iterator[None]:
 
 
 def connection(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return how to connect, by the variables that Snowflake sets in a container, and the job's own.
+    """Return the connection's parameters, from the variables that Snowflake sets in a container and the job's own.
 
-    A token lives for minutes, so it is read right before the connection is made.
+    A token is valid for minutes, so it is read right before the connection is opened.
 
     Raises:
         NoLoginError: if there is neither a token nor user and password.
@@ -81,7 +81,7 @@ def connection(environment: Mapping[str, str]) -> dict[str, Any]:
     if "port" in parameters:
         parameters["port"] = int(parameters["port"])
     if tag := environment.get("JOB_QUERY_TAG"):
-        # so that the query history tells the job's own statements by run, task and attempt
+        # so that the query history shows the run, task and attempt of the job's own statements
         parameters["session_parameters"] = {"QUERY_TAG": tag}
     token = Path(environment.get("SNOWFLAKE_TOKEN_FILE_PATH", TOKEN_FILE))
     if token.exists():

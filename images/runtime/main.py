@@ -1,20 +1,20 @@
-"""Runs a payload: fetches its files from the stage, installs its packages if it asks for some, starts its entrypoint.
+"""Runs a payload: downloads its files from the stage, installs its packages if it has any, starts its entrypoint.
 
-The environment says what to run (jobgraph's specification sets it):
+The environment defines what to run (jobgraph's specification sets it):
 
     PAYLOAD_FILE        the stage file with the payload's files, as @"DB"."SCHEMA"."STAGE"/payload_<hash>.json
     PAYLOAD_ENTRYPOINT  the Python file to run, one of them
     PAYLOAD_PACKAGES    optional: a JSON list of requirements for pip
 
 Knows the form of that file: a JSON object of base64 texts by file name. Must not know what the payload does. All
-arguments go to the entrypoint, which runs in the folder of the payload's files, can import its neighbours and
-`job_session`, and takes this process's place: its exit code is the job's. If the job has secrets, this process stays,
-to hide them in what the entrypoint prints; if the job is its task's own statement, to say what the task returns
+arguments go to the entrypoint, which runs in the folder of the payload's files, can import the files next to it and
+`job_session`, and replaces this process: its exit code is the job's. If the job has secrets, this process stays to hide
+them in the entrypoint's output; if the job is its task's own statement, it stays to set the task's return value
 (`job_run`).
 
-Ends with 1 when Snowflake or pip fails, 2 when called or configured wrongly.
+Ends with 1 if Snowflake or pip fails, and with 2 if called or configured incorrectly.
 
-Build and push it once (`SHOW IMAGE REPOSITORIES` tells the repository's URL); the stack's setting `runtime_image` names
+Build and push it once (`SHOW IMAGE REPOSITORIES` shows the repository's URL); the stack's setting `runtime_image` names
 it, job_runtime:1.2 unless set:
 
     docker build --platform linux/amd64 -t <repository_url>/job_runtime:1.2 images/runtime
@@ -35,7 +35,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import job_run  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
+import job_run  # type: ignore[import-not-found]  # next to this file in the image, in no package
 import job_session  # type: ignore[import-not-found]  # as above
 from snowflake.connector.errors import Error as ConnectorError
 from snowflake.snowpark.exceptions import SnowparkClientException
@@ -48,11 +48,11 @@ log = logging.getLogger("job-runtime")
 
 
 class MisuseError(Exception):
-    """The environment or the payload's file is such that nothing can be run."""
+    """The environment or the payload's file is invalid, so that nothing can be run."""
 
 
 def fetch(stage_file: str, folder: Path) -> bytes:
-    """Return the content of a file on a stage; `folder` is a place for it."""
+    """Return the content of a file on a stage; `folder` is a folder to which it may be downloaded."""
     session = job_session.create()
     try:
         session.file.get(stage_file, str(folder))
@@ -65,7 +65,7 @@ def unpack(content: bytes, folder: Path) -> None:
     """Write a payload's files below the folder.
 
     Raises:
-        MisuseError: if this is no payload, or a name leads out of the folder.
+        MisuseError: if this is not a payload, or a name leads out of the folder.
     """
     try:
         files = {str(name): base64.b64decode(text, validate=True) for name, text in json.loads(content).items()}
@@ -83,8 +83,8 @@ def install(packages: str, folder: Path) -> None:
     """Install requirements, a JSON list, into a folder.
 
     Raises:
-        MisuseError: if they are no list of texts.
-        subprocess.CalledProcessError: if pip fails; it has said why.
+        MisuseError: if `packages` is not a list of texts.
+        subprocess.CalledProcessError: if pip fails; it has printed the reason.
     """
     try:
         requirements = [str(package) for package in json.loads(packages)]
@@ -96,10 +96,10 @@ def install(packages: str, folder: Path) -> None:
 
 
 def prepare(environment: Mapping[str, str], top: Path) -> tuple[Path, dict[str, str]]:
-    """Fetch, unpack and install below a folder; returns the entrypoint and the environment to run it with.
+    """Download, unpack and install into a folder; return the entrypoint and the environment in which to run it.
 
     Raises:
-        MisuseError: if the environment does not say what to run, or the payload does not have it.
+        MisuseError: if the environment does not define what to run, or the payload does not contain it.
     """
     try:
         stage_file, entrypoint = environment["PAYLOAD_FILE"], environment["PAYLOAD_ENTRYPOINT"]
@@ -117,7 +117,7 @@ def prepare(environment: Mapping[str, str], top: Path) -> tuple[Path, dict[str, 
 
 
 def main() -> None:
-    """Run the payload in this process's place, or end with the exit code that says why not."""
+    """Run the payload in place of this process, or end with an exit code."""
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
     log.setLevel(logging.INFO)
     try:
@@ -129,7 +129,7 @@ def main() -> None:
     except job_run.LeftOut as reason:
         job_run.leave_out(reason)
     except (ValueError, MisuseError, job_run.MisuseError, job_session.NoLoginError) as error:
-        log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
+        log.error("%s", error)  # noqa: TRY400  # the text is complete; a traceback would only hide it
         sys.exit(MISUSED)
     except (SnowparkClientException, ConnectorError, job_session.RefusedError, subprocess.CalledProcessError) as error:
         log.error("%s", " ".join(str(error).split()))  # noqa: TRY400  # as above

@@ -1,12 +1,12 @@
-"""Runs a program whose output must not show the values of secrets that Snowflake has put into the container.
+"""Runs a program whose output must not contain the values of secrets that Snowflake put into the container.
 
-Tells the last line of the output, too. Knows where secrets are: JOB_SECRETS, which jobgraph's specification sets, is a
-JSON list of variables and of folders. Must not know what the program does. No one else can do this: outside the
-container nobody may read a secret's value.
+Also returns the last line of the output. Knows where secrets are: JOB_SECRETS, which jobgraph's specification sets, is
+a JSON list of variables and folders. Must not know what the program does. This must happen here: outside the container
+nobody may read a secret's value.
 
-A value is found as it is, as texts of JSON, Python and addresses write it, and in base64 (of a longer text, too). Lines
-that are longer than a megabyte are looked at in pieces of that size; a value that is cut by such a border or by the end
-of a line, or that the program has changed otherwise, is not found.
+A value is recognized as it is, as JSON, Python and URLs write it, and in base64 (also within a longer text). Lines
+longer than a megabyte are searched in pieces of that size; a value that is split by such a border or by a line's end,
+or that the program has changed otherwise, is not recognized.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 HIDDEN = b"[hidden]"
-# shorter values are found in words that are no secrets
+# shorter values occur in words that are not secrets
 SHORTEST = 6
 PIECE = 1 << 20
 
 
 def secret_values(environment: Mapping[str, str]) -> list[bytes]:
-    """Return what to hide, longest first: the values, of one with several lines each line, and what they may become.
+    """Return the texts to hide, longest first: the values, each line of a value with several, and their other forms.
 
     Raises:
-        ValueError: if JOB_SECRETS is no JSON list.
+        ValueError: if JOB_SECRETS is not a JSON list.
     """
     lines = {line.strip() for text in _texts(environment) for line in text.splitlines()}
     values = {form for line in lines if len(line) >= SHORTEST for form in _forms(line)}
@@ -45,7 +45,7 @@ def _forms(value: bytes) -> Iterator[bytes]:
     text = value.decode(errors="ignore")
     for written in (json.dumps(text)[1:-1], repr(text)[1:-1], repr(value)[2:-1], quote(text, "")):
         yield written.encode()
-    for before in range(3):  # base64 without the letters that what stands beside the value decides
+    for before in range(3):  # base64 without the characters that depend on the text next to the value
         letters = base64.b64encode(bytes(before) + value)[(0, 2, 3)[before] : (before + len(value)) * 8 // 6]
         yield from (letters, letters.translate(bytes.maketrans(b"+/", b"-_")))
 
@@ -67,7 +67,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], secrets: Sequenc
     """
     last, whole = b"", True
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as program:
-        # the platform ends a container by this signal; the program may have something to finish
+        # Snowflake ends a container with this signal; the program may have to finish something
         signal.signal(signal.SIGTERM, lambda number, _: program.send_signal(number))
         assert program.stdout is not None  # noqa: S101  # it is a pipe
         while piece := program.stdout.readline(PIECE):
