@@ -143,8 +143,7 @@ def start(  # noqa: PLR0913, PLR0917  # the settings of a sandbox
         node_start: seconds that a node of a compute pool takes to start.
 
     Raises:
-        SandboxError: if the port is in use, the folder is of another version, or there is no answer in time; the text
-            has the last lines of the log.
+        SandboxError: port in use, folder of another version, or no answer in time; with the last lines of the log.
     """
     if webhook_receiver is not None:
         refuse_elsewhere(webhook_receiver)
