@@ -116,3 +116,73 @@ def test_graphs_that_share_a_warehouse_may_queue_for_one_another() -> None:
 def test_of_very_many_names_the_first_and_their_count() -> None:
     assert names(["A", "B", "C", "D", "E"]) == "A, B, C, D, E"
     assert names(["A", "B", "C", "D", "E", "F", "G"]) == "A, B, C, D, E and 2 more"
+
+
+def test_sentences_whole() -> None:
+    """As people read them; what else is said of them is where they stand."""
+    first, second = replace(job("A"), is_conditional=True), replace(job("B"), replicas=2)
+    pool = Pool("P", "GEN_X64_G2_2", existing=True)
+    deployment = replace(deployed(first, second, minutes=None, pool=pool), warehouses={})
+    times = {("ROOT", "B"): replace(past(60, 90), runs=2)}
+    assert assumptions(estimate(deployment, RATES, times), deployment)[3:] == (
+        "Rates of GEN_X64_G2_2 differ between clouds or sources: usual amounts have the highest.",
+        (
+            "Graph g has no schedule, so its cost depends on how often it is run: state that in `runs_per_month:"
+            " {g: 20}`"
+            " of the stack's settings."
+        ),
+        (
+            "No history of A: at most the `timeout` with every attempt that the file allows, without those after"
+            " faults of"
+            " Snowflake's own; at least nothing."
+        ),
+        "Times from history are the median of the runs of 30 days, their range the 10th to the 90th of a hundred.",
+        (
+            "Fewer than 5 runs in history of B (2): usual amounts rest on these alone, and their range is that of a job"
+            " without history."
+        ),
+        "A may be passed over (`when`): at least nothing.",
+        "Usually each replica has a node of its own; at least, jobs that run at the same time share one.",
+        (
+            "A pool idles for `auto_suspend_secs` after its last job and is charged for five minutes at least;"
+            " nodes above"
+            " `min_nodes` go as soon. Nothing is charged while nodes start."
+        ),
+        (
+            "W is awake as long as a task waits for its job, which includes the start of the pool, and then until it"
+            " suspends; at most 60 seconds of the finalizer."
+        ),
+        "P, W is not the stack's own: from what it costs if others always use it to if nobody does.",
+        "W: taken for XSMALL, one cluster, suspended after 60 seconds.",
+        (
+            "Left out, as it depends on what the jobs do: warehouses for the containers' queries, the serverless"
+            " root tasks"
+            " and alert on late runs, cloud services, storage, data transfer, event tables."
+        ),
+    )
+
+
+def test_the_sum_of_lines_is_explained_for_each_resource_whose_total_is_less() -> None:
+    jobs = [job(f"J{number}", seconds=86_400) for number in range(20)]
+    assert (
+        "Lines on P add up to more than it can cost with all its nodes or clusters up for the whole month, as they"
+        " cannot all be at their highest at once: totals count that month instead, so they are less than the"
+        " sum of the lines."
+    ) in told(deployed(*jobs, minutes=1))
+    assert not among(told(deployed(job("A"))), "Lines on")
+
+
+def test_a_warehouse_is_shared_and_full_only_if_tasks_of_several_graphs_wait_on_it() -> None:
+    elsewhere = replace(wide("b", 9), jobs=tuple(replace(each, warehouse="V") for each in wide("b", 9).jobs))
+    deployment = Deployment((wide("a", 4), elsewhere), {"P": Pool("P")}, {"W": Warehouse("W", concurrency=4)})
+    assert not among(told(deployment), "are taken not to queue")
+    one_after_another = replace(wide("b", 2), jobs=(wide("b", 2).jobs[0], replace(wide("b", 2).jobs[1], after=("b0",))))
+    deployment = replace(deployment, graphs=(wide("a", 3), one_after_another))
+    assert not among(told(deployment), "are taken not to queue"), "three and one at a time are four"
+
+
+def test_the_warehouse_of_a_graph_of_direct_jobs_is_not_one_on_which_tasks_wait() -> None:
+    graph = deployed(replace(job("A", house=None), is_direct=True)).graphs[0]
+    deployment = replace(deployed(job("A")), graphs=(replace(graph, closed_on="W"),), warehouses={})
+    assert not among(told(deployment), "is awake as long as")
+    assert not among(told(deployment), "taken for XSMALL")

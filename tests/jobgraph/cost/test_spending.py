@@ -136,6 +136,56 @@ def test_a_root_task_that_is_not_metered_is_priced_as_the_smallest() -> None:
     assert result.estimated == pytest.approx(0.9)
 
 
+def test_equal_costs_are_in_the_order_of_their_names_and_idle_resources_the_most_idle_first() -> None:
+    same = [attempt("B", "1", 0, 30), attempt("A", "1", 0, 30), attempt("C", "1", 0, 40)]
+    result = spending(same, {("pool", "P"): hour(0.5), ("pool", "Q"): hour(0.9)}, DEPLOYMENT, published())
+    assert [spent.name for spent in grouped(result, "job")] == ["nightly C", "nightly A", "nightly B"]
+    assert [(each.name, each.charged) for each in result.resources] == [("Q", 0.9), ("P", 0.5), ("W", 0)]
+    assert [each.idle for each in result.resources] == pytest.approx([0.9, 0.5 - 100 / 60 * 0.11, 0])
+
+
+def test_each_resource_is_charged_at_its_own_rate() -> None:
+    houses = {"W": Warehouse("W", "LARGE")}
+    pools = {"P": Pool("P", "CPU_X64_L")}
+    rates = published()
+    unknown = replace(attempt("A", "1", 0, 60), family="NO_SUCH_FAMILY", warehouse="")
+    result = spending([unknown], {}, Deployment((), pools, houses), rates)
+    assert result.estimated == pytest.approx(rates.families["CPU_X64_L"].high)
+    waiting = replace(attempt("A", "1", 0, 60), pool="")
+    result = spending([waiting], {}, Deployment((), pools, houses), rates)
+    assert result.estimated == pytest.approx(8.0)
+    assert result.attempts[0][1].attempts == 0, "what had no node is no attempt of a job"
+
+
+def test_smaller_nodes_are_the_next_in_the_same_series() -> None:
+    def proposals(family: str) -> list[tuple[float, str]]:
+        ended = replace(attempt("A", "1", 0, 60), family=family, warehouse="")
+        return savings(spending([ended], {("pool", "P"): hour(9.0)}, DEPLOYMENT, published()), published())[1:]
+
+    rates = published().families
+    (smaller,) = proposals("CPU_X64_L")
+    assert smaller[1] == "pool P of CPU_X64_SL instead of CPU_X64_L, if its jobs fit and take no longer"
+    assert smaller[0] == pytest.approx(rates["CPU_X64_L"].high - rates["CPU_X64_SL"].high)
+    assert proposals("CPU_X64_XS") == [], "nothing is smaller"
+    assert proposals("NO_SUCH_FAMILY") == []
+
+
+def test_nothing_is_saved_where_nothing_was_charged() -> None:
+    assert savings(spending(ATTEMPTS, {}, DEPLOYMENT, published()), published()) == []
+    serverless = spending([], {("serverless", "ROOT"): hour(0.5)}, DEPLOYMENT, published())
+    assert serverless.idle == 0.5
+    assert savings(serverless, published()) == [], "a serverless task is charged for what it runs"
+
+
+def test_what_all_jobs_of_a_pool_or_warehouse_could_save_is_added_up() -> None:
+    result = spending(ATTEMPTS, {("pool", "P"): hour(0.088), ("warehouse", "W"): hour(0.8)}, DEPLOYMENT, published())
+    direct, smaller = savings(result, published())
+    assert direct[0] == pytest.approx(0.8)
+    assert direct[1].startswith("`runner: direct` for the jobs whose tasks wait on warehouse W")
+    assert smaller[0] == pytest.approx(0.088 * (1 - 0.06 / 0.11))
+    assert smaller[1].startswith("pool P of CPU_X64_XS instead of CPU_X64_S")
+
+
 minutes = st.integers(0, 170)
 uses = st.lists(
     st.builds(
