@@ -55,7 +55,7 @@ def _runs(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
                 f"there are fewer, down to {cost.runs.low:.0f} a month."
             )
         if graph.may_overlap:
-            yield f"Runs of graph {graph.key} may overlap: its lowest amounts are nothing."
+            yield f"Runs of graph {graph.key} may overlap: the lowest amounts are nothing."
 
 
 def _times(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
@@ -77,12 +77,12 @@ def _times(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
         )
     conditional = [job.name for job in _jobs(deployment) if job.is_conditional]
     if conditional:
-        yield f"{names(conditional)} may be passed over (`when`): at least nothing."
+        yield f"{names(conditional)} may be skipped (`when`): the lowest amount is nothing."
 
 
 def _compute(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
     if any(line.kind == JOB for line in estimate.lines):
-        yield "Usually each replica has a node of its own; at least, jobs that run at the same time share one."
+        yield "Usual amounts give each replica its own node; the lowest let jobs that run at the same time share one."
     if estimate.capped:
         yield (
             f"Lines on {names(estimate.capped)} add up to more than it can cost with all its nodes or clusters up for "
@@ -102,13 +102,16 @@ def _compute(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
         )
     crowded = [name for name in waiting if _is_shared_and_full(deployment, name)]
     if crowded:
-        yield f"Graphs that share {names(crowded)} are taken not to queue for one another's slots."
+        yield f"Graphs that share {names(crowded)} are assumed not to wait for each other's slots."
     foreign = sorted(
         {line.on for line in estimate.lines if line.charged == POOL and deployment.pool(line.on).existing}
         | {name for name in waiting if not deployment.warehouse(name).is_own}
     )
     if foreign:
-        yield f"{names(foreign)} is not the stack's own: from what it costs if others always use it to if nobody does."
+        yield (
+            f"{names(foreign)} is not created by this stack: the lowest amounts assume that others keep it up, the "
+            "highest that nobody else does."
+        )
     unknown = [name for name in waiting if name not in deployment.warehouses]
     if unknown:
         yield f"{names(unknown)}: taken for XSMALL, one cluster, suspended after 60 seconds."

@@ -54,7 +54,7 @@ def test_how_often_a_graph_runs() -> None:
     assert not among(told(deployed(job("A"), minutes=1440)), "do not overlap")
     overlapping = deployed(job("A"))
     overlapping = replace(overlapping, graphs=(replace(overlapping.graphs[0], may_overlap=True),))
-    assert "Runs of graph g may overlap: its lowest amounts are nothing." in told(overlapping)
+    assert "Runs of graph g may overlap: the lowest amounts are nothing." in told(overlapping)
 
 
 def test_where_times_come_from() -> None:
@@ -71,12 +71,12 @@ def test_where_times_come_from() -> None:
     few = assumptions(estimate(deployment, RATES, {("ROOT", "A"): replace(past(60, 90), runs=1)}), deployment)
     assert among(list(few), "Fewer than 5 runs in history of A (1): usual amounts rest on these alone")
     conditional = replace(job("A"), is_conditional=True)
-    assert "A may be passed over (`when`): at least nothing." in told(deployed(conditional, job("B")))
+    assert "A may be skipped (`when`): the lowest amount is nothing." in told(deployed(conditional, job("B")))
 
 
 def test_what_compute_costs_besides_the_jobs() -> None:
     listed = told(deployed(job("A")))
-    assert among(listed, "Usually each replica has a node of its own")
+    assert among(listed, "Usual amounts give each replica its own node")
     assert among(listed, "A pool idles for `auto_suspend_secs`")
     assert among(listed, "W is awake as long as a task waits", "at most 60 seconds of the finalizer")
     assert listed[-1].startswith("Left out, as it depends on what the jobs do: ")
@@ -84,18 +84,18 @@ def test_what_compute_costs_besides_the_jobs() -> None:
     assert not among(serverless, "is awake as long as")
     empty = Deployment()
     assert not among(told(empty), "Left out")
-    assert not among(told(empty), "Usually each replica")
+    assert not among(told(empty), "Usual amounts give each replica")
 
 
 def test_what_is_not_the_stacks_own_and_what_nobody_knows() -> None:
     deployment = deployed(job("A"), pool=Pool("P", "CPU_X64_XS", existing=True))
     deployment = replace(deployment, warehouses={"W": Warehouse("W", is_own=False)})
     listed = told(deployment)
-    assert among(listed, "P, W is not the stack's own")
+    assert among(listed, "P, W is not created by this stack")
     assert not among(listed, "taken for XSMALL")
     listed = told(replace(deployment, warehouses={}))
     assert "W: taken for XSMALL, one cluster, suspended after 60 seconds." in listed
-    assert not among(told(deployed(job("A"))), "not the stack's own")
+    assert not among(told(deployed(job("A"))), "not created by this stack")
 
 
 def wide(key: str, count: int) -> CostedGraph:
@@ -106,7 +106,7 @@ def wide(key: str, count: int) -> CostedGraph:
 def test_graphs_that_share_a_warehouse_may_queue_for_one_another() -> None:
     def sharing(*graphs: CostedGraph) -> bool:
         deployment = Deployment(graphs, {"P": Pool("P")}, {"W": Warehouse("W", concurrency=4)})
-        return "Graphs that share W are taken not to queue for one another's slots." in told(deployment)
+        return "Graphs that share W are assumed not to wait for each other's slots." in told(deployment)
 
     assert sharing(wide("a", 3), wide("b", 2))
     assert not sharing(wide("a", 2), wide("b", 2)), "as many as there are slots"
@@ -141,8 +141,8 @@ def test_sentences_whole() -> None:
             "Fewer than 5 runs in history of B (2): usual amounts rest on these alone, and their range is that of a job"
             " without history."
         ),
-        "A may be passed over (`when`): at least nothing.",
-        "Usually each replica has a node of its own; at least, jobs that run at the same time share one.",
+        "A may be skipped (`when`): the lowest amount is nothing.",
+        "Usual amounts give each replica its own node; the lowest let jobs that run at the same time share one.",
         (
             "A pool idles for `auto_suspend_secs` after its last job and is charged for five minutes at least;"
             " nodes above"
@@ -152,7 +152,10 @@ def test_sentences_whole() -> None:
             "W is awake as long as a task waits for its job, which includes the start of the pool, and then until it"
             " suspends; at most 60 seconds of the finalizer."
         ),
-        "P, W is not the stack's own: from what it costs if others always use it to if nobody does.",
+        (
+            "P, W is not created by this stack: the lowest amounts assume that others keep it up, the highest that"
+            " nobody else does."
+        ),
         "W: taken for XSMALL, one cluster, suspended after 60 seconds.",
         (
             "Left out, as it depends on what the jobs do: warehouses for the containers' queries, the serverless"
@@ -175,10 +178,10 @@ def test_the_sum_of_lines_is_explained_for_each_resource_whose_total_is_less() -
 def test_a_warehouse_is_shared_and_full_only_if_tasks_of_several_graphs_wait_on_it() -> None:
     elsewhere = replace(wide("b", 9), jobs=tuple(replace(each, warehouse="V") for each in wide("b", 9).jobs))
     deployment = Deployment((wide("a", 4), elsewhere), {"P": Pool("P")}, {"W": Warehouse("W", concurrency=4)})
-    assert not among(told(deployment), "are taken not to queue")
+    assert not among(told(deployment), "are assumed not to wait")
     one_after_another = replace(wide("b", 2), jobs=(wide("b", 2).jobs[0], replace(wide("b", 2).jobs[1], after=("b0",))))
     deployment = replace(deployment, graphs=(wide("a", 3), one_after_another))
-    assert not among(told(deployment), "are taken not to queue"), "three and one at a time are four"
+    assert not among(told(deployment), "are assumed not to wait"), "three and one at a time are four"
 
 
 def test_the_warehouse_of_a_graph_of_direct_jobs_is_not_one_on_which_tasks_wait() -> None:
