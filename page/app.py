@@ -14,7 +14,7 @@ from jobgraph.errors import UserError
 from jobgraph.page import reading
 from jobgraph.page.board import board
 from jobgraph.page.markup.frame import frame_html, tabs_html
-from jobgraph.page.refusals import refuse
+from jobgraph.page.refusals import refuse_view
 from jobgraph.page.views import actions, alerts, attempt, changes, cost, graphs, grid, job, picture, run, ways, why
 from jobgraph.page_model import address
 
@@ -56,8 +56,9 @@ def main() -> None:
         client = reading.source().client
         board(frame_html(here, f"{client.place} on {client.server}"), "frame")
         if here.graph:
-            actions.dialog(here.graph)
+            # before anything that asks for the graph: of an unknown one, this is the way back
             ways.show(here)
+            actions.dialog(here.graph)
             with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="ways"):
                 board(tabs_html(here), "tabs")
                 beside = st.container(width="content")
@@ -69,7 +70,7 @@ def main() -> None:
             ways.show(here)
             _show(here)
     except UserError as error:
-        refuse(error)
+        refuse_view(error, "page")
 
 
 def _show(here: Address) -> None:
@@ -77,7 +78,7 @@ def _show(here: Address) -> None:
     try:
         _VIEWS.get(here.view, graphs.show)(here)
     except UserError as error:
-        refuse(error)
+        refuse_view(error, "view")
 
 
 if __name__ == "__main__":

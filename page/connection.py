@@ -15,7 +15,7 @@ from jobgraph.errors import NotConnectedError
 from jobgraph.page.options import CONNECTION, DATABASE, SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from jobgraph.account.client import Client
     from jobgraph.account.queries import Statement
@@ -46,9 +46,20 @@ class LastingClient:
             self._client = self._connect()
             return self._client.rows(statement)
 
+    def rows_of(self, statements: Sequence[Statement]) -> list[list[dict[str, Any]]]:
+        """Run statements side by side, all of them once more after a new login if the session has gone."""
+        try:
+            return connecting.rows_of(self._client, *statements)
+        except NotConnectedError:
+            self._client = self._connect()
+            return connecting.rows_of(self._client, *statements)
+
 
 class SessionClient:
-    """The session of an app in Snowflake: it acts with the privileges of the app's owner."""
+    """The session of an app in Snowflake: it acts with the privileges of the app's owner.
+
+    It runs one statement at a time: whether an app's session may be shared by threads is not documented.
+    """
 
     def __init__(self, session: Any) -> None:
         self._session = session

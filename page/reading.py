@@ -11,19 +11,27 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from jobgraph.account import cost_queries, overview_records, queries, run_records, steering
-from jobgraph.account.client import AbsentError
+from jobgraph.account import (
+    cost_queries,
+    overview_records,
+    queries,
+    run_records,
+    steering,
+    unclosed_queries,
+    unclosed_runs,
+)
+from jobgraph.account.client import AbsentError, rows_of
 from jobgraph.account.containers import Log, Logs
-from jobgraph.account.run_histories import RunHistories
+from jobgraph.account.run_histories import AT_ONCE, RunHistories
 from jobgraph.account.run_records import NoRunError, RunRecords
 from jobgraph.cost.rates import published
 from jobgraph.errors import RunFailedError, UsageError, perhaps
 from jobgraph.page import connection
 from jobgraph.page_model.charges import charges as pool_charges
 from jobgraph.page_model.charges import pools_of
-from jobgraph.page_model.strip import with_newest
+from jobgraph.page_model.strip import with_others
 from jobgraph.runs import deployed as deployed_graphs
-from jobgraph.runs import graph_run, records, task_runs
+from jobgraph.runs import overview, records, task_runs, unclosed
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.deployed import Task
 
@@ -45,6 +53,11 @@ FRESH = 2
 CHARGES_FRESH, CHARGED_DAYS = 600, 7
 # The same for what the connection may do.
 PRIVILEGES_FRESH = 60
+# The same for which graphs are on record: a deploy changes that, and a deployed graph is seen at once.
+RECORD_FRESH = 30
+# How many job runs are read before something is drawn; further ones are read with the next look.
+FIRST_LOOK = 1_000
+_DRAWN = "drawn"
 # How many runs the strip of a graph and the grid of a graph show.
 STRIP_RUNS = 24
 GRID_RUNS = 50
@@ -66,9 +79,23 @@ def source() -> RunReader:
 
 
 def forget() -> None:
-    """Read everything anew, but for the connection and closed runs: something was done."""
-    for function in (graphs, lines, line, root_rows, newest, strips, runs, run, logs):
+    """Read everything again, except the connection and closed runs: an action was performed."""
+    for function in (graphs, _on_record, _lines, line, _present, newest, _strips, _runs, run, logs):
         function.clear()
+
+
+def drawn() -> None:
+    """Note that what the address names has been drawn: the next look may take longer, to read older runs."""
+    st.session_state[_DRAWN] = _view_of_address()
+
+
+def _job_runs() -> int:
+    """Return how many job runs may be read for this look: the first one is to show something soon."""
+    return AT_ONCE if st.session_state.get(_DRAWN) == _view_of_address() else FIRST_LOOK
+
+
+def _view_of_address() -> tuple[str, str]:
+    return st.query_params.get("view", ""), st.query_params.get("graph", "")
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False)
@@ -88,13 +115,20 @@ def graphs() -> tuple[GraphRecord, ...]:
         present = deployed_graphs.read(client.rows(queries.show_tasks(client.place)))
     except AbsentError:
         return ()
-    tables = present[0].tables if present else queries.Tables()
     try:
-        return records.graphs(present, run_records.recorded_roots(client, tables))
+        roots, never_closed = _on_record(present[0].tables if present else queries.Tables())
     except AbsentError:
         if present:
             raise
         return ()
+    return records.joined(records.graphs(present, roots), never_closed)
+
+
+@st.cache_resource(ttl=RECORD_FRESH, show_spinner=False)
+def _on_record(tables: queries.Tables) -> tuple[tuple[TaskRun, ...], tuple[GraphRecord, ...]]:
+    """Return rows of roots in history, which name graphs, and the graphs of which only attempts are recorded."""
+    client = source().client
+    return run_records.recorded_roots(client, tables), unclosed_runs.graphs_of_attempts(client, tables)
 
 
 def graph(name: str) -> GraphRecord:
@@ -111,11 +145,15 @@ def graph(name: str) -> GraphRecord:
     return record
 
 
-@st.cache_resource(ttl=FRESH, show_spinner=False)
 def lines() -> Sequence[GraphOverview]:
     """Return the line of each graph, those that need attention first."""
+    return _lines(_job_runs())
+
+
+@st.cache_resource(ttl=FRESH, show_spinner=False)
+def _lines(job_runs: int) -> Sequence[GraphOverview]:
     listed = graphs()
-    return overview_records.lines(source().client, listed) if listed else []
+    return overview_records.lines(source().client, listed, _strips(job_runs)) if listed else []
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
@@ -125,21 +163,34 @@ def line(name: str) -> GraphOverview:
     Raises:
         UsageError: if there is no such graph.
     """
-    return overview_records.lines(source().client, [graph(name)])[0]
+    record = graph(name)
+    closed, _ = source().histories.newest([record], 1)
+    return overview_records.lines(source().client, [record], closed)[0]
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
-def root_rows(name: str) -> tuple[TaskRun, ...]:
-    """Return what Snowflake's history has of the roots of a graph."""
-    client = source().client
-    return task_runs.read(client.rows(queries.roots_history(client.place, graph(name).root_tasks)))
+def _present(name: str) -> tuple[tuple[TaskRun, ...], frozenset[tuple[str, str]]]:
+    """Return what Snowflake's history has of the roots of a graph, and (root, run id) of its unclosed runs."""
+    client, record = source().client, graph(name)
+    history, unclosed_rows = rows_of(
+        client,
+        queries.roots_history(client.place, record.root_tasks),
+        unclosed_queries.unclosed_ids(client.place, record.tables, record.root_tasks),
+    )
+    return task_runs.read(history), unclosed_runs.ids(unclosed_rows)
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
 def newest(name: str) -> GraphRun | None:
-    """Return the newest run of a graph, be it one of a part; None if it has not run."""
+    """Return the newest run of a graph, possibly a partial one; None if it has not run."""
+    record = graph(name)
+    closed, _ = source().histories.newest([record], 1)
+    history, unclosed_ids = _present(name)
+    settled = overview.settled(record, closed[record.key], history, unclosed_ids)
+    if settled is not None:
+        return settled[0]
     try:
-        return RunRecords(source().client, graph(name), root_rows(name)).run()
+        return RunRecords(source().client, record, history).run()
     except NoRunError:
         return None
 
@@ -167,23 +218,37 @@ def charges(name: str) -> PoolCharges | None:
     return pool_charges(pools, metered, attempts, published().families, since)
 
 
-@st.cache_resource(ttl=FRESH, show_spinner=False)
 def strips() -> dict[str, list[GraphRun]]:
-    """Return the newest closed runs of every graph, as many as are read so far."""
-    return source().histories.newest(graphs(), STRIP_RUNS)[0]
+    """Return the newest closed runs of every graph, as many as have been read so far."""
+    return _strips(_job_runs())
+
+
+@st.cache_resource(ttl=FRESH, show_spinner=False)
+def _strips(job_runs: int) -> dict[str, list[GraphRun]]:
+    return source().histories.newest(graphs(), STRIP_RUNS, job_runs)[0]
+
+
+def runs(name: str, limit: int = GRID_RUNS) -> tuple[list[GraphRun], int]:
+    """Return the newest runs of a graph, newest first, and how many have not been read yet.
+
+    Runs under way, and those that no finalizer closed, are among them.
+    """
+    return _runs(name, limit, _job_runs())
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
-def runs(name: str, limit: int = GRID_RUNS) -> tuple[list[GraphRun], int]:
-    """Return the newest runs of a graph, newest first, also one under way, and how many are not read yet."""
+def _runs(name: str, limit: int, job_runs: int) -> tuple[list[GraphRun], int]:
     record = graph(name)
-    histories, unread = source().histories.newest([record], limit)
-    closed = histories[record.key]
-    # what was good is not tried again: unless another run has begun, nothing needs to be read
-    row = task_runs.newest_run(root_rows(name))
-    if closed and closed[0].state == graph_run.DONE and (row is None or row.run_id == closed[0].run_id):
-        return closed, unread
-    return with_newest(line(name), closed)[:limit], unread
+    histories, unread = source().histories.newest([record], limit, job_runs)
+    listed = histories[record.key]
+    history, unclosed_ids = _present(name)
+    records_of_graph = RunRecords(source().client, record, history)
+    if overview.settled(record, listed, history, unclosed_ids) is None:
+        listed = with_others(records_of_graph.since_whole(), listed)
+    # runs that have not been read yet would be taken for missing ones
+    if not unread and unclosed.are_missing(record.root_tasks, listed, limit, history, unclosed_ids):
+        listed = with_others(records_of_graph.unclosed(limit), listed)
+    return listed[:limit], unread
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)

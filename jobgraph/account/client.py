@@ -6,8 +6,9 @@ the connector's errors mean to a user. Must not know any statement, nor whether 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from jobgraph.account import stack_account
 from jobgraph.account.login import address, from_variables, is_local, way
@@ -16,7 +17,7 @@ from jobgraph.errors import NotConnectedError, RunFailedError, UsageError
 from jobgraph.names import NAME_REMEDY, is_plain, upper
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jobgraph.account.stack_account import StackAccount
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 LOGIN_SECONDS = 8
 # For one request including its retries. Every statement of this command is short.
 REQUEST_SECONDS = 30
+
+# How many statements of a session run at once. An account would queue many more on a small warehouse.
+MOST_AT_ONCE = 4
 
 # 002003 and 002043: docs.snowflake.com/en/sql-reference/snowflake-db-classification. An account also answers 090105
 # and 090106 if the database or schema of the connection does not exist.
@@ -54,6 +58,21 @@ class Client(Protocol):
 
     def rows(self, statement: Statement) -> list[dict[str, Any]]:
         """Run a statement and return its rows by column name: lower case for SHOW, upper case for SELECT."""
+
+
+@runtime_checkable
+class SideBySide(Protocol):
+    """A client that can run several statements at the same time."""
+
+    def rows_of(self, statements: Sequence[Statement]) -> list[list[dict[str, Any]]]:
+        """Run statements side by side and return the rows of each; raises what the first failed one raises."""
+
+
+def rows_of(client: Client, *statements: Statement) -> list[list[dict[str, Any]]]:
+    """Run statements that do not depend on each other, side by side if the client can; raises as `Client.rows`."""
+    if isinstance(client, SideBySide):
+        return client.rows_of(statements)
+    return [client.rows(statement) for statement in statements]
 
 
 class AbsentError(RunFailedError):
@@ -252,6 +271,11 @@ class SnowflakeClient:
             if number in _SESSION_GONE:
                 raise session_gone(self._options) from error
             raise refused(statement, number, str(error.raw_msg or error.msg)) from error
+
+    def rows_of(self, statements: Sequence[Statement]) -> list[list[dict[str, Any]]]:
+        """Run statements side by side; threads may share a connection of the connector (PEP 249, threadsafety 2)."""
+        with ThreadPoolExecutor(MOST_AT_ONCE) as threads:
+            return list(threads.map(self.rows, statements))
 
     def new_token(self) -> str:
         """Return a session token, which Snowflake's image registry accepts as a password.

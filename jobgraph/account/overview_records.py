@@ -7,39 +7,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobgraph.account import queries
+from jobgraph.account import queries, unclosed_queries, unclosed_runs
+from jobgraph.account.client import rows_of
 from jobgraph.account.run_records import RunRecords
 from jobgraph.runs import overview, task_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jobgraph.account.client import Client
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
-    from jobgraph.runs.task_runs import TaskRun
 
 # The usual duration of a graph is the median of this many runs.
 _SPANS = 20
 
 
-def lines(client: Client, graphs: Sequence[GraphRecord]) -> list[GraphOverview]:
+def lines(
+    client: Client, graphs: Sequence[GraphRecord], closed: Mapping[str, Sequence[GraphRun]] | None = None
+) -> list[GraphOverview]:
     """Return the overview of each graph, those that need attention first.
+
+    `closed`: the newest closed runs of each graph, newest first, if they have been read; then most graphs need no
+    statement of their own.
 
     Raises:
         AbsentError: if there is no history table, or the role may not read it.
     """
+    place, tables = client.place, graphs[0].tables
     roots = [root for graph in graphs for root in graph.root_tasks]
-    history = task_runs.read(client.rows(queries.roots_history(client.place, roots)))
-    spans = overview.good_spans(_spans(client, graphs))
-    return overview.ordered(_line(client, graph, history, spans) for graph in graphs)
+    statements = [queries.roots_history(place, roots), queries.spans(place, tables, _SPANS)]
+    if closed is not None:
+        statements.append(unclosed_queries.unclosed_ids(place, tables, roots))
+    history_rows, span_rows, *unclosed_rows = rows_of(client, *statements)
+    history, spans = task_runs.read(history_rows), overview.good_spans(span_rows)
+    unclosed = unclosed_runs.ids(unclosed_rows[0]) if unclosed_rows else ()
 
+    def line(graph: GraphRecord) -> GraphOverview:
+        runs = None if closed is None else overview.settled(graph, closed.get(graph.key, ()), history, unclosed)
+        runs = RunRecords(client, graph, history).since_whole() if runs is None else runs
+        return overview.line(graph, runs, history, spans)
 
-def _line(
-    client: Client, graph: GraphRecord, history: Sequence[TaskRun], spans: dict[str, list[float]]
-) -> GraphOverview:
-    return overview.line(graph, RunRecords(client, graph, history).since_whole(), history, spans)
-
-
-def _spans(client: Client, graphs: Sequence[GraphRecord]) -> list[dict[str, object]]:
-    return client.rows(queries.spans(client.place, graphs[0].tables, _SPANS))
+    return overview.ordered(map(line, graphs))

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import queries
+from jobgraph.account.client import rows_of
 from jobgraph.runs import graph_run, shapes, task_runs
 from jobgraph.runs.graph_run import Progress
 
@@ -27,7 +28,7 @@ Key = tuple[str, str, int]
 # How many job runs are cached: some 100 MB. The least recently used runs are evicted first.
 _MOST_JOBS = 100_000
 # How many job runs are read per call: the page first shows those, and the rest at its next refresh.
-_AT_ONCE = 4_000
+AT_ONCE = 4_000
 
 
 class RunHistories:
@@ -37,17 +38,20 @@ class RunHistories:
         self._client = client
         self._runs: OrderedDict[Key, GraphRun] = OrderedDict()
 
-    def newest(self, graphs: Sequence[GraphRecord], limit: int) -> tuple[dict[str, list[GraphRun]], int]:
+    def newest(
+        self, graphs: Sequence[GraphRecord], limit: int, job_runs: int = AT_ONCE
+    ) -> tuple[dict[str, list[GraphRun]], int]:
         """Return graph key -> its newest closed runs, newest first, at most `limit`; and how many runs are unread.
 
-        Runs of large graphs are not all read at once; the next call reads further ones.
+        Runs of large graphs are not all read at once; the next call reads further ones. The newest run of each graph is
+        always read, and after it runs with some `job_runs` together.
         """
         if not graphs:
             return {}, 0
         roots = _last_attempts(self._roots(graphs, limit))
         unread = [row for row in roots if _key(row) not in self._runs]
-        count = _readable(unread)
-        self._read(graphs, unread[:count])
+        chosen = _chosen(graphs, roots, unread, job_runs)
+        self._read(graphs, chosen)
         histories: dict[str, list[GraphRun]] = {graph.key: [] for graph in graphs}
         for row in roots:
             run = self._runs.get(_key(row))
@@ -56,7 +60,7 @@ class RunHistories:
                 self._runs.move_to_end(_key(row))
                 histories[graph.key].append(run)
         self._forget()
-        return {key: runs[:limit] for key, runs in histories.items()}, len(unread) - count
+        return {key: runs[:limit] for key, runs in histories.items()}, len(unread) - len(chosen)
 
     def _roots(self, graphs: Sequence[GraphRecord], limit: int) -> tuple[TaskRun, ...]:
         names = [root for graph in graphs for root in graph.root_tasks]
@@ -68,14 +72,10 @@ class RunHistories:
             return
         place, tables = self._client.place, graphs[0].tables
         ids = list(dict.fromkeys(row.run_id for row in roots))
-        tasks = _by_run(
-            (row.root_task, row.run_id, row)
-            for row in task_runs.read(self._client.rows(queries.run_log(place, tables, ids)))
-        )
-        attempts = _by_run(
-            (str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_ID"]), row)
-            for row in self._client.rows(queries.attempts_of_runs(place, tables, ids))
-        )
+        statements = queries.run_log(place, tables, ids), queries.attempts_of_runs(place, tables, ids)
+        task_rows, attempt_rows = rows_of(self._client, *statements)
+        tasks = _by_run((row.root_task, row.run_id, row) for row in task_runs.read(task_rows))
+        attempts = _by_run((str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_ID"]), row) for row in attempt_rows)
         keys = {root: graph.key for graph in graphs for root in graph.root_tasks}
         for root in roots:
             run = (root.root_task, root.run_id)
@@ -97,14 +97,19 @@ def _last_attempts(roots: Iterable[TaskRun]) -> list[TaskRun]:
     return list(rows.values())
 
 
-def _readable(roots: Sequence[TaskRun]) -> int:
-    """Return how many runs, newest first, can be read in one call; at least one if there are any."""
+def _chosen(
+    graphs: Sequence[GraphRecord], roots: Sequence[TaskRun], unread: Sequence[TaskRun], most: int
+) -> list[TaskRun]:
+    """Return the unread runs to read now: the newest of each graph, then as many as have `most` job runs together."""
+    newest = {next((_key(row) for row in roots if graph.has(row)), None) for graph in graphs}
+    chosen: list[TaskRun] = []
     jobs = 0
-    for count, row in enumerate(roots):
-        jobs += max(1, len(row.graph_definition.get("jobs") or ()))
-        if jobs > _AT_ONCE and count:
-            return count
-    return len(roots)
+    for row in sorted(unread, key=lambda row: _key(row) not in newest):
+        size = max(1, len(row.graph_definition.get("jobs") or ()))
+        if _key(row) in newest or jobs + size <= most:
+            chosen.append(row)
+            jobs += size
+    return chosen
 
 
 def _key(root: TaskRun) -> Key:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.account import queries, unclosed_queries
+from jobgraph.account import queries
 from jobgraph.account.unclosed_runs import UnclosedRuns
 from jobgraph.errors import RunFailedError, UsageError
 from jobgraph.runs import graph_run, services, shapes, task_runs, unclosed
@@ -77,17 +77,6 @@ def recorded_roots(client: Client, tables: queries.Tables, limit: int = _SAMPLE)
         AbsentError: if there is no history table, or the role may not read it.
     """
     return task_runs.read(client.rows(queries.recorded_roots(client.place, tables, limit)))
-
-
-def roots_of_attempts(client: Client, tables: queries.Tables, run_id: str | None = None) -> tuple[TaskRun, ...]:
-    """Return the roots whose jobs made attempts. Nothing else shows graphs whose runs no finalizer closed.
-
-    `run_id`: only roots of runs with that id.
-
-    Raises:
-        AbsentError: if there is no history table, or the role may not read it.
-    """
-    return task_runs.read(client.rows(unclosed_queries.roots_of_attempts(client.place, tables, run_id)))
 
 
 def roots_of_run(client: Client, tables: queries.Tables, run_id: str) -> tuple[TaskRun, ...]:
@@ -328,10 +317,11 @@ class RunRecords:
 
     def history(self, limit: int) -> list[GraphRun]:
         """Return the newest ended runs, newest first, including those that no finalizer closed."""
-        runs = [*self._closed_runs(limit), *self._unclosed_runs(limit)]
+        runs = [*self._closed_runs(limit), *self.unclosed(limit)]
         return sorted(runs, key=lambda run: run.started or run.scheduled or _FIRST, reverse=True)[:limit]
 
-    def _unclosed_runs(self, limit: int) -> list[GraphRun]:
+    def unclosed(self, limit: int) -> list[GraphRun]:
+        """Return the newest ended runs that no finalizer closed, in no particular order."""
         recent = self._root_history()
         ids = self._unclosed.recent(limit)
         own = {(row.name, row.run_id): row for row in recent if (row.name, row.run_id) in ids}

@@ -13,6 +13,9 @@ from jobgraph.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# How many unclosed runs of each root are looked for.
+_MOST_IDS = 50
+
 
 def unclosed_roots(place: Place, tables: Tables, root_task: str, limit: int) -> Statement:
     """The newest runs of a root in the last seven days that are missing in history: rows of GRAPH_RUN_GROUP_ID."""
@@ -55,4 +58,18 @@ def roots_of_attempts(place: Place, tables: Tables, run_id: str | None = None) -
         f" FROM {place.qualified(tables.job_runs)} WHERE GRAPH_NAME IS NOT NULL{of_run}"
         " GROUP BY ROOT_TASK_NAME, GRAPH_NAME ORDER BY MAX(CREATED_DATE) DESC",
         (run_id,) if run_id else (),
+    )
+
+
+def unclosed_ids(place: Place, tables: Tables, root_tasks: Sequence[str]) -> Statement:
+    """The newest runs of each root whose jobs made attempts and that are missing in history; ids sort by time."""
+    marks = ", ".join("?" for _ in root_tasks)
+    return Statement(
+        "SELECT J.ROOT_TASK_NAME, J.GRAPH_RUN_ID AS UNCLOSED_ID"
+        f" FROM {place.qualified(tables.job_runs)} AS J WHERE J.ROOT_TASK_NAME IN ({marks})"
+        f" AND NOT EXISTS (SELECT 1 FROM {place.qualified(tables.task_runs)} AS T"
+        " WHERE T.GRAPH_RUN_GROUP_ID = J.GRAPH_RUN_ID AND T.ROOT_TASK_NAME = J.ROOT_TASK_NAME)"
+        " GROUP BY J.ROOT_TASK_NAME, J.GRAPH_RUN_ID"
+        f" QUALIFY ROW_NUMBER() OVER (PARTITION BY J.ROOT_TASK_NAME ORDER BY J.GRAPH_RUN_ID DESC) <= {_MOST_IDS}",
+        tuple(root_tasks),
     )

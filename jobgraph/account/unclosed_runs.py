@@ -5,18 +5,40 @@ Knows to which graph an attempt belongs. Must not know how a run is assembled.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobgraph.account import unclosed_queries
-from jobgraph.runs import unclosed
+from jobgraph.errors import RunFailedError
+from jobgraph.runs import records, task_runs, unclosed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from jobgraph.account.client import Client
+    from jobgraph.account.queries import Tables
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.task_runs import TaskRun
+
+
+def ids(rows: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
+    """Return (root, run id) from rows of `unclosed_queries.unclosed_ids`."""
+    return frozenset((str(row["ROOT_TASK_NAME"]), str(row["UNCLOSED_ID"])) for row in rows)
+
+
+def graphs_of_attempts(client: Client, tables: Tables, run_id: str | None = None) -> tuple[GraphRecord, ...]:
+    """Return the graphs whose jobs made attempts, at any time or in the runs with that id.
+
+    Nothing else shows graphs that are no longer deployed and whose runs no finalizer closed.
+    """
+    try:
+        rows = client.rows(unclosed_queries.roots_of_attempts(client.place, tables, run_id))
+    except RunFailedError:
+        # nothing was ever deployed there, or the rows are of an earlier version and name no graph; if the table is only
+        # hidden, reading closed runs has told so before
+        return ()
+    return tuple(replace(record, tables=tables) for record in records.graphs((), task_runs.read(rows)))
 
 
 class UnclosedRuns:

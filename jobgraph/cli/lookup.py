@@ -7,18 +7,17 @@ longer deployed too, as long as history has runs of it; commands that steer need
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from jobgraph.account import queries, run_records
+from jobgraph.account import queries, run_records, unclosed_runs
 from jobgraph.account.client import AbsentError
 from jobgraph.account.run_records import RunRecords
 from jobgraph.cli.application import CONFIGURATION, note
 from jobgraph.cli.stacks import stacks_of
 from jobgraph.config.reading import read
-from jobgraph.errors import RunFailedError, UsageError, UserError, perhaps
+from jobgraph.errors import UsageError, UserError, perhaps
 from jobgraph.runs import deployed as deployed_graphs
 from jobgraph.runs import records
 from jobgraph.runs.wording import some
@@ -133,20 +132,7 @@ def _on_record(client: Client, present: Sequence[Deployed], tables: queries.Tabl
 def _with_never_closed(
     client: Client, tables: queries.Tables, listed: Sequence[GraphRecord]
 ) -> tuple[GraphRecord, ...]:
-    """Return graphs, and those that are gone and whose runs no finalizer closed: only attempts of jobs tell of them."""
-    keys = {record.key for record in listed}
-    return (*listed, *(record for record in _of_attempts(client, tables) if record.key not in keys))
-
-
-def _of_attempts(client: Client, tables: queries.Tables, run_id: str | None = None) -> tuple[GraphRecord, ...]:
-    """Return the graphs of which jobs made attempts, in that run or in any."""
-    try:
-        roots = run_records.roots_of_attempts(client, tables, run_id)
-    except RunFailedError:
-        # nothing was ever deployed there, or the rows are of an earlier version and name no graph; a table that is only
-        # hidden was told before
-        return ()
-    return tuple(replace(record, tables=tables) for record in records.graphs((), roots))
+    return records.joined(listed, unclosed_runs.graphs_of_attempts(client, tables))
 
 
 def _without_name(
@@ -171,7 +157,7 @@ def _of_run(client: Client, listed: Sequence[GraphRecord], run_id: str) -> list[
     rows = run_records.roots_of_run(client, listed[0].tables, run_id)
     keys = {record.key for record in listed if any(map(record.has, rows))}
     if not keys:
-        keys = {record.key for record in _of_attempts(client, listed[0].tables, run_id)}
+        keys = {record.key for record in unclosed_runs.graphs_of_attempts(client, listed[0].tables, run_id)}
     if not keys.intersection(record.key for record in listed):
         history = client.rows(queries.roots_under_way(client.place, run_id))
         keys = {record.key for record in listed for row in history if row["NAME"] in record.root_tasks}

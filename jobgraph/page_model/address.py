@@ -5,6 +5,7 @@ Pure. Knows the views and what each of them is about. Must not know how an addre
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -23,6 +24,10 @@ ALERTS = "alerts"
 CHANGES = "changes"
 WHY = "why"
 VIEWS = (GRAPHS, GRID, PICTURE, RUN, JOB, ATTEMPT, COST, ALERTS, CHANGES, WHY)
+
+# An identifier has at most 255 characters (docs.snowflake.com/en/sql-reference/identifiers-syntax).
+_LONGEST = 255
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Address:
     @property
     def parameters(self) -> dict[str, str]:
         """The query parameters: no more than it needs."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = vars(self)
         return {name: value for name, value in values.items() if value and (name, value) != ("view", GRAPHS)}
 
     @property
@@ -59,7 +64,12 @@ class Address:
 
 
 def read(parameters: Mapping[str, Any]) -> Address:
-    """Return the address that query parameters give; what is no view is the first one, what is unknown is ignored."""
+    """Return the address in query parameters, whatever these hold.
+
+    Unknown parameters are ignored. An unknown view, or a view of a graph without one, is the first view. A value is cut
+    where no name in Snowflake is as long.
+    """
     names = {field.name for field in fields(Address)}
-    address = Address(**{name: str(value) for name, value in parameters.items() if name in names})
-    return address if address.view in VIEWS else replace(address, view=GRAPHS)
+    values = {name: _CONTROL.sub("", str(value))[:_LONGEST] for name, value in parameters.items() if name in names}
+    address = Address(**values)
+    return address if address.view in VIEWS and address.graph else replace(address, view=GRAPHS)

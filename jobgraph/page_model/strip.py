@@ -59,11 +59,10 @@ def cards(
     )
 
 
-def with_newest(line: GraphOverview, closed: Sequence[GraphRun]) -> list[GraphRun]:
-    """Return the runs of a graph, newest first: closed ones, and those of its line, which may not be closed yet."""
-    own = [run for run in (line.part, line.run) if run is not None]
-    ids = {run.run_id for run in own}
-    return sorted([*own, *(run for run in closed if run.run_id not in ids)], key=_begin, reverse=True)
+def with_others(others: Iterable[GraphRun], closed: Iterable[GraphRun]) -> list[GraphRun]:
+    """Return the runs of a graph, newest first: closed ones, and others, which replace closed ones of the same id."""
+    runs = {run.run_id: run for run in (*closed, *others)}
+    return sorted(runs.values(), key=_begin, reverse=True)
 
 
 def _begin(run: GraphRun) -> datetime:
@@ -71,7 +70,7 @@ def _begin(run: GraphRun) -> datetime:
 
 
 def _marks(line: GraphOverview, closed: Sequence[GraphRun]) -> tuple[StripRun, ...]:
-    runs = with_newest(line, closed)
+    runs = with_others((run for run in (line.part, line.run) if run is not None), closed)
     longest = max((run.duration or 0.0 for run in runs), default=0.0)
     return tuple(
         StripRun(run, run.duration / longest if run.duration is not None and longest else None)

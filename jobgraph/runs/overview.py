@@ -15,7 +15,7 @@ from jobgraph.runs.deployed import conditions
 from jobgraph.runs.skips import BLOCKED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from jobgraph.runs.graph_run import GraphRun
@@ -113,6 +113,37 @@ def line(
         next_start=min(coming, default=None),
         remarks=tuple(conditions(deployed)) if deployed else (),
     )
+
+
+def settled(
+    graph: GraphRecord,
+    closed: Sequence[GraphRun],
+    history: Sequence[TaskRun],
+    unclosed: Collection[tuple[str, str]],
+) -> list[GraphRun] | None:
+    """Return the last run with all jobs and later partial runs, newest first, if closed runs alone tell of them.
+
+    None if more has to be read: a run is under way, may be tried again, or was not closed.
+
+    Args:
+        graph: the graph.
+        closed: its newest closed runs, newest first; empty if none is known.
+        history: the rows of all roots in the last seven days.
+        unclosed: (root, run id) of the newest runs with attempts that no finalizer closed.
+    """
+    row = task_runs.newest_run(row for row in history if row.name in graph.root_tasks)
+    open_ids = [run_id for root, run_id in unclosed if root in graph.root_tasks]
+    if not closed:
+        return None
+    last = closed[0]
+    # a run that was good is not tried again
+    if row is not None and (row.run_id != last.run_id or last.state != graph_run.DONE):
+        return None
+    # ids sort by time
+    if any(run_id >= last.run_id for run_id in open_ids):
+        return None
+    whole = next((place for place, run in enumerate(closed) if not run.is_part), None)
+    return None if whole is None else list(closed[: whole + 1])
 
 
 def trouble(runs: Sequence[GraphRun]) -> tuple[str, ...]:

@@ -74,6 +74,12 @@ def graphs(deployed: Sequence[Deployed], recorded: Iterable[TaskRun]) -> tuple[G
     return tuple(records.values())
 
 
+def joined(listed: Sequence[GraphRecord], others: Iterable[GraphRecord]) -> tuple[GraphRecord, ...]:
+    """Return the listed graphs, then those others whose names are not among them."""
+    keys = {record.key for record in listed}
+    return (*listed, *(record for record in others if record.key not in keys))
+
+
 def _owner(root_task: str, deployed: Iterable[Deployed], recorded: Iterable[TaskRun]) -> str:
     """Return the graph to which nameless rows of a root belong: its present graph, otherwise its only recorded one."""
     present = next((graph.key for graph in deployed if graph.root_task == root_task), "")

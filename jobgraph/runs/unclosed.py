@@ -16,7 +16,7 @@ from jobgraph.runs.attempts import instant
 from jobgraph.runs.task_runs import TaskRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from jobgraph.runs.graph_run import GraphRun
 
@@ -24,6 +24,7 @@ CAUSE = (
     "No finalizer closed this run, and Snowflake's task history no longer has it: only the attempts of its jobs are"
     " known"
 )
+_NOT_BEGUN = frozenset({task_runs.SCHEDULED, task_runs.SKIPPED})
 _BAD = frozenset({graph_run.FAILED, graph_run.CANCELLED})
 
 
@@ -65,6 +66,29 @@ def _task_run(first: Mapping[str, Any], name: str, own: Sequence[Mapping[str, An
         graph=str(first.get("GRAPH_NAME") or ""),
         root_task=str(first["ROOT_TASK_NAME"]),
     )
+
+
+def are_missing(
+    root_tasks: Collection[str],
+    listed: Sequence[GraphRun],
+    limit: int,
+    history: Iterable[TaskRun],
+    unclosed: Collection[tuple[str, str]],
+) -> bool:
+    """Tell whether a list of a graph's runs lacks some that no finalizer closed.
+
+    Args:
+        root_tasks: the graph's roots.
+        listed: the list, newest first.
+        limit: the length of the list; older runs than those of a full list are not missing.
+        history: rows of roots of the last seven days.
+        unclosed: (root, run id) of the newest runs with attempts that no finalizer closed.
+    """
+    shown = {(run.root_task, run.run_id) for run in listed}
+    oldest = min((run.run_id for run in listed), default="") if len(listed) >= limit else ""
+    begun = {(row.name, row.run_id) for row in history if row.run_id and row.state not in _NOT_BEGUN}
+    # ids sort by time
+    return any(root in root_tasks and run_id >= oldest for root, run_id in (begun | set(unclosed)) - shown)
 
 
 def as_known(run: GraphRun) -> GraphRun:

@@ -50,6 +50,14 @@ def frame_html(here: Address, place: str) -> str:
     )
 
 
+def ways_back_html(here: Address) -> str:
+    """Return links from an address that leads nowhere: to all graphs, and to all runs of its graph."""
+    links = [link(Address(), "All graphs")]
+    if here.run or here.job:
+        links.append(link(Address(view=address.GRID, graph=here.graph), f"All runs of {text(here.graph)}"))
+    return f'<nav class="back" aria-label="Ways back">{" ".join(links)}</nav>'
+
+
 def tabs_html(here: Address) -> str:
     """Return the ways to the other views of a graph."""
     chosen = _BELONGS.get(here.view, here.view)

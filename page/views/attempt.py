@@ -5,6 +5,7 @@ Must not know where logs are kept.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from jobgraph.page_model.address import Address
     from jobgraph.runs.graph_run import GraphRun, JobRun
 
+_NUMBER = re.compile(r"[0-9]{1,6}")
+
 
 def show(here: Address) -> None:
     """Show the attempt of the address, or the last one of its job."""
     reading.graph(here.graph)
+    reading.run(here.graph, here.run)
 
     def draw() -> bool:
         run = reading.run(here.graph, here.run)
@@ -52,7 +56,7 @@ def show(here: Address) -> None:
 
 
 def _number(job: JobRun, here: Address) -> int | None:
-    if here.attempt.isdigit():
+    if _NUMBER.fullmatch(here.attempt):
         return int(here.attempt)
     if job.service is not None:
         return job.service.attempt

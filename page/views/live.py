@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from jobgraph.errors import UserError
-from jobgraph.page import connection
-from jobgraph.page.refusals import refuse
+from jobgraph.page import connection, reading
+from jobgraph.page.refusals import refuse_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,9 @@ def live(draw: Callable[[], bool]) -> None:
     def part() -> None:
         try:
             running = draw()
+            reading.drawn()
         except UserError as error:
-            refuse(error)
+            refuse_view(error, key)
             running = False
         next_pause = RUNNING if running or not connection.is_in_snowflake() else QUIET_IN_SNOWFLAKE
         if next_pause != pause:

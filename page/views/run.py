@@ -33,7 +33,8 @@ def show(here: Address) -> None:
         place = here.to(here.view, run=run.run_id)
         model = timeline(run)
         board(run_html(run, model, place, reading.now()) + timeline_html(model, place), "run")
-        with st.expander("As a table"):
+        # of a large graph the table is as long as the timeline, so it is sent when it is asked for
+        if st.toggle("As a table", key="as-a-table"):
             board(jobs_table(run, place), "jobs")
         return not run.ended
 

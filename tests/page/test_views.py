@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobgraph.account import run_histories
 from jobgraph.account.run_histories import RunHistories
 from jobgraph.page_model import address
 from jobgraph.runs import deployed, records
@@ -99,6 +98,81 @@ def test_a_graph_that_is_not_there_is_told_with_the_nearest_name(visit: Visit) -
     visit.client = server("done")
     app = visit.open(view="grid", graph="container_job")
     assert "perhaps you meant container_jobs" in app.error[0].value
+
+
+LONG = "x" * 20_000
+SCRIPT = "<script>alert(1)</script>"
+# what an address may hold -> words that the page then shows
+ODD: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown graph": ({"view": "grid", "graph": "nothing"}, "There is no graph 'nothing'"),
+    "a very long graph": ({"view": "grid", "graph": LONG}, "There is no graph 'xxx"),
+    "HTML as a graph": ({"view": "grid", "graph": SCRIPT}, "There is no graph"),
+    "control characters": ({"view": "run", "graph": KEY, "run": "a\x00b\x07"}, "has no run 'ab'"),
+    "a run that is not there": ({"view": "run", "graph": KEY, "run": "17"}, "has no run '17'"),
+    "a very long run": ({"view": "picture", "graph": KEY, "run": LONG}, "has no run 'xxx"),
+    "an attempt of no run": ({"view": "attempt", "graph": KEY, "run": SCRIPT, "job": "T_MYJOB_3"}, "has no run"),
+    "an unknown job": ({"view": "attempt", "graph": KEY, "job": SCRIPT}, "has no job"),
+    "a course of an unknown job": ({"view": "job", "graph": KEY, "job": SCRIPT}, "No recorded run has a job &lt;"),
+    "no number of an attempt": (
+        {"view": "attempt", "graph": KEY, "job": "T_MYJOB_3", "attempt": "²"},
+        "attempt 3 of 3",
+    ),
+    "an endless number": (
+        {"view": "attempt", "graph": KEY, "job": "T_MYJOB_3", "attempt": "9" * 5000},
+        "attempt 3 of 3",
+    ),
+    "an unknown view": ({"view": SCRIPT, "graph": KEY}, "6 jobs"),
+    "a view of no graph": ({"view": "run"}, "6 jobs"),
+    "an unknown parameter": ({"<b>": SCRIPT}, "6 jobs"),
+    "an unknown group": ({"view": "grid", "graph": KEY, "only": SCRIPT, "filter": LONG}, "6 more jobs are not shown"),
+    "a repeated key": ({"view": ["run", "grid"], "graph": ["nothing", KEY]}, "T_MYJOB_6"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_address_is_told_in_plain_words_with_a_way_back(visit: Visit, name: str) -> None:
+    """`open` fails on a traceback."""
+    visit.client = server("failing")
+    parameters, words = ODD[name]
+    app = visit.open(**parameters)
+    html = shown(app)
+    told = html + "".join(error.value for error in app.error)
+    assert words in told, told
+    assert SCRIPT not in html
+    assert len(app.error) <= 1
+    assert all(len(error.value) < 2_000 for error in app.error)
+    assert not app.error or ">All graphs</a>" in html
+
+
+def test_a_run_of_another_graph_is_told_with_that_graph(visit: Visit) -> None:
+    client = server("done")
+    client.answers = {"INSERT INTO": []}
+    client.logged = [recorded.logged_row("OTHER_ROOT", "SUCCEEDED", GRAPH_RUN_GROUP_ID="77", GRAPH_NAME="other")]
+    visit.client = client
+    app = visit.open(view="run", graph=KEY, run="77")
+    assert "Run '77' is of graph other" in app.error[0].value
+    assert "All runs of container_jobs" in shown(app)
+
+
+def test_runs_that_no_finalizer_closed_are_listed(visit: Visit) -> None:
+    """As `jobgraph history` lists them, and of a graph that is gone as `jobgraph status` does."""
+    client = server("done")
+    long_ago = recorded.START - timedelta(days=30)
+    times = {"GRAPH_START_TIME": long_ago, "STARTED_TIME": long_ago, "COMPLETED_TIME": long_ago}
+    old: recorded.Row = {"GRAPH_RUN_ID": recorded.OLD_RUN, "GRAPH_NAME": KEY, **times}
+    client.attempts = [*client.attempts, recorded.attempt("T_MYJOB_1", status="FAILED", **old)]
+    gone: recorded.Row = {
+        "NAME": "GONE_ROOT",
+        "ROOT_TASK_NAME": "GONE_ROOT",
+        "GRAPH_NAME": "gone",
+        "GRAPH_RUN_GROUP_ID": "1",
+    }
+    gone |= {"STATE": "SUCCEEDED", "ERROR_MESSAGE": None, "SCHEDULED_FROM": None, "ATTEMPT_NUMBER": 1}
+    client.answers = {"AS NAME, ROOT_": [gone], "INSERT INTO": []}
+    visit.client = client
+    html = visit.html(view="grid", graph=KEY)
+    assert html.index(f"run={recorded.OLD_RUN}") < html.index(f"run={recorded.RUN}")
+    assert "only in history" in visit.html()
 
 
 def test_a_schema_without_graphs_says_what_to_do(visit: Visit) -> None:
@@ -220,8 +294,7 @@ def test_a_closed_run_is_read_once() -> None:
     assert [run.state for run in first[0][KEY]] == ["DONE"]
 
 
-def test_of_a_large_graph_the_newest_runs_are_drawn_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_histories, "_AT_ONCE", 2)
+def test_of_a_large_graph_the_newest_runs_are_drawn_first() -> None:
     closed = Server(ManualClock(), steps=(), attempts=[])
     for number in range(5):
         run = f"{number}"
@@ -236,7 +309,7 @@ def test_of_a_large_graph_the_newest_runs_are_drawn_first(monkeypatch: pytest.Mo
         ]
     graphs = records.graphs(deployed.read(closed.tasks), ())
     histories = RunHistories(closed)
-    looks = [histories.newest(graphs, 10) for _ in range(3)]
+    looks = [histories.newest(graphs, 10, 2) for _ in range(3)]
     assert [[run.run_id for run in runs[KEY]] for runs, _ in looks] == [
         ["4", "3"],
         ["4", "3", "2", "1"],

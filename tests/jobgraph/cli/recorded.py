@@ -199,6 +199,9 @@ class Server:
 
     def _recorded(self, statement: Statement) -> list[Row]:
         text = statement.text
+        if "UNCLOSED_ID" in text:
+            rows = self._unclosed_attempts(statement)
+            return [{"ROOT_TASK_NAME": row["ROOT_TASK_NAME"], "UNCLOSED_ID": row["GRAPH_RUN_ID"]} for row in rows]
         if "QUALIFY DENSE_RANK" in text:
             return self._unclosed_attempts(statement)
         if "TASK_LOGGING_STATS" in text:

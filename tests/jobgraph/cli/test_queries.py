@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobgraph.account import control_queries, queries
+from jobgraph.account import control_queries, queries, unclosed_queries
 from jobgraph.account.queries import Place, Tables
 from jobgraph.procedures.requested import backfills
 from jobgraph.runs.operations import Operation
@@ -27,6 +27,7 @@ def test_values_are_bound() -> None:
         queries.logs(PLACE, Tables(), value, value, value),
         queries.job_services(PLACE, value, value),
         queries.last_done(PLACE, Tables(), value, value, [value]),
+        unclosed_queries.unclosed_ids(PLACE, Tables(), [value, value]),
         control_queries.backfills_of(PLACE, Tables(), value, value),
         control_queries.intervals_of(PLACE, Tables(), [value]),
         control_queries.change_backfill(PLACE, Tables(), value, backfills.PAUSE),
