@@ -1,4 +1,4 @@
-"""What the nodes of a graph's runs cost, by the rates: job by job, and how much of it went into failed attempts.
+"""What the nodes of a graph's runs cost, by the rates: for each job, and for attempts that failed or were cancelled.
 
 Pure. Knows attempts and rates. Must not know what Snowflake has charged: idle nodes and warehouses are in the bill, and
 not in here (`jobgraph cost --since DATE`).
@@ -21,7 +21,10 @@ _SECONDS_AN_HOUR = 3600.0
 
 @dataclass(frozen=True)
 class JobCost:
-    """Credits of a job's nodes; `lost` are those of attempts that failed. `unrated`: attempts of an unknown family."""
+    """Credits of a job's nodes; `lost` are those of attempts that failed or were cancelled.
+
+    `unrated`: attempts on an instance family without a rate.
+    """
 
     job: str
     attempts: int
@@ -45,7 +48,7 @@ class Costs:
 
     @property
     def lost(self) -> float:
-        """Credits that went into attempts that failed."""
+        """Credits that went into attempts that failed or were cancelled."""
         return sum(job.lost for job in self.jobs)
 
     @property

@@ -51,14 +51,14 @@ def costs_html(costs: Costs, here: Address, price: float, effective: str) -> str
                 ("credits", f"{costs.credits:.3g}"),
                 ("US dollars", f"{costs.credits * price:.2f}"),
                 ("credits a run", f"{costs.credits / count:.3g}" if count else ""),
-                ("in failed attempts", f"{costs.lost / costs.credits:.1%}" if costs.credits else ""),
+                ("in failed or cancelled attempts", f"{costs.lost / costs.credits:.1%}" if costs.credits else ""),
             ]
         )
         + f'<div class="course" style="--runs:{count}">{bars}</div>'
         + f'<p class="quiet">{text(note)}<code>jobgraph cost --since 7d</code></p>'
         + heading("Jobs, the dearest first")
         + table(
-            ("job", ">attempts", ">node hours", ">credits", ">lost in failed attempts", ""),
+            ("job", ">attempts", ">node hours", ">credits", ">lost in failed or cancelled ones", ""),
             (
                 (
                     link(here.to(address.JOB, job=job.job), text(job.job)),
