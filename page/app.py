@@ -1,4 +1,4 @@
-"""The page: finds out where the visitor is, and shows that view.
+"""The entry point of the page: reads the address and shows its view.
 
 Knows which views there are. Must not know what any of them shows. Streamlit runs this file anew for each visit and each
 click.
@@ -62,7 +62,7 @@ def main() -> None:
             with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="ways"):
                 board(tabs_html(here), "tabs")
                 beside = st.container(width="content")
-            # the view first: what one came for is there before the buttons are
+            # the view comes before the buttons, because it is what the visitor came for
             _show(here)
             with beside:
                 actions.buttons(here.graph)
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _show(here: Address) -> None:
-    """Show a view; what is wrong with its address is said in its place."""
+    """Show a view, or in its place what is wrong with its address."""
     try:
         _VIEWS.get(here.view, graphs.show)(here)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Showing HTML on the page, with links that lead to other places of it without loading it anew.
+"""Shows HTML on the page. Its links lead to other views without reloading the page.
 
 Knows Streamlit's components, and what to do where there are none (in Snowflake, and before 1.51): then links load the
 page, and `views.ways` has controls in their place. Must not know any view.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def board(html: str, key: str) -> None:
-    """Show HTML; a click on one of its links leads to that place."""
+    """Show HTML; a click on a link opens its address."""
     component = _component()
     if component is None:
         st.html(f"<style>{_asset('board.css')}</style><div class='board'>{html}</div>")
@@ -32,18 +32,18 @@ def board(html: str, key: str) -> None:
 
 
 def is_alive() -> bool:
-    """Whether scripts run in what `board` shows."""
+    """Whether the HTML that `board` shows has a script behind it."""
     return _component() is not None
 
 
 def go(place: Address) -> None:
-    """Lead to another place of the page."""
+    """Open another address of the page."""
     st.query_params.from_dict(place.parameters)
     st.rerun()
 
 
 def _nothing() -> None:
-    """Do nothing: the value of a click is read when the page is drawn."""
+    """Do nothing: `board` reads the clicked link when the page is next drawn."""
 
 
 @cache

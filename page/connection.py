@@ -1,4 +1,4 @@
-"""The connection of the page: the one that `jobgraph page` was called with, or the session that Snowflake gives an app.
+"""The page's connection: the one passed to `jobgraph page`, or the session that Snowflake gives to an app.
 
 Knows both homes. Must not know any statement. Rows of both have the same shape: a mapping by column name.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class LastingClient:
-    """A client that logs in again when the server has ended its session, as after a restart or a night."""
+    """A client that logs in again if the server has ended the session, for instance after a restart."""
 
     def __init__(self, connect: Callable[[], Client]) -> None:
         self._connect = connect
@@ -39,7 +39,7 @@ class LastingClient:
         return self._client.server
 
     def rows(self, statement: Statement) -> list[dict[str, Any]]:
-        """Run one statement, once more after a new login if the session has gone; raises as the client's does."""
+        """Run one statement, and repeat it after a new login if the session has ended; raises as the client's does."""
         try:
             return self._client.rows(statement)
         except NotConnectedError:
@@ -47,7 +47,7 @@ class LastingClient:
             return self._client.rows(statement)
 
     def rows_of(self, statements: Sequence[Statement]) -> list[list[dict[str, Any]]]:
-        """Run statements side by side, all of them once more after a new login if the session has gone."""
+        """Run statements side by side, and repeat them after a new login if the session has ended."""
         try:
             return connecting.rows_of(self._client, *statements)
         except NotConnectedError:

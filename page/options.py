@@ -1,4 +1,4 @@
-"""How the page is started: the options of Streamlit, and the variables by which a connection is handed on.
+"""How the page is started: Streamlit's options, and the environment variables that pass on the connection.
 
 Pure. Knows Streamlit's command line. Must not know who starts it.
 """

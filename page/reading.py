@@ -1,4 +1,4 @@
-"""What the page reads, and for how many seconds an answer is good enough to be shown again.
+"""What the page reads from Snowflake, and for how many seconds each answer is reused.
 
 Knows which rows a view needs. Must not know how a view looks. People who look at the same page share what was read.
 """
@@ -85,12 +85,12 @@ def forget() -> None:
 
 
 def drawn() -> None:
-    """Note that what the address names has been drawn: the next look may take longer, to read older runs."""
+    """Remember that this view has been drawn once, so that the next refresh may take longer and read older runs."""
     st.session_state[_DRAWN] = _view_of_address()
 
 
 def _job_runs() -> int:
-    """Return how many job runs may be read for this look: the first one is to show something soon."""
+    """Return how many job runs may be read now: few before the view is first drawn, so that it appears soon."""
     return AT_ONCE if st.session_state.get(_DRAWN) == _view_of_address() else FIRST_LOOK
 
 
@@ -100,7 +100,7 @@ def _view_of_address() -> tuple[str, str]:
 
 @st.cache_resource(ttl=FRESH, show_spinner=False)
 def now() -> datetime:
-    """Return the server's present instant."""
+    """Return the server's current time."""
     value = instant(source().client.rows(queries.now())[0]["NOW"])
     if value is None:
         raise RunFailedError("CURRENT_TIMESTAMP() gave no value")
@@ -170,7 +170,7 @@ def line(name: str) -> GraphOverview:
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
 def _present(name: str) -> tuple[tuple[TaskRun, ...], frozenset[tuple[str, str]]]:
-    """Return what Snowflake's history has of the roots of a graph, and (root, run id) of its unclosed runs."""
+    """Return the roots' rows of TASK_HISTORY, and (root, run id) of the graph's unclosed runs."""
     client, record = source().client, graph(name)
     history, unclosed_rows = rows_of(
         client,
@@ -204,7 +204,7 @@ def may_operate(name: str) -> bool | None:
 
 @st.cache_resource(ttl=CHARGES_FRESH, show_spinner=False, max_entries=50)
 def charges(name: str) -> PoolCharges | None:
-    """Return what the pools of a graph were charged; None if Snowflake does not say, or nothing ran of late."""
+    """Return the charges of a graph's pools; None if Snowflake does not tell them, or nothing ran recently."""
     client, record = source().client, graph(name)
     since = (now() - timedelta(days=CHARGED_DAYS)).replace(minute=0, second=0, microsecond=0)
     attempts = client.rows(cost_queries.ended_attempts(client.place, record.tables, since))

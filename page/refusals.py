@@ -1,4 +1,4 @@
-"""Saying on the page what went wrong, in the words of the command line.
+"""Shows errors on the page in the same words as the command line.
 
 Knows Streamlit's box for errors, which reads Markdown. Must not know what may go wrong.
 """
@@ -25,7 +25,7 @@ def refuse_view(error: object, key: str) -> None:
 
 
 def refuse(error: object) -> None:
-    """Show an error as it is written; what it quotes may hold backticks of its own."""
+    """Show an error verbatim, even if it contains backticks."""
     text = str(error)
     fence = "`" * max((len(match[0]) + 1 for match in _FENCES.finditer(text)), default=3)
     st.error(f"{fence}\n{text}\n{fence}", icon=":material/error:")

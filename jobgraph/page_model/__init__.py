@@ -1,1 +1,1 @@
-"""What the operators' page draws, as values: grids, timelines, courses, excerpts and addresses. All pure."""
+"""What the operators' page draws, as values: grids, timelines, job histories, excerpts and addresses. All pure."""

@@ -1,4 +1,4 @@
-"""Where somebody is on the page, as the address that can be sent to a colleague.
+"""The address of a view, which can be sent to a colleague.
 
 Pure. Knows the views and what each of them is about. Must not know how an address becomes a link or a page.
 """
@@ -48,12 +48,12 @@ class Address:
     find: str = ""
 
     def to(self, view: str, **parts: str) -> Address:
-        """Return another view of the same thing, with some parts changed; what is not about it is left out."""
+        """Return the address of another view of the same graph, with some parts changed; `find` is dropped."""
         return replace(self, view=view, **{"find": "", **parts})
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The query parameters: no more than it needs."""
+        """The query parameters, without empty ones."""
         values = vars(self)
         return {name: value for name, value in values.items() if value and (name, value) != ("view", GRAPHS)}
 

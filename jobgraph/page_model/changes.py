@@ -35,7 +35,7 @@ class DeployedChange:
 
 @dataclass(frozen=True)
 class LastDeploy:
-    """When the deployed graph was last changed, as far as Snowflake tells, and what is new against the run before."""
+    """When the graph was last deployed, as far as Snowflake tells, and what has changed since the run before."""
 
     at: datetime | None
     run_before: GraphRun | None

@@ -1,4 +1,4 @@
-"""What Snowflake charged for the pools of a graph, and how much of it while nothing of any graph ran on them.
+"""What Snowflake charged for the pools of a graph, and how much of that was for idle nodes.
 
 Pure. Knows rows of the metering views and of attempts. Must not know who asked for them.
 """

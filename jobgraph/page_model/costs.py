@@ -36,7 +36,7 @@ class JobCost:
 
 @dataclass(frozen=True)
 class Costs:
-    """The jobs of some runs, the dearest first; `runs` are the credits of each, oldest first."""
+    """The jobs of some runs, the most expensive first; `runs` are the credits of each, oldest first."""
 
     jobs: tuple[JobCost, ...]
     runs: tuple[tuple[GraphRun, float], ...]
@@ -58,7 +58,7 @@ class Costs:
 
 
 def costs(history: Iterable[GraphRun], rates: Mapping[str, Rate]) -> Costs:
-    """Return what some runs of a graph did cost, newest first; where a rate is a range, by its upper end."""
+    """Return the cost of a graph's runs, given newest first; a rate that is a range counts with its upper end."""
     runs = _with_families(list(history)[::-1])
     attempts: dict[str, list[Attempt]] = {}
     for run in runs:

@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Grid:
-    """Runs, oldest first, and the rows that were asked for; `hidden` is how many rows the filter left out."""
+    """Runs, oldest first, and the rows that pass the filter; `hidden` is the number of the others."""
 
     runs: tuple[GraphRun, ...]
     rows: tuple[Row, ...]

@@ -1,4 +1,4 @@
-"""One job across the runs of its graph: how long it took, on what, and why it failed.
+"""One job in all runs of its graph: how long it took, on which nodes, and why it failed.
 
 Pure. Knows runs. Must not know how a course is drawn.
 """
@@ -64,7 +64,7 @@ class JobHistory:
 
 
 def job_history(history: Iterable[GraphRun], name: str) -> JobHistory:
-    """Return the course of a job through some runs of its graph, newest first; those without it are left out."""
+    """Return the history of a job from runs of its graph, given newest first; runs without the job are left out."""
     points = [
         Point(run, job, sum(map(_pool_seconds, job.tries))) for run in history if (job := run.job(name)) is not None
     ][::-1]

@@ -1,4 +1,4 @@
-"""A log as people search it: the lines that contain a text, the end of the log, and where lines were left out.
+"""A searchable log: the lines that contain a text, the end of the log, and the gaps between them.
 
 Pure. Knows lines. Must not know whose log it is.
 """
@@ -46,7 +46,7 @@ class Excerpt:
 
 
 def excerpt(text: str, find: str = "", most: int = MOST_LINES) -> Excerpt:
-    """Return the last lines of a log, or the last ones that hold a text, whatever the case; of long lines a part."""
+    """Return the last lines of a log, or the last that contain a text in any case; long lines are shortened."""
     lines, wanted = text.splitlines(), find.casefold()
     numbers = [place for place, line in enumerate(lines) if wanted in line.casefold()] if find else range(len(lines))
     shown = tuple(LogLine(place + 1, _pieces(_part(lines[place], find), find)) for place in numbers[-most:])
@@ -54,7 +54,7 @@ def excerpt(text: str, find: str = "", most: int = MOST_LINES) -> Excerpt:
 
 
 def _part(line: str, find: str) -> str:
-    """Return what is shown of a line: of a long one its begin, or what is around the text; what is cut is told."""
+    """Return the visible part of a line: the start of a long one, or the surroundings of the match; cuts are marked."""
     if len(line) <= MOST_CHARACTERS:
         return line
     start = max(0, line.casefold().find(find.casefold()) - _BEFORE)
@@ -65,7 +65,7 @@ def _part(line: str, find: str) -> str:
 
 
 def _pieces(line: str, find: str) -> tuple[tuple[str, bool], ...]:
-    """Return a line cut where the text is; where folding changes a line's length, nothing is marked."""
+    """Return a line split at the matches of the text; none if case folding changes the line's length."""
     folded, wanted = line.casefold(), find.casefold()
     if not wanted or len(folded) != len(line):
         return ((line, False),) if line else ()

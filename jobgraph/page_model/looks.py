@@ -66,5 +66,5 @@ def letter(state: str, attempts: int = 1) -> str:
 
 
 def by_letter() -> dict[str, StateBadge]:
-    """Return the looks by their small letters, for who draws a compact row."""
+    """Return the looks by their lower-case letters, for code that draws compact rows."""
     return {each.letter: each for each in (*LOOKS.values(), ABSENT)}

@@ -1,4 +1,4 @@
-"""Why a graph does not run, or why a job of it does not: in sentences, each with what to do.
+"""Why a graph or one of its jobs does not run, in sentences that also say what to do.
 
 Pure. Knows deployed graphs, lines of the overview and runs. Must not know how a sentence is shown.
 """
@@ -32,7 +32,7 @@ class Reason:
 
 
 def reasons(line: GraphOverview, now: datetime) -> tuple[Reason, ...]:
-    """Return what decides whether the graph runs, what is wrong first; never empty."""
+    """Return the reasons why the graph runs or not, problems first; never empty."""
     return tuple(sorted(_reasons(line, now), key=lambda reason: reason.kind != LOOK))
 
 

@@ -79,7 +79,7 @@ def _marks(line: GraphOverview, closed: Sequence[GraphRun]) -> tuple[StripRun, .
 
 
 def _notice(line: GraphOverview, now: datetime) -> str:
-    """Return what a person should know at the first glance; empty if all is as usual."""
+    """Return what an operator should notice first; empty if all is as usual."""
     if line.graph.deployed is None:
         return "no longer deployed"
     if line.suspended:

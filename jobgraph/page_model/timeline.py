@@ -1,4 +1,4 @@
-"""A run on a line of time: for each job how long it queued, waited for a node, ran and was tried again.
+"""The timeline of a run: when each job queued, waited for a node, ran and was retried.
 
 Pure. Knows runs. Must not know how wide the line is drawn. The pieces of a job touch each other and end where its task
 did, so that nothing of a run's time is lost.
@@ -109,7 +109,7 @@ def timeline(run: GraphRun) -> Timeline:
 
 
 def critical_path(run: GraphRun) -> tuple[str, ...]:
-    """Return the jobs without which the run would have ended earlier, the first one first.
+    """Return the jobs without which the run would have ended earlier, in order.
 
     From the job that ended last, always to the one before it that ended last. Empty if no job has ended.
     """
@@ -180,7 +180,7 @@ def _marks(tries: Sequence[Attempt], began: datetime, start: datetime) -> list[t
 def _present_marks(
     job: JobRun, marks: Sequence[tuple[str, float, int | None]], began: datetime, now: float
 ) -> Iterator[tuple[str, float, int | None]]:
-    """Yield what goes on now, after what is over: the wait for a node, or an attempt that is not recorded yet."""
+    """Yield the present wait for a node, or the present attempt, which is not recorded yet."""
     wait, at = RETRY if len(marks) > 1 else NODE, marks[-1][1]
     if job.waited is not None:
         yield wait, now, None

@@ -1,1 +1,1 @@
-"""The HTML of the views: models of `jobgraph.page_model` in, text out. Pure; every text of others is escaped."""
+"""The HTML of the views: models of `jobgraph.page_model` in, text out. Pure; all text from outside is escaped."""

@@ -1,4 +1,4 @@
-"""What was told about a graph and what people did to it, as HTML.
+"""The messages about a graph and the actions on it, as HTML.
 
 Pure. What was not taken, or nobody knows about, comes with its sign and with Snowflake's answer.
 """

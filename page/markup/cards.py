@@ -56,7 +56,7 @@ def _card(card: Card, now: datetime) -> str:
 
 
 def _part(run: GraphRun, here: Address) -> str:
-    """Return a line on a run of a part of the graph: it came later, and does not decide how the graph stands."""
+    """Return a line about a later partial run, which does not decide the graph's state."""
     words = f"<small>then a part:</small> {state(run.state)}"
     return link(here.to(address.RUN, run=run.run_id), words, "plain", f"run {run.run_id} left jobs out")
 

@@ -1,4 +1,4 @@
-"""What runs did cost as HTML: a bar for each run, a line for each job.
+"""The cost of runs as HTML: a bar for each run, a line for each job.
 
 Pure. Says what is not in it.
 """
@@ -36,7 +36,7 @@ def charges_html(charged: PoolCharges | None, days: int) -> str:
 
 
 def costs_html(costs: Costs, here: Address, price: float, effective: str) -> str:
-    """Return what runs did cost; `price`: US dollars for a credit, `effective`: the day of the rates."""
+    """Return the cost of runs; `price`: US dollars per credit, `effective`: the date of the rates."""
     count = len(costs.runs)
     longest = max((credit for _, credit in costs.runs), default=0.0)
     bars = "".join(_bar(run, credit, longest, here) for run, credit in costs.runs)

@@ -1,4 +1,4 @@
-"""What all views are made of: links, states, instants, facts and empty places.
+"""The elements of all views: links, states, instants, facts and empty states.
 
 Pure. Knows HTML. Must not know any view.
 """
@@ -23,19 +23,19 @@ _DAY = 86_400
 
 
 def text(value: object) -> str:
-    """Return a value as it may stand between tags and in attributes."""
+    """Return a value escaped for use between tags and in attributes."""
     return escape(str(value), quote=True)
 
 
 def brief(value: object) -> str:
-    """Return a value as it may stand in a list: of a long one its begin, as the attempt's own view has all of it."""
+    """Return a value, escaped and shortened for a list; the attempt's own view shows all of it."""
     return text(abridged(str(value)))
 
 
 def link(address: Address, content: str, css: str = "", title: str = "", *, here: bool = False) -> str:
-    """Return a link to another place of the page around HTML; it has an address of its own, to be copied.
+    """Return a link around HTML to another address of the page, which can also be copied.
 
-    `here`: it leads to where one is, which readers of screens are told.
+    `here`: it leads to the present view, which screen readers announce.
     """
     current = ' aria-current="page"' if here else ""
     classes = f' class="{css}"' if css else ""
@@ -51,7 +51,7 @@ def state(value: str) -> str:
 
 
 def instant(value: datetime | None, now: datetime | None = None) -> str:
-    """Return an instant: how long ago or until, the rest when one points at it; without `now`, in full."""
+    """Return an instant relative to `now`, with the full time as a tooltip; without `now`, the full time."""
     if value is None:
         return ""
     full = instant_utc(value)
@@ -96,7 +96,7 @@ def heading(words: str, remark: str = "") -> str:
 
 
 def empty(words: str, command: str = "") -> str:
-    """Return what stands where there is nothing yet, and the command that changes that."""
+    """Return the text for an empty view, and the command that fills it."""
     hint = f"<code>{text(command)}</code>" if command else ""
     return f'<div class="empty"><p>{text(words)}</p>{hint}</div>'
 

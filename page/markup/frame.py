@@ -1,4 +1,4 @@
-"""What is around every view as HTML: where one is, the ways to the other views, and the pictures of graphs.
+"""The frame of every view as HTML: breadcrumbs and tabs. Also the small views: reasons, last deploy and picture.
 
 Pure. Knows which views belong together.
 """
@@ -35,7 +35,7 @@ _BELONGS = {address.JOB: address.GRID, address.ATTEMPT: address.RUN}
 
 
 def frame_html(here: Address, place: str) -> str:
-    """Return the head of the page: the way down to where one is; `place` is what it is connected to."""
+    """Return the head of the page with its breadcrumbs; `place`: what the page is connected to."""
     steps = [link(Address(), '<b class="mark">◆</b> jobgraph', "home")]
     if here.graph:
         steps.append(link(Address(view=address.GRID, graph=here.graph), text(here.graph)))
@@ -59,7 +59,7 @@ def ways_back_html(here: Address) -> str:
 
 
 def tabs_html(here: Address) -> str:
-    """Return the ways to the other views of a graph."""
+    """Return the tabs of a graph's views."""
     chosen = _BELONGS.get(here.view, here.view)
     links = "".join(
         link(
@@ -74,7 +74,7 @@ def tabs_html(here: Address) -> str:
 
 
 def reasons_html(sentences: Sequence[Reason]) -> str:
-    """Return why a graph does not run, what needs a look first."""
+    """Return why a graph does not run; what needs attention comes first."""
     entries = "".join(
         f'<li class="{reason.kind}"><i aria-hidden="true">{"!" if reason.kind == reasons.LOOK else "✓"}</i>'
         f"<span>{_with_commands(reason.text)}</span></li>"
@@ -84,7 +84,7 @@ def reasons_html(sentences: Sequence[Reason]) -> str:
 
 
 def _with_commands(sentence: str) -> str:
-    """Return a sentence with what stands between backticks as code."""
+    """Return a sentence in which text between backticks is code."""
     parts = text(sentence).split("`")
     return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
 
@@ -111,7 +111,7 @@ def changes_html(deploy: LastDeploy, now: datetime) -> str:
 
 
 def picture_html(svg: str) -> str:
-    """Return the drawing of a graph; it has light paper of its own, which a dark page turns."""
+    """Return the drawing of a graph. Its background is light; the CSS inverts it in dark mode."""
     width = _WIDTH.search(svg)
     least = f' style="min-width:{int(width.group(1)) * _LEAST:.0f}px"' if width else ""
     return (

@@ -24,7 +24,7 @@ _LEGEND = tuple(name for name in looks.LOOKS if name != overview.NEVER_RAN)
 
 
 def grid_html(grid: Grid, here: Address, *, unread: int = 0, whole: bool = False) -> str:
-    """Return the grid of a graph; `here` is the address of the view, `unread` how many earlier runs are to come."""
+    """Return the grid of a graph; `here`: the address of the view, `unread`: how many earlier runs are still unread."""
     runs = [{"id": run.run_id, "label": _label(run)} for run in grid.runs]
     words = {letter: [look.tone, look.sign, look.word] for letter, look in looks.by_letter().items()}
     head = "".join(_column(run, here, grid.longest) for run in grid.runs)

@@ -29,7 +29,7 @@ _NEWEST = 15
 
 
 def run_html(run: GraphRun, timeline: Timeline, here: Address, now: datetime | None) -> str:
-    """Return the head of a run: its state, its figures, and what failed, with the way to its log."""
+    """Return the head of a run: its state, its figures, and the jobs that failed, with links to their logs."""
     done = sum(looks.look(job.state).tone == looks.GOOD for job in run.jobs)
     left_out = sum(job.state == graph_run.LEFT_OUT for job in run.jobs)
     config = f"<code>{text(run.config)}</code>" if run.config and run.config != "{}" else ""
@@ -58,7 +58,7 @@ def run_html(run: GraphRun, timeline: Timeline, here: Address, now: datetime | N
 
 
 def _request(run: GraphRun) -> Iterator[tuple[str, str]]:
-    """Yield what the run was asked for, and how often it was tried."""
+    """Yield the parameters of the run's request, and its attempt."""
     request = run.request
     yield "a part, without", text(", ".join(request.left_out))
     yield "interval", text(f"{request.start} to {request.end}" if request.backfill else "")
@@ -79,7 +79,7 @@ def _failures(run: GraphRun, here: Address) -> str:
 
 
 def job_html(history: JobHistory, here: Address) -> str:
-    """Return the course of a job: figures, a bar for each run, and what its attempts failed of."""
+    """Return the history of a job: figures, a bar for each run, and why its attempts failed."""
     bars = "".join(_point(point, history, here) for point in history.points)
     causes = "".join(f"<li><b>{count}</b>{text(cause)}</li>" for cause, count in history.causes)
     reason = heading("Failed attempts by cause") + f'<ul class="causes">{causes}</ul>' if causes else ""
@@ -130,7 +130,7 @@ def _point(point: Point, history: JobHistory, here: Address) -> str:
 
 
 def attempt_html(job: JobRun, attempt: Attempt, now: datetime | None) -> str:
-    """Return all that is known of an attempt of a job."""
+    """Return everything that is known about an attempt of a job."""
     label, _, rest = (attempt.cause or attempt.state).partition(": ")
     reason = f'<p class="reason"><b>{text(label)}</b> {text(rest)}</p>'
     pool = attempt.compute_pool + (f" ({attempt.node_family})" if attempt.node_family else "")
@@ -166,7 +166,7 @@ def _outputs(value: Any) -> str:
 
 
 def attempts_html(job: JobRun, here: Address) -> str:
-    """Return the way to each attempt of a job, the one that is looked at marked."""
+    """Return links to all attempts of a job; the present one is marked."""
     entries = [(str(attempt.number), attempt.state) for attempt in job.tries]
     if job.service is not None:
         entries.append((str(job.service.attempt), job.state))
@@ -184,7 +184,7 @@ def attempts_html(job: JobRun, here: Address) -> str:
 
 
 def log_html(excerpt: Excerpt, container: str, *, live: bool) -> str:
-    """Return the lines of a log, each with its number, what was searched for marked."""
+    """Return the numbered lines of a log, with the matches of a search marked."""
     gaps = set(excerpt.gaps)
     lines = "".join(('<div class="gap"></div>' if line.number in gaps else "") + _line(line) for line in excerpt.lines)
     shown = f"{len(excerpt.lines)} of {excerpt.total} lines" if len(excerpt.lines) < excerpt.total else ""
@@ -200,7 +200,7 @@ def _line(line: LogLine) -> str:
 
 
 def jobs_table(run: GraphRun, here: Address) -> str:
-    """Return the jobs of a run as a table, for those who read rather than look."""
+    """Return the jobs of a run as a table, which screen readers can read."""
     return table(
         ("job", "state", ">attempts", ">took", "why"),
         (

@@ -1,4 +1,4 @@
-"""The timeline of a run as HTML: a bar for each job, cut into what its time went to.
+"""The timeline of a run as HTML: a bar for each job, divided by how it spent its time.
 
 Pure. The critical path is told by a diamond and a bold name, not by colour alone.
 """

@@ -1,1 +1,1 @@
-"""The views, one file each: what a view reads, which of its controls there are, and that it draws itself anew."""
+"""The views, one file each: what each view reads, which controls it has, and when it is refreshed."""

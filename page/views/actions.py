@@ -1,4 +1,4 @@
-"""What one may do to a graph: buttons, and for each a dialog that shows the statement and the jobs before it is done.
+"""Actions on a graph: a button for each, and a dialog that first shows the statements and the jobs.
 
 Knows Streamlit's dialogs. Must not know the statements. In Snowflake the page acts with its owner's privileges, not
 with those of who looks at it, so there it only shows the commands.
@@ -52,7 +52,7 @@ _MOST_NAMED = 30
 
 
 def possible(graph: Deployed, run: GraphRun | None) -> list[str]:
-    """Return what makes sense now, the usual first."""
+    """Return the actions that make sense now, the most usual first."""
     under_way = run is not None and not run.ended
     names = [steering.RUN]
     if run is not None and run.retryable:
@@ -66,7 +66,7 @@ def possible(graph: Deployed, run: GraphRun | None) -> list[str]:
 
 
 def buttons(name: str) -> None:
-    """Show a button for what may be done to a graph now; of one that is no longer deployed, none."""
+    """Show a button for each possible action on a graph; none if it is no longer deployed."""
 
     def draw() -> bool:
         graph, run = reading.graph(name).deployed, reading.newest(name)
@@ -91,7 +91,7 @@ def buttons(name: str) -> None:
 
 
 def _lacking(graph: Deployed) -> str | None:
-    """Return why who is logged in can do nothing to a graph; None if they can, or it is not known."""
+    """Return why the user may not act on a graph; None if they may, or if that is not known."""
     if connection.is_in_snowflake() or reading.may_operate(graph.key) is not False:
         return None
     return (
@@ -101,7 +101,7 @@ def _lacking(graph: Deployed) -> str | None:
 
 
 def dialog(name: str) -> None:
-    """Show the dialog of the action that was asked for, if one was."""
+    """Show the dialog of the action whose button was clicked, if any."""
     action = st.session_state.get(_KEY)
     graph = reading.graph(name).deployed
     if action is None or graph is None:
@@ -155,7 +155,7 @@ def _ask(graph: Deployed, name: str) -> None:
 
 
 def _built(client: Client, graph: Deployed, name: str) -> Action:
-    """Return an action for which nothing is asked."""
+    """Return an action that needs no further input."""
     if name in {steering.SUSPEND, steering.RESUME}:
         return steering.suspend(client, graph) if name == steering.SUSPEND else steering.resume(client, graph)
     runs = RunRecords(client, records.of_deployed(graph))
@@ -166,7 +166,7 @@ def _built(client: Client, graph: Deployed, name: str) -> Action:
 
 
 def _do(action: Action) -> None:
-    """Do an action, and keep what came of it for `_leave`."""
+    """Perform an action, and keep its outcome for `_leave`."""
     client = reading.source().client
     outcome = {"told": f"{_TITLES[action.name]} of {action.graph} was asked for."}
     try:
@@ -195,7 +195,7 @@ def _leave(name: str) -> None:
 
 
 def _intervals(graph: Deployed) -> tuple[IntervalChoice, tuple[str, str]]:
-    """Show the fields of a backfill: its days, what an interval is, and which of them are run."""
+    """Show the fields of a backfill: its days, the length of an interval, and which intervals to run."""
     today = reading.now().date()
     steps = backfills.STEPS if graph.schedule else tuple(step for step in backfills.STEPS if step != backfills.SCHEDULE)
     usual = backfills.SCHEDULE if graph.schedule else backfills.DAY
@@ -218,7 +218,7 @@ _REPROCESS = {
 
 
 def _values(graph: Deployed) -> dict[str, Any]:
-    """Show a field for each value of the graph's configuration; those that were changed."""
+    """Show a field for each value of the graph's configuration, and return the changed ones."""
     changed: dict[str, Any] = {}
     for key, value in graph.config.items():
         before = json.dumps(value) if not isinstance(value, str) else value
@@ -229,7 +229,7 @@ def _values(graph: Deployed) -> dict[str, Any]:
 
 
 def _selection(graph: Deployed) -> JobSelection:
-    """Show which jobs are to run; all, unless some are chosen."""
+    """Show fields that select jobs; without a choice, all jobs run."""
     with st.expander("A part of the graph"):
         only = st.multiselect("Only these jobs", graph.job_names, key="only")
         since = st.multiselect("These jobs and all that follows", graph.job_names, key="since")

@@ -1,4 +1,4 @@
-"""Messages about a graph's runs, and what people did to it.
+"""The messages about a graph's runs, and the actions on it.
 
 Must not know where either is kept.
 """
@@ -20,7 +20,7 @@ _NEWEST = 50
 
 
 def show(here: Address) -> None:
-    """Show what was told and done of the address's graph."""
+    """Show the messages and actions of the address's graph."""
     record = reading.graph(here.graph)
 
     def draw() -> bool:

@@ -1,4 +1,4 @@
-"""An attempt of a job: why it ended as it did, what it left, and its log, to be searched.
+"""An attempt of a job: why it ended, its outputs, and its log with a search field.
 
 Must not know where logs are kept.
 """

@@ -1,4 +1,4 @@
-"""Controls that several views have: what is typed or chosen becomes part of the address.
+"""Controls of several views; their values become part of the address.
 
 Knows Streamlit's widgets. Must not know what is filtered.
 """
@@ -32,7 +32,7 @@ def filter_field(here: Address, label: str, parameter: str = "filter") -> None:
 
 
 def group_field(here: Address) -> None:
-    """Show the choice of which jobs are shown, by their state."""
+    """Show a choice that filters jobs by state."""
     key = f"group-{here.view}-{here.graph}"
     words = {value: word for word, value in _GROUPS.items()}
     if key not in st.session_state:

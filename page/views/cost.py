@@ -1,4 +1,4 @@
-"""What the newest runs of a graph did cost.
+"""The cost of a graph's newest runs.
 
 Must not know any rate.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def show(here: Address) -> None:
-    """Show what the newest runs of the address's graph did cost."""
+    """Show the cost of the newest runs of the address's graph."""
     runs, _ = reading.runs(here.graph)
     if not runs:
         board(empty("This graph has not run yet, so it has cost nothing.", "jobgraph cost"), "cost")

@@ -1,4 +1,4 @@
-"""All graphs: how each stands, its last runs, its next start.
+"""All graphs: the state, last runs and next start of each.
 
 Knows the filter of the list. Must not know how a graph's line is put together.
 """

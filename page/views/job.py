@@ -1,6 +1,6 @@
 """A job across the runs of its graph.
 
-Must not know how its course is computed.
+Must not know how its history is computed.
 """
 
 from __future__ import annotations

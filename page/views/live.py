@@ -1,4 +1,4 @@
-"""Drawing a part of the page again while one looks at it, without loading the page.
+"""Refreshes a part of the page while it is visible, without reloading the page.
 
 Knows how often. Must not know what is drawn.
 """
@@ -16,13 +16,13 @@ from jobgraph.page.refusals import refuse_view
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Seconds between two looks. In Snowflake each look keeps a warehouse awake, so what does not run is looked at rarely.
+# Seconds between two refreshes. In Snowflake each one keeps a warehouse awake, so graphs at rest are refreshed rarely.
 RUNNING = 2.5
 QUIET_IN_SNOWFLAKE = 60.0
 
 
 def live(draw: Callable[[], bool]) -> None:
-    """Draw a part, and again as long as it is looked at; `draw` returns whether something in it is under way."""
+    """Draw a part of the page and keep refreshing it; `draw` returns whether something in it is under way."""
     key = f"pause of {draw.__module__}.{draw.__qualname__}"
     pause = st.session_state.get(key, RUNNING)
 

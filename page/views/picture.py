@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def show(here: Address) -> None:
-    """Show the picture of the graph as its run had it, or as it is deployed if it has not run."""
+    """Show the graph as it was in its run, or as it is deployed if it has not run."""
     record = reading.graph(here.graph)
 
     def draw() -> bool:

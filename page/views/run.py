@@ -1,4 +1,4 @@
-"""A run: how it stands, its timeline, and its jobs as a table.
+"""A run: its state, its timeline, and its jobs as a table.
 
 Must not know how a timeline is computed.
 """

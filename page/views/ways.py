@@ -1,4 +1,4 @@
-"""The ways through the page where the links of its pictures lead nowhere: an app in Snowflake runs in a frame.
+"""Navigation by widgets, for where links do not work: an app in Snowflake runs in a frame.
 
 Knows Streamlit's widgets. Must not know what a view shows. There, `st.query_params` alone says where somebody is
 (developer-guide/streamlit/limitations, query parameters).
@@ -36,7 +36,7 @@ _OF_A_JOB = {address.ATTEMPT, address.JOB}
 
 
 def show(here: Address) -> None:
-    """Show controls that lead to every view, unless links do; a choice leads there at once."""
+    """Show controls that open every view at once when chosen; nothing if links work."""
     if is_alive():
         return
     with st.container(horizontal=True):
@@ -66,7 +66,7 @@ def _chosen(here: Address) -> Address:
 
 
 def _select(label: str, options: Sequence[str], value: str, words: dict[str, str] | None = None) -> str:
-    """Show a choice; what the address says stands among the options even if it is not there any more."""
+    """Show a choice; the address's value is among the options even if it no longer exists."""
     listed = list(options) if value in options else [*options, value]
     chosen = st.selectbox(
         label,
