@@ -173,16 +173,17 @@ def not_connected(options: Mapping[str, Any], text: str) -> NotConnectedError:
 
 def _wrong_login(options: Mapping[str, Any], message: str) -> NotConnectedError:
     problem = f"{address(options)} does not accept the login of user {options.get('user', '?')!r}: {message}"
-    if is_local(options):
+    way_in = way(options)
+    if is_local(options) and way_in == "password":
         cause = "The password is wrong: this shell has the variables of an earlier sandbox."
         return NotConnectedError(problem, cause=cause, remedy='eval "$(jobgraph sandbox env)" once more.')
-    way_in = way(options)
     if way_in.startswith("workload identity"):
         cause = "The token has expired, or its issuer or subject differs from the user's WORKLOAD_IDENTITY."
         remedy = "`DESCRIBE USER` shows WORKLOAD_IDENTITY; docs/account.md has the statement. Have a new token issued."
     elif way_in == "key pair":
-        cause = "The key does not match the user's public key, or this machine's clock is wrong."
-        remedy = "`ALTER USER ... SET RSA_PUBLIC_KEY` sets the public half; docs/account.md has the steps."
+        cause = "There is no such user, or its public key belongs to another key, or this machine's clock is wrong."
+        user = options.get("user") or "..."
+        remedy = f"`ALTER USER {user} SET RSA_PUBLIC_KEY = '...'` sets the public half; docs/account.md has the steps."
     elif any(word in message for word in _EXPIRED):
         cause, remedy = "The token is too old.", "Log in again, or have a new token issued, and run the command again."
     else:

@@ -134,6 +134,15 @@ def test_a_wrong_password_is_said_to_be_that(*, local: bool) -> None:
     assert ("sandbox env" in str(error)) is local
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "x.snowflakecomputing.com"])
+def test_a_wrong_key_asks_for_the_public_half_wherever_it_was_refused(host: str) -> None:
+    found = {"host": host, "user": "ME", "authenticator": "SNOWFLAKE_JWT", "private_key_file": "rsa_key.p8"}
+    error = client.not_connected(found, "Failed to connect to DB. JWT token is invalid.")
+    assert error.exit_code == 3
+    assert "ALTER USER ME SET RSA_PUBLIC_KEY" in str(error)
+    assert "sandbox" not in str(error)
+
+
 def test_an_account_that_cannot_be_reached_is_not_told_to_start_a_sandbox() -> None:
     error = client.not_connected({"account": "ORG-ACC"}, "could not connect")
     assert "ORG-ACC.snowflakecomputing.com" in str(error)

@@ -91,7 +91,8 @@ def _connection(application: Application) -> Check:
     except WrongAccountError:
         raise
     except UserError as error:
-        return Check("connection", ok=False, version="", detail=f"{error.message.rstrip('.')}. {error.remedy}".strip())
+        sentences = (f"{error.message.rstrip('.')}.", error.cause, error.remedy)
+        return Check("connection", ok=False, version="", detail=" ".join(filter(None, sentences)))
     detail = f"{client.server}: user {row['USER_NAME']}, role {row['ROLE']}, warehouse {row['WAREHOUSE'] or 'none'}"
     if isinstance(client, SnowflakeClient):
         detail += f", by {client.way_in}"

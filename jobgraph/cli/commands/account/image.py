@@ -170,7 +170,10 @@ def _references(config: Config, settings: Settings, jobs: tuple[str, ...]) -> li
     names = {**jobs_by_name, **{job.key.upper(): job for job in jobs_by_name.values()}}
     unknown = [name for name in jobs if name.upper() not in names]
     if unknown:
-        raise UsageError(f"there is no job {unknown[0]!r}{perhaps(unknown[0], names)}")
+        raise UsageError(
+            f"there is no job {unknown[0]!r}{perhaps(unknown[0], names)}",
+            remedy=f"name one of {', '.join(sorted(jobs_by_name))}, or none for all of them",
+        )
     chosen = [names[name.upper()] for name in jobs] if jobs else list(jobs_by_name.values())
     return [settings.runtime_image if job.payload is not None else job.image for job in chosen]
 
