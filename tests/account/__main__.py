@@ -9,8 +9,9 @@ corpus.patch into .jobgraph/account. Exit code 1 if something differs or failed.
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +23,21 @@ import yaml
 
 from jobgraph.account.client import ConnectionChoice, parameters
 from jobgraph.errors import UserError
-from tests.account import comparing, cost, lifecycle, scratch
+from tests.account import comparing, cost, late_warehouse, lifecycle, scratch
 from tests.account.replay import Session, replay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".jobgraph" / "account"
+# The project of the stack, its state included.
+PLACE = FOLDER / "project"
+# The role of which the cases expect what they do.
+ADMINISTRATOR = "ACCOUNTADMIN"
+OTHER_ROLE = (
+    f"Give the connection `role = {ADMINISTRATOR}`, or leave the cases out: python -m tests.account --stack-only"
+)
 CORPUS = "tests/sandbox/conformance/cases.yaml"
 
 
@@ -36,11 +45,13 @@ CORPUS = "tests/sandbox/conformance/cases.yaml"
 @click.option("--connection", "-c", help="Connection of connections.toml; else the SNOWFLAKE_* variables.")
 @click.option("--budget", type=click.FloatRange(min=0), required=True, help="Credits that it may cost.")
 @click.option("--corpus-only", is_flag=True, help="Leave the life of a stack out.")
-def main(connection: str | None, budget: float, *, corpus_only: bool) -> None:
+@click.option("--stack-only", is_flag=True, help="Leave the corpus out.")
+def main(connection: str | None, budget: float, *, corpus_only: bool, stack_only: bool) -> None:
     """Ask an account what it answers, and write down what differs from the corpus."""
-    cases = yaml.safe_load((ROOT / CORPUS).read_text("utf-8"))
+    cases = [] if stack_only else yaml.safe_load((ROOT / CORPUS).read_text("utf-8"))
     expected = cost.estimate(len(cases), lifecycle=not corpus_only)
-    click.echo(f"{len(cases)} cases{'' if corpus_only else ' and the life of a stack'}: about {expected:.2f} credits.")
+    parts = [*([] if stack_only else [f"{len(cases)} cases"]), *([] if corpus_only else ["the life of a stack"])]
+    click.echo(f"{' and '.join(parts)}: about {expected:.2f} credits.")
     if expected > budget:
         click.echo(f"error: that is more than the budget of {budget:g}. Nothing was done.", err=True)
         sys.exit(2)
@@ -49,13 +60,20 @@ def main(connection: str | None, budget: float, *, corpus_only: bool) -> None:
     except UserError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    # Whoever ends it asks it to clean up, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options.pop("warehouse", None)
     with snowflake.connector.connect(**{**options, "database": None, "schema": None}) as opened:
-        agrees = _ask(Session(opened), cases, {} if corpus_only else variables(options))
+        session = Session(opened)
+        role = str(session.rows("SELECT CURRENT_ROLE() AS ROLE")[0]["ROLE"])
+        if cases and role != ADMINISTRATOR:
+            click.echo(f"error: the cases use {ADMINISTRATOR}, and the connection {role}. {OTHER_ROLE}", err=True)
+            sys.exit(2)
+        agrees = _ask(session, role, cases, options, stack=not corpus_only)
     sys.exit(0 if agrees else 1)
 
 
-def _ask(session: Session, cases: list[dict[str, Any]], login: Mapping[str, str]) -> bool:
+def _ask(session: Session, role: str, cases: list[dict[str, Any]], options: Mapping[str, Any], *, stack: bool) -> bool:
     version = str(session.rows("SELECT CURRENT_VERSION() AS VERSION")[0]["VERSION"])
     for left in scratch.sweep(session.rows):
         click.echo(f"removed, of an earlier kit: {left}")
@@ -67,18 +85,19 @@ def _ask(session: Session, cases: list[dict[str, Any]], login: Mapping[str, str]
             outcomes.append(each)
             if not each.agrees:
                 click.echo(f"differs: {each.name}: expected {each.expected}, got {each.got}")
+        outcomes.append(late_warehouse.ask(options, session.rows))
         middle = time.monotonic()
-        if login:
-            with tempfile.TemporaryDirectory() as folder:
-                place = Path(folder) / "project"
-                place.mkdir()
-                address = lifecycle.address_of(session.rows)
-                environment = lifecycle.prepare(place, login, address)
-                session.rows(f'USE WAREHOUSE "{scratch.WAREHOUSE}"')
-                for name, result in lifecycle.live(place, environment, session.rows, address):
-                    steps.append((name, result))
-                    click.echo(f"{name}: {result}")
+        if stack:
+            address = lifecycle.address_of(session.rows)
+            environment = lifecycle.prepare(_empty(PLACE), variables(options), address)
+            session.rows(f'USE WAREHOUSE "{scratch.WAREHOUSE}"')
+            for name, result in lifecycle.live(PLACE, environment, session.rows, address):
+                steps.append((name, result))
+                click.echo(f"{name}: {result}")
     finally:
+        shutil.rmtree(PLACE, ignore_errors=True)
+        # a case may have been interrupted that had switched to a role that sees less
+        session.rows(f'USE ROLE "{role}"')
         scratch.sweep(session.rows)
         ended = time.monotonic()
         took = cost.credits_of(middle - began, ended - middle if steps else 0.0)
@@ -86,14 +105,20 @@ def _ask(session: Session, cases: list[dict[str, Any]], login: Mapping[str, str]
     return not comparing.differences(outcomes) and all(result.startswith("ok") for _, result in steps)
 
 
+def _empty(folder: Path) -> Path:
+    """Make a folder, without what a kit that was killed has left in it; only this user can read it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
+
+
 def _write(outcomes: list[comparing.Outcome], version: str, steps: list[tuple[str, str]], spent: str) -> None:
-    folder = ROOT / ".jobgraph" / "account"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.md").write_text(comparing.report(outcomes, version, steps, spent), "utf-8")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "report.md").write_text(comparing.report(outcomes, version, steps, spent), "utf-8")
     day = datetime.now(UTC).date()
     text = comparing.patch((ROOT / CORPUS).read_text("utf-8"), outcomes, version, day, CORPUS)
-    (folder / "corpus.patch").write_text(text, "utf-8")
-    click.echo(f"{spent} {folder / 'report.md'}; to take over what was settled: git apply {folder / 'corpus.patch'}")
+    (FOLDER / "corpus.patch").write_text(text, "utf-8")
+    click.echo(f"{spent} {FOLDER / 'report.md'}; to take over what was settled: git apply {FOLDER / 'corpus.patch'}")
 
 
 def variables(options: Mapping[str, Any]) -> dict[str, str]:

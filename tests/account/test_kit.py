@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from jobgraph.config.reading import parse
-from tests.account import comparing, cost, lifecycle, scratch
+from tests.account import comparing, cost, late_warehouse, lifecycle, scratch
 from tests.account.__main__ import CORPUS, ROOT, variables
 from tests.account.comparing import Answer, outcome
 from tests.account.replay import Session, replay
@@ -44,6 +44,24 @@ def test_planted_differences_are_all_reported_and_no_others(service: Any) -> Non
     assert "24 cases, 8 differ." in report
     assert all(f"| {name} |" in report.replace("\\|", "|") for name in planted)
     assert "- run: ok, 3 s" in report
+
+
+def test_whether_a_session_gets_a_warehouse_that_is_created_after_its_login_is_asked(
+    service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with service.connect() as connection:
+        session = Session(connection)
+        each = late_warehouse.ask(service.settings(), session.rows)
+        assert (each.agrees, each.basis) == (True, "guess"), each.got
+        assert scratch.sweep(session.rows) == [f"WAREHOUSE {late_warehouse.WAREHOUSE}"]
+        # an account that does not give it to the session: as if the login had named none
+        connect = late_warehouse.snowflake.connector.connect
+        monkeypatch.setattr(
+            late_warehouse.snowflake.connector, "connect", lambda **options: connect(**options | {"warehouse": "NONE"})
+        )
+        each = late_warehouse.ask(service.settings(), session.rows)
+        assert (each.agrees, each.got) == (False, "error 000606")
+        scratch.sweep(session.rows)
 
 
 NAMED = (
@@ -133,6 +151,23 @@ def test_the_whole_corpus_can_be_patched() -> None:
     added = [line[1:] for line in patch.splitlines() if line.startswith("+") and not line.startswith("+++")]
     assert len(added) > 90
     assert all("basis: recorded" in line for line in added)
+
+
+def test_a_first_up_whose_sessions_have_no_warehouse_is_told_and_repeated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ends = iter([(1, "error: 000606 (57P03): No active warehouse selected"), (0, ""), (1, "error: 000606"), (0, "")])
+
+    def run(command: tuple[str, ...], *_: Any) -> subprocess.CompletedProcess[str]:
+        code, text = next(ends)
+        return subprocess.CompletedProcess(command, code, text, "")
+
+    monkeypatch.setattr(lifecycle, "_run", run)
+    steps = list(lifecycle.live(tmp_path, {}, lambda _text: []))
+    assert [name for name, _ in steps[:4]] == ["first up", "first up, again", "nothing to do", "image push"]
+    assert "decision 0020" in steps[0][1]
+    assert [result.partition(" ")[0].rstrip(",") for _, result in steps[:3]] == ["failed", "ok", "failed"]
+    assert (steps[3][1], steps[-1]) == ("left out", ("destroy", "ok, 0 s"))
 
 
 def test_the_kits_graph_is_direct_and_tells_a_user_who_has_an_address() -> None:

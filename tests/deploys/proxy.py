@@ -11,6 +11,7 @@ import json
 import re
 import sys
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 TRACKING = re.compile(r" --terraform_provider_usage_tracking .*$", re.DOTALL)
 READS = re.compile(r"\s*(SHOW|SELECT|DESCRIBE|DESC|LIST|LS|USE)\b", re.IGNORECASE)
@@ -67,6 +69,7 @@ class Proxy:
 
     at: the number of the write (from 1) at which `then` is called; `forward`: whether that write reaches the sandbox.
     trouble: what its client gets to know.
+    around: what surrounds the forwarding of each statement.
     """
 
     target: tuple[str, int]
@@ -75,6 +78,7 @@ class Proxy:
     forward: bool = True
     trouble: Trouble = Trouble.SILENCE
     then: Callable[[], None] = lambda: None
+    around: Callable[[str], AbstractContextManager[None]] = lambda _statement: nullcontext()
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -142,12 +146,13 @@ class _Handler(BaseHTTPRequestHandler):
         if len(body) < length:
             self.close_connection = True  # the client was killed
             return
-        caught = False
+        caught, statement = False, ""
         if self.proxy.down:
             self._lost()
             return
         if "/queries/v1/query-request" in self.path and self.command == "POST":
-            caught = self.proxy.seen(_statement(body, self.headers.get("content-encoding")))
+            statement = _statement(body, self.headers.get("content-encoding"))
+            caught = self.proxy.seen(statement)
         trouble = self.proxy.trouble if caught else None
         if trouble is Trouble.PAUSE:
             self.proxy.then()
@@ -156,7 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, [("content-type", "application/json")], json.dumps(REFUSAL).encode())
             return
         forwarded = not caught or trouble is Trouble.PAUSE or (self.proxy.forward and not self.proxy.shut)
-        answer, content = self._ask(body) if forwarded else (None, b"")
+        with self.proxy.around(statement) if forwarded else nullcontext():
+            answer, content = self._ask(body) if forwarded else (None, b"")
         if trouble is Trouble.LOST:
             self.proxy.then()
             self._lost()

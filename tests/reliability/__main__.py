@@ -15,6 +15,8 @@ from tests.reliability import (
     direct,
     durable_writes,
     kit,
+    kit_killed,
+    kit_stack,
     metered,
     permissions,
     reading,
@@ -46,6 +48,8 @@ LONG = {
     "deploys-large": deploys.run_large,
     "durable-writes": durable_writes.run,
     "finalizer-killed": finalizer_killed.run,
+    "kit-killed": kit_killed.run,
+    "kit-stack": kit_stack.run,
 }
 MOST_SHOWN = 5
 

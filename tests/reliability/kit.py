@@ -45,12 +45,12 @@ def left_over(service: Any, case: dict[str, Any]) -> list[str]:
     """Kill the kit before each statement of a case, and sweep; what is still there."""
     counted: list[str] = []
     with service.connect() as connection:
-        before = _names(Session(connection))
+        before = names(Session(connection))
         list(replay(Session(connection, counted.append), [case]))
     return [left for number in range(1, len(counted) + 1) for left in _left_after_a_kill(service, case, number, before)]
 
 
-def _names(session: Session) -> set[str]:
+def names(session: Session) -> set[str]:
     """The objects of the account."""
     return {f"{kind} {row['name']}" for kind in KINDS for row in session.rows(f"SHOW {kind}")}
 
@@ -73,7 +73,7 @@ def _left_after_a_kill(service: Any, case: dict[str, Any], number: int, before: 
     with service.connect() as connection:
         session = Session(connection)
         scratch.sweep(session.rows)
-        left = sorted(_names(session) - before)
+        left = sorted(names(session) - before)
     return [f"{case['name']}: {name}, killed before {sent[-1]}" for name in left]
 
 
