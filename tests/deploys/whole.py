@@ -42,6 +42,8 @@ CALL = re.compile(r'(?:USE WAREHOUSE "\w+" ->> )?CALL (\S+?)\(\$\$(.*)\$\$\)', r
 class WholeStack(Deployer):
     """A stack with a JobGraph. A procedure's process cannot reach a sandbox without a server: its code runs here."""
 
+    settings = SETTINGS
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of one statement, sent at once."""
         called = CALL.match(sql)
@@ -68,7 +70,7 @@ class WholeStack(Deployer):
                 ("pulumi.get_stack", lambda: "dev"),
             ):
                 patches.enter_context(patch(name, replacement))
-            return self.deploy(lambda: JobGraph("jobgraph", JobGraphArgs(str(file), SETTINGS, "dev")), disturbance)
+            return self.deploy(lambda: JobGraph("jobgraph", JobGraphArgs(str(file), self.settings, "dev")), disturbance)
 
     def _tasks_present(self, settings: Settings, graphs: Sequence[GraphPlan], _parent: pulumi.Resource) -> Present:
         try:
