@@ -59,6 +59,8 @@ class Supervisor:
         self._nodes: dict[tuple[int, int], int] = {}
         self._pools: set[str] = set()
         self._processes: dict[tuple[int, Key], ContainerProcess] = {}
+        # Containers whose end is not yet in the store: the store must stay open for them.
+        self._unrecorded: set[ContainerProcess] = set()
         self._ended: dict[int, threading.Event] = {}
         self._stopping = threading.Event()
 
@@ -88,10 +90,10 @@ class Supervisor:
         """End all containers; their jobs continue at the next start."""
         with self._lock:
             self._stopping.set()
-            processes = list(self._processes.values())
-        for process in processes:
+            running, unrecorded = list(self._processes.values()), list(self._unrecorded)
+        for process in running:
             process.stop(grace=0)
-        for process in processes:
+        for process in unrecorded:
             process.join()
 
     def remove_old(self) -> None:
@@ -326,6 +328,8 @@ class Supervisor:
             insist(lambda: logins.revoke_token(self._world, token), self._stopping.is_set)
             exited = Exited(key, ended.code, ended.out_of_memory)
             insist(lambda: self._apply(job.object_id, exited), self._stopping.is_set)
+            with self._lock:
+                self._unrecorded.discard(process)
 
         process = ContainerProcess(launch, on_start, on_end)
         with self._lock:
@@ -333,6 +337,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             self._processes[job.object_id, key] = process
+            self._unrecorded.add(process)
             if status is not machine.ContainerStatus.PENDING:
                 process.stop()
             process.start()

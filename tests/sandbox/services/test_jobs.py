@@ -21,6 +21,8 @@ from tests.sandbox.services.conftest import ASYNC, Jobs, job
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from snowflake_sandbox.call import World
+
 
 def test_a_synchronous_job(jobs: Jobs) -> None:
     answer = jobs.rows(job("J", "lines", "3"))
@@ -258,3 +260,30 @@ def test_the_deprecated_status_function(jobs: Jobs) -> None:
     jobs.run(job("J", "lines", "1"))
     (found,) = json.loads(jobs.rows("SELECT SYSTEM$GET_SERVICE_STATUS('D.S.J') AS S")[0]["S"])
     assert (found["status"], found["containerName"], found["instanceId"]) == ("DONE", "main", "0")
+
+
+def test_the_sandbox_stops_only_when_the_end_of_each_container_is_in_the_store(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revoke, reached, released = logins.revoke_token, threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def slow_revoke(world: World, token: str) -> None:
+        reached.set()
+        assert released.wait(60)
+        revoke(world, token)
+        order.append("recorded")
+
+    def stop() -> None:
+        jobs.world.parts["services"].stop()
+        order.append("stopped")
+
+    monkeypatch.setattr(logins, "revoke_token", slow_revoke)
+    jobs.run(job("J", "lines", "1", options=ASYNC))
+    assert reached.wait(60)
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    stopping.join(0.3)
+    released.set()
+    stopping.join(60)
+    assert order == ["recorded", "stopped"]
