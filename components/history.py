@@ -42,7 +42,9 @@ class HistoryComponent(Part):
         settings = args.settings
         self._settings, self._mark = settings, args.access.mark
         tables = [self._table(table, args.storage) for table in history.tables(settings)]
-        control = [self._control_table(table, args.storage) for table in history.control_tables(settings)]
+        control = [
+            step for table in history.control_tables(settings) for step in self._control_table(table, args.storage)
+        ]
         function = self._function(history.task_runs_function(settings), args.storage)
         for view in history.views(settings):
             snowflake.View(
@@ -81,15 +83,24 @@ class HistoryComponent(Part):
             schema=self._settings.schema,
         )
 
-    def _control_table(self, table: history.TablePlan, storage: pulumi.Resource) -> snowflake.Execute:
-        """Create a table if it does not exist yet. It is dropped only with its schema."""
+    def _control_table(self, table: history.TablePlan, storage: pulumi.Resource) -> list[snowflake.Execute]:
+        """Create a table if it does not exist yet, or add what it lacks. It is dropped only with its schema."""
         nothing = sql.nothing(f"{table.name} stays")
-        return snowflake.Execute(
+        created = snowflake.Execute(
             self.named(f"{table.name}-table"),
             execute=history.create_statement(self._settings, table),
             revert=nothing,
             opts=named(self, storage),
         )
+        if not table.added:
+            return [created]
+        added = snowflake.Execute(
+            self.named(f"{table.name}-columns"),
+            execute=history.add_columns_statement(self._settings.qualified(table.name), table.added),
+            revert=nothing,
+            opts=named(self, created),
+        )
+        return [created, added]
 
     def _function(self, function: history.FunctionPlan, storage: pulumi.Resource) -> snowflake.FunctionSql:
         arguments = [

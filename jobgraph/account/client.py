@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from jobgraph.account import stack_account
+from jobgraph.account import missing_columns, stack_account
 from jobgraph.account.login import address, from_variables, is_local, way
 from jobgraph.account.queries import Place, Statement
 from jobgraph.errors import NotConnectedError, RunFailedError, UsageError
@@ -264,7 +264,7 @@ class SnowflakeClient:
                 # The connector retries a failed request for half a minute, which bridges network faults. A local
                 # server that does not answer has stopped, so there it does not retry.
                 cursor.execute(statement.text, statement.binds or None, _no_retry=is_local(self._options))
-                return [dict(row) for row in cursor.fetchall()]
+                return [missing_columns.Row(statement.text, row) for row in cursor.fetchall()]
         except (errors.OperationalError, errors.InterfaceError) as error:
             raise not_connected(self._options, str(error.raw_msg or error.msg)) from error
         except errors.DatabaseError as error:
@@ -313,6 +313,8 @@ def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
             remedy="Raise `credits_per_month` and run `pulumi up`, or name another warehouse in SNOWFLAKE_WAREHOUSE to"
             " look at runs. The next month begins anew.",
         )
+    if errno == missing_columns.UNKNOWN and (lacking := missing_columns.missing_column(statement.text, message)):
+        return lacking
     text = f"Snowflake refused a statement ({errno:06d}): {message}"
     if errno == _NOT_ALLOWED:
         return NotAllowedError(

@@ -120,13 +120,17 @@ def instant_text(instant: datetime) -> str:
 def insert_operation(place: Place, tables: Tables, operation: Operation) -> Statement:
     """Record an operation: what was done, by whom and why."""
     columns = "GRAPH_NAME, GRAPH_RUN_ID, BACKFILL_ID, OPERATION, NOTE, STATEMENTS, JOBS, USER_NAME, CREATED_TIME"
+    binds = (
+        *(operation.graph, operation.run_id or None, operation.backfill_id or None, operation.name),
+        *(operation.note or None, json.dumps(list(operation.statements)), json.dumps(list(operation.jobs))),
+    )
+    # a table of an earlier version has no REQUESTED_TIME
+    request_time = (operation.requested_at.isoformat(),) if operation.requested_at else ()
     return Statement(
-        f"INSERT INTO {place.qualified(tables.operations)} ({columns})"
-        " SELECT ?, ?, ?, ?, ?, ?, ?, CURRENT_USER(), CURRENT_TIMESTAMP()",
-        (
-            *(operation.graph, operation.run_id or None, operation.backfill_id or None, operation.name),
-            *(operation.note or None, json.dumps(list(operation.statements)), json.dumps(list(operation.jobs))),
-        ),
+        f"INSERT INTO {place.qualified(tables.operations)} ({columns}{', REQUESTED_TIME' * len(request_time)})"
+        " SELECT ?, ?, ?, ?, ?, ?, ?, CURRENT_USER(), CURRENT_TIMESTAMP()"
+        f"{', ?::TIMESTAMP_LTZ' * len(request_time)}",
+        (*binds, *request_time),
     )
 
 

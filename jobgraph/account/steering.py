@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.account import backfill_plans, control_queries, queries
 from jobgraph.account.backfill_records import BackfillRecords
 from jobgraph.account.client import AbsentError
+from jobgraph.account.missing_columns import MissingColumnError
 from jobgraph.account.run_records import RunRecords
 from jobgraph.errors import RunFailedError, UsageError
 from jobgraph.procedures.requested import backfills as states
@@ -23,6 +24,7 @@ from jobgraph.runs.operations import Operation, filled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from jobgraph.account.client import Client
     from jobgraph.account.queries import Statement, Tables
@@ -48,7 +50,8 @@ class Action:
     """An action to perform: its statements in order, the jobs that they concern, and a remark on the effect.
 
     `run_id` and `backfill` are the run or backfill that it concerns, if any. `left_out`: job left out of the run -> the
-    run whose outputs it passes on. `services`: job to cancel -> the services to stop.
+    run whose outputs it passes on. `services`: job to cancel -> the services to stop. `requested_at`: Snowflake's time
+    just before a run was requested.
     """
 
     name: str
@@ -60,13 +63,14 @@ class Action:
     backfill: Backfill | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    requested_at: datetime | None = None
 
     def operation(self, note: str = "", run_id: str = "") -> Operation:
         """Return the operation to show and record; `run_id`: the run that the action started."""
         texts = tuple(map(filled, self.statements))
         backfill_id = self.backfill.backfill_id if self.backfill else ""
-        whose = run_id or self.run_id
-        return Operation(self.name, self.graph, texts, self.jobs, note, whose, backfill_id=backfill_id)
+        operation = Operation(self.name, self.graph, texts, self.jobs, note, run_id or self.run_id, backfill_id)
+        return replace(operation, requested_at=self.requested_at)
 
 
 def may_operate(client: Client, graph: Deployed) -> bool | None:
@@ -276,6 +280,8 @@ def perform(client: Client, action: Action) -> Action:
     A task may start one more service after its services were listed and before it is cancelled, but none afterwards.
     After a cancellation the services are therefore listed again, and further ones are stopped too.
     """
+    if action.name == RUN:
+        action = replace(action, requested_at=instant(client.rows(queries.now())[0]["NOW"]))
     for statement in action.statements:
         client.rows(statement)
     if action.name != CANCEL:
@@ -295,4 +301,10 @@ def keep(client: Client, tables: Tables, operation: Operation) -> None:
     Raises:
         AbsentError: if an earlier version deployed the stack, which has no such table.
     """
-    client.rows(control_queries.insert_operation(client.place, tables, operation))
+    try:
+        client.rows(control_queries.insert_operation(client.place, tables, operation))
+    except MissingColumnError:
+        if operation.requested_at is None:
+            raise
+        # the table of an earlier version has no column for it
+        client.rows(control_queries.insert_operation(client.place, tables, replace(operation, requested_at=None)))

@@ -22,6 +22,8 @@ from rich.measure import Measurement
 from rich.text import Text
 
 from jobgraph.account import client as connecting
+from jobgraph.account.client import AbsentError
+from jobgraph.account.places import absent_place
 from jobgraph.cli.watching import SystemClock
 from jobgraph.errors import EXIT_INTERRUPTED, UserError
 
@@ -198,6 +200,9 @@ class Group(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except AbsentError as error:
+            note(f"error: {_absent_place(ctx) or error}")
+            ctx.exit(error.exit_code)
         except UserError as error:
             note(f"error: {error}")
             ctx.exit(error.exit_code)
@@ -205,3 +210,9 @@ class Group(click.Group):
             started = ctx.invoked_subcommand in _STARTING
             note("\nInterrupted." + (" A run that had been asked for goes on: `jobgraph status`." if started else ""))
             ctx.exit(EXIT_INTERRUPTED)
+
+
+def _absent_place(context: click.Context) -> AbsentError | None:
+    """Return the error for the schema that the command was to look at; None if it is there, or nothing was asked."""
+    application = context.obj
+    return absent_place(application.client) if isinstance(application, Application) else None

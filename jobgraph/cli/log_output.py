@@ -18,7 +18,9 @@ from jobgraph.account.containers import Logs, added
 from jobgraph.cli.application import is_terminal, note, show_json
 from jobgraph.errors import EXIT_INTERRUPTED
 from jobgraph.procedures.logs import TELLING
-from jobgraph.runs import graph_run
+from jobgraph.procedures.retries import NOT_BEGUN
+from jobgraph.runs import advice, graph_run
+from jobgraph.runs.attempts import DONE
 from jobgraph.runs.deployed import Task
 
 if TYPE_CHECKING:
@@ -73,7 +75,18 @@ def write(listed: Sequence[tuple[JobRun, Log]], *, of_all: bool) -> None:
     for job, log in listed:
         if len(listed) > 1 or of_all:
             _write_heading(_heading(job.name if of_all else "", log))
-        _write_log(log.text.rstrip("\n") or _NOTHING)
+        _write_log(log.text.rstrip("\n") or _why_empty(job, log.attempt))
+
+
+def _why_empty(job: JobRun, number: int) -> str:
+    """Return why the log of an attempt is empty: its container wrote nothing, or there never was one."""
+    attempt = next((tried for tried in job.tries if tried.number == number), None)
+    if attempt is None or attempt.state == DONE or attempt.exit_code is not None:
+        return _NOTHING
+    if attempt.reason_class not in NOT_BEGUN:
+        return f"[nothing was written: {attempt.cause or attempt.state}]"
+    advised = advice.ADVICE.get(attempt.reason_class, "")
+    return f"[no container started: {attempt.cause}]" + (f"\n[what to do: {advised}]" if advised else "")
 
 
 def show_json_of(run: GraphRun, listed: Iterable[tuple[JobRun, Log]]) -> None:

@@ -13,6 +13,7 @@ import click
 
 from jobgraph.account import control_queries, steering
 from jobgraph.account.client import AbsentError, NotAllowedError
+from jobgraph.account.missing_columns import MissingColumnError
 from jobgraph.cli import lookup
 from jobgraph.cli.application import note, note_once, say, show_json
 from jobgraph.errors import UsageError
@@ -152,7 +153,7 @@ def keep(client: Client, tables: Tables, operation: Operation) -> None:
     except AbsentError:
         if operation.note:
             note("The note was not kept: an earlier version deployed the graph. `pulumi up` makes the table for it.")
-    except NotAllowedError as error:
+    except (NotAllowedError, MissingColumnError) as error:
         note(f"It is done, but history does not show who did it: {error}")
 
 

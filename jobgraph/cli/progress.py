@@ -15,7 +15,7 @@ from rich.live import Live
 
 from jobgraph.cli import views
 from jobgraph.cli.application import show
-from jobgraph.runs import wording
+from jobgraph.runs import graph_run, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from jobgraph.runs.graph_run import GraphRun, JobRun
 
 
+# States of jobs that start no container.
+_PASSED_OVER = (graph_run.LEFT_OUT, graph_run.SKIPPED, graph_run.DISABLED)
+
+
 class Lines:
     """One line whenever a job's state or attempt changes."""
 
@@ -32,13 +36,21 @@ class Lines:
         self._last: dict[str, tuple[str, int]] = {}
 
     def show(self, run: GraphRun) -> None:
-        """Write the lines of what has changed since the last call."""
+        """Write the lines of what has changed since the last call; of many jobs that did not run, one line."""
+        changed = []
         for job in run.jobs:
             # the first attempt is not named: that its service is there now is no news
             current = (job.state, max(self._attempt(job), 1))
             if self._last.get(job.name, ("PENDING", 1)) != current:
-                click.echo(self._line(run, job), err=True)
+                changed.append((job, self._line(run, job)))
             self._last[job.name] = current
+        for state in _PASSED_OVER:
+            names = [job.name for job, _ in changed if job.state == state]
+            if len(names) > wording.MOST_JOBS_NAMED:
+                changed = [(job, line) for job, line in changed if job.state != state]
+                click.echo(f"{_elapsed(run)}  {wording.counted(names)} {state}", err=True)
+        for _, line in changed:
+            click.echo(line, err=True)
 
     def _attempt(self, job: JobRun) -> int:
         """Return the attempt that a line names; 0 until a running job begins one: those in history have ended."""
@@ -52,7 +64,11 @@ class Lines:
         attempt = f", attempt {number}" if number > 1 else ""
         took = f", {wording.duration(job.duration)}" if job.duration is not None and job.state != "RUNNING" else ""
         cause = f": {job.cause}" if job.cause else ""
-        return f"{wording.duration(run.duration) or '0.0 s':>12}  {job.name} {job.state}{attempt}{took}{cause}"
+        return f"{_elapsed(run)}  {job.name} {job.state}{attempt}{took}{cause}"
+
+
+def _elapsed(run: GraphRun) -> str:
+    return f"{wording.duration(run.duration) or '0.0 s':>12}"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import yaml
 
 from jobgraph.account.stack_account import StackAccount, stack_account
 from jobgraph.cli.application import CONFIGURATION
+from jobgraph.config.document import check_keys
 from jobgraph.config.reading import project_of
 from jobgraph.errors import UsageError
 from jobgraph.settings import Settings, read_settings
@@ -136,7 +137,9 @@ def _config(file: Path) -> dict[str, Any]:
 
 def _mapping(file: Path) -> dict[str, Any]:
     try:
-        content: Any = yaml.safe_load(file.read_bytes()) or {}
+        text = file.read_bytes()
+        check_keys(yaml.compose(text, yaml.SafeLoader), str(file))
+        content: Any = yaml.safe_load(text) or {}
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot be read: {error}", where=str(file), remedy="correct the file") from error
     if not isinstance(content, dict):

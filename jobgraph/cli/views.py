@@ -16,7 +16,7 @@ from rich.text import Text
 from jobgraph.cli.tables import cut, fitted, is_within, table
 from jobgraph.procedures.requested import backfills
 from jobgraph.runs import advice, graph_run, overview
-from jobgraph.runs.wording import duration, instant, instant_utc, minute, some
+from jobgraph.runs.wording import MOST_JOBS_NAMED, counted, duration, instant, instant_utc, minute, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +61,13 @@ def _count(value: int | None) -> str:
 
 
 def run_table(run: GraphRun, *, terminal: bool) -> Table:
-    """Return the jobs of a run, one line each; with their outputs, if one handed on something else than rows."""
+    """Return the jobs of a run, one line each; with their outputs, if one handed on something else than rows.
+
+    If more than a few are left out, they have no lines; `failures` names them.
+    """
+    left_out = sum(job.state == graph_run.LEFT_OUT for job in run.jobs)
+    if left_out > MOST_JOBS_NAMED:
+        run = replace(run, jobs=tuple(job for job in run.jobs if job.state != graph_run.LEFT_OUT))
     more = any(job.outputs is not None and job.rows_written is None for job in run.jobs)
     waiting = [advice.waited(job) for job in run.jobs]
     waits = any(seconds is not None and seconds >= _TELLING_WAIT for seconds in waiting)
@@ -155,10 +161,10 @@ def failures(run: GraphRun) -> list[str]:
     for job in run.jobs if run.ended else ():
         if job.state == graph_run.SKIPPED:
             skipped.setdefault(job.cause, []).append(job.name)
-    lines += [f"skipped, because {cause}: {', '.join(names)}" for cause, names in skipped.items()]
+    lines += [f"skipped, because {cause}: {some(names)}" for cause, names in skipped.items()]
     disabled = [job.name for job in run.jobs if job.state == graph_run.DISABLED]
     if disabled and run.ended:
-        lines.append(f"passed over, because the job configuration says `enabled: false`: {', '.join(disabled)}")
+        lines.append(f"passed over, because the job configuration says `enabled: false`: {some(disabled)}")
     lines += _left_out(run)
     return lines
 
@@ -169,7 +175,7 @@ def _left_out(run: GraphRun) -> list[str]:
     for job in run.jobs:
         if job.state == graph_run.LEFT_OUT:
             jobs.setdefault(job.cause, []).append(job.name)
-    return [f"{', '.join(names)} {graph_run.LEFT_OUT}: {cause}" for cause, names in jobs.items()]
+    return [f"{counted(names)} {graph_run.LEFT_OUT}: {cause}" for cause, names in jobs.items()]
 
 
 def next_commands(run: GraphRun) -> str:

@@ -70,11 +70,16 @@ def pause(elapsed: float) -> float:
 
 @dataclass(frozen=True)
 class RunsBefore:
-    """What was known just before EXECUTE TASK: where to look for the new run, and which runs are not it."""
+    """What was known just before EXECUTE TASK: when that was, and which runs are not the new one."""
 
-    since: datetime
+    requested_at: datetime
     before: frozenset[str]
     waiting: frozenset[str]
+
+    @property
+    def since(self) -> datetime:
+        """Where to look for the new run."""
+        return self.requested_at - SLACK
 
 
 def queued(key: str) -> str:
@@ -96,12 +101,12 @@ class Launch:
 
     def execute(self, statement: Statement) -> RunsBefore:
         """Start the graph with that EXECUTE TASK."""
-        since = self._server_now() - SLACK
+        requested_at = self._server_now()
         root = self._graph.root_task
-        before = self._root_history(since - timedelta(hours=1))
+        before = self._root_history(requested_at - SLACK - timedelta(hours=1))
         waiting = frozenset(row.run_id for row in before if row.manual and row.state == task_runs.SCHEDULED)
         self._client.rows(statement)
-        return RunsBefore(since, task_runs.started_runs(before, root), waiting)
+        return RunsBefore(requested_at, task_runs.started_runs(before, root), waiting)
 
     def find(self, request: RunsBefore, patience: float | None = None) -> str | None:
         """Wait until the run that `execute` asked for shows; its id, or None after `patience` seconds.

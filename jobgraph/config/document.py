@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from jobgraph.config.timing import length_problem
-from jobgraph.errors import Mark, Problem
+from jobgraph.errors import Mark, Problem, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -202,3 +202,33 @@ def _merged(
                 if isinstance(inner, yaml.ScalarNode) and inner.tag != MERGE and inner.value not in keys:
                     keys[inner.value] = inner
                     yield inner.value, inner, inner_value
+
+
+def check_keys(root: yaml.Node | None, file: str) -> None:
+    """Refuse a key that stands twice in one mapping: YAML would take the last one, Pulumi and editors refuse it.
+
+    Raises:
+        UsageError: if there is one.
+    """
+    nodes, seen = [root], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in lines:
+                        raise _repeated(key, lines[key.value], file)
+                    lines[key.value] = key.start_mark.line + 1
+                nodes.append(value)
+
+
+def _repeated(key: yaml.ScalarNode, first: int, file: str) -> UsageError:
+    where = Mark(file, key.start_mark.line + 1, key.start_mark.column + 1)
+    issue = f"`{key.value}` is repeated here; it first appears on line {first}"
+    return UsageError(issue, where=str(where), remedy="keep one of the two")

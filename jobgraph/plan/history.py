@@ -14,6 +14,8 @@ from jobgraph.names import quoted
 from jobgraph.plan.sql import literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobgraph.settings import Settings
 
 TEXT = "VARCHAR(16777216)"
@@ -36,11 +38,12 @@ class Column:
 
 @dataclass(frozen=True)
 class TablePlan:
-    """A history table."""
+    """A history table. `added`: the columns that tables made by an earlier version lack."""
 
     name: str
     comment: str
     columns: tuple[Column, ...]
+    added: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ _OPERATIONS = (
     Column("CREATED_TIME", INSTANT, "when"),
     Column("BACKFILL_ID", TEXT, "the backfill that it was about"),
 )
+_LATER_OPERATIONS = (Column("REQUESTED_TIME", INSTANT, "when a run was asked for; empty in rows of earlier versions"),)
 _BACKFILLS = (
     Column("BACKFILL_ID", TEXT, "its name"),
     Column("GRAPH_NAME", TEXT, "name of the graph in jobconfig.yaml"),
@@ -212,7 +216,12 @@ def control_tables(settings: Settings) -> tuple[TablePlan, ...]:
     A deploy creates each with a statement if it does not exist, so these tables are neither replaced nor imported.
     """
     return (
-        TablePlan(settings.operations_table, "jobgraph: what people did to graphs and runs", _OPERATIONS),
+        TablePlan(
+            settings.operations_table,
+            "jobgraph: what people did to graphs and runs",
+            (*_OPERATIONS, *_LATER_OPERATIONS),
+            _LATER_OPERATIONS,
+        ),
         TablePlan(settings.backfills_table, "jobgraph: backfills and their states", _BACKFILLS),
         TablePlan(settings.backfill_intervals_table, "jobgraph: intervals of backfills", _INTERVALS),
         TablePlan(
@@ -223,13 +232,19 @@ def control_tables(settings: Settings) -> tuple[TablePlan, ...]:
 
 def create_statement(settings: Settings, table: TablePlan) -> str:
     """Return the statement that creates a table if it does not exist."""
-    columns = ", ".join(
-        f"{quoted(column.name)} {column.type}{f' DEFAULT {column.default}' if column.default else ''}"
-        f" COMMENT {literal(column.comment)}"
-        for column in table.columns
-    )
+    columns = ", ".join(map(_column, table.columns))
     name = settings.qualified(table.name)
     return f"CREATE TABLE IF NOT EXISTS {name} ({columns}) COMMENT = {literal(table.comment)}"
+
+
+def add_columns_statement(name: str, columns: Sequence[Column]) -> str:
+    """Return the statement that adds those of the columns (at least one) that a table lacks; `name` is qualified."""
+    return f"ALTER TABLE {name} ADD COLUMN {', '.join(f'IF NOT EXISTS {_column(column)}' for column in columns)}"
+
+
+def _column(column: Column) -> str:
+    default = f" DEFAULT {column.default}" if column.default else ""
+    return f"{quoted(column.name)} {column.type}{default} COMMENT {literal(column.comment)}"
 
 
 def task_runs_function(settings: Settings) -> FunctionPlan:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class Operation:
     """An operation: its statements with their values filled in, the jobs that it concerns, and a note on why.
 
-    `run_id` and `backfill_id` identify the run or backfill that it concerns, if known. `user` and `at` are set only on
-    a recorded operation.
+    `run_id` and `backfill_id` identify the run or backfill that it concerns, if known. `requested_at`: Snowflake's time
+    just before a run was requested; earlier versions did not record it. `user` and `at`, the time of the record, are
+    set only on a recorded operation.
     """
 
     name: str
@@ -38,12 +39,15 @@ class Operation:
     backfill_id: str = ""
     user: str = ""
     at: datetime | None = None
+    requested_at: datetime | None = None
 
 
 # How much later than the run's scheduled time its operation may be recorded, if the run had no id yet; and how much
 # earlier, if the run had to wait for another.
 _LATEST = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(days=1)
+# Snowflake cuts off the scheduled time of a run after the milliseconds.
+_PRECISION = timedelta(milliseconds=1)
 _ASKING = frozenset({"run"})
 _RETRY = "retry"
 _SUSPEND = "suspend"
@@ -79,17 +83,23 @@ def suspension(listed: Iterable[Operation]) -> Operation | None:
 def _asked_for(listed: Sequence[Operation], run: GraphRun) -> Operation | None:
     """Return the operation without a run id that requested this run; None if there is none or it is not certain.
 
-    That operation was recorded just after the run was scheduled; or, if the run had to wait, it was recorded before,
-    and no other run was requested in between. A run that an operation names by id has no other.
+    A run is scheduled after it was requested, so that operation is the newest one before, if the time of the request is
+    recorded. If only the time of the record is, that operation was recorded just after the run was scheduled; or, if
+    the run had to wait, before. A run that an operation names by id has no other.
     """
     if run.scheduled is None or not run.scheduled_from.startswith("EXECUTE") or run.request.backfill:
         return None
-    asking = [(operation.at, operation) for operation in listed if operation.name in _ASKING and operation.at]
-    if any(operation.run_id == run.run_id for _, operation in asking):
+    of_runs = [operation for operation in listed if operation.name in _ASKING]
+    if any(operation.run_id == run.run_id for operation in of_runs):
         return None
     scheduled = run.scheduled
-    after = [entry for entry in asking if scheduled <= entry[0] <= scheduled + _LATEST and not entry[1].run_id]
-    before = [entry for entry in asking if scheduled - _LONGEST_WAIT <= entry[0] < scheduled]
+    asking = [(time, operation) for operation in of_runs if (time := operation.requested_at or operation.at)]
+    after = [
+        (time, operation)
+        for time, operation in asking
+        if operation.requested_at is None and not operation.run_id and scheduled <= time <= scheduled + _LATEST
+    ]
+    before = [entry for entry in asking if scheduled - _LONGEST_WAIT <= entry[0] < scheduled + _PRECISION]
     if after:
         return min(after, key=itemgetter(0))[1]
     newest = max(before, key=itemgetter(0), default=None)
@@ -133,6 +143,7 @@ def read(rows: Iterable[Mapping[str, Any]]) -> list[Operation]:
             backfill_id=str(row["BACKFILL_ID"] or ""),
             user=str(row["USER_NAME"] or ""),
             at=instant(row["CREATED_TIME"]),
+            requested_at=instant(row.get("REQUESTED_TIME")),
         )
         for row in rows
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from jobgraph.config.document import check_keys
 from jobgraph.errors import UsageError, perhaps
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def of_file(name: str, text: str) -> dict[str, Any]:
         UsageError: if the file cannot be parsed or is not a mapping.
     """
     try:
+        check_keys(yaml.compose(text, yaml.SafeLoader), name)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"The file cannot be read: {error}", where=name, remedy="Write YAML or JSON.") from error

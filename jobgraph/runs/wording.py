@@ -17,6 +17,7 @@ _MINUTE = 60
 _HOUR = 3600
 # A graph may have a thousand jobs.
 _MOST_NAMED = 20
+MOST_JOBS_NAMED = 5
 _MOST_IN_A_LIST = 400
 
 
@@ -54,6 +55,14 @@ def some(names: Sequence[str]) -> str:
     """Return the first names on one line, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def counted(names: Sequence[str]) -> str:
+    """Return the names of jobs on one line; of more than a few, their number and the first ones."""
+    if len(names) <= MOST_JOBS_NAMED:
+        return ", ".join(names)
+    first = ", ".join(names[:MOST_JOBS_NAMED])
+    return f"{len(names)} jobs ({first} and {len(names) - MOST_JOBS_NAMED} more)"
 
 
 def values(changed: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ Knows its options. Must not know how a run is followed or shown.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -91,6 +92,7 @@ def run(  # noqa: PLR0913  # one parameter for each option
         return
     launch = Launch(application.client, deployed, application.clock, timeout)
     request = launch.execute(action.statements[0])
+    action = replace(action, requested_at=request.requested_at)
 
     def keep(run_id: str | None) -> None:
         operating.keep(application.client, deployed.tables, action.operation(note, run_id or ""))

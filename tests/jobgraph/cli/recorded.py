@@ -189,7 +189,7 @@ class Server:
             self.began = self.clock.seconds
             return [{"status": "Task scheduled."}]
         listed = {"SHOW JOB SERVICES IN SCHEMA": self.services, "OPERATIONS": self.operations, "AS NAME, ROOT_": []}
-        listed |= {"FROM " + self.place.qualified("BACKFILLS"): []}
+        listed |= {"FROM " + self.place.qualified("BACKFILLS"): [], "SHOW SCHEMAS": [{"name": self.place.schema}]}
         listed |= {"SHOW GRANTS ON TASK": OWNED, "IS_ROLE_IN_SESSION": [{"HAS_ONE": True}], "COMPLETED_TIME >= ": []}
         if match := next((name for name in listed if name in text), None):
             return listed[match]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -11,6 +11,10 @@ from jobgraph.account import client, login
 from jobgraph.account.client import ConnectionChoice
 from jobgraph.account.queries import Place, Statement
 from jobgraph.errors import NotConnectedError, RunFailedError, UsageError, UserError
+
+if TYPE_CHECKING:
+    from tests.jobgraph.cli.conftest import Invoke
+    from tests.jobgraph.cli.recorded import Server
 
 VARIABLES = {
     "SNOWFLAKE_ACCOUNT": "LOCAL-SANDBOX",
@@ -252,3 +256,34 @@ def test_errors_of_a_statement_have_their_exit_codes(kind: str, number: int, exi
         client.SnowflakeClient(Connection(), {"host": "127.0.0.1", "port": 1}).rows(Statement("SELECT 1"))
     assert raised.value.exit_code == exit_code
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("schemas", "databases", "words"),
+    [
+        (
+            ["OTHER", "PUBLC", "INFORMATION_SCHEMA"],
+            [],
+            "There is no schema DB.PUBLIC, or this role may not see it; perhaps",
+        ),
+        (["OTHER"], [], "In DB, the role sees the schemas: OTHER.\n"),
+        (["INFORMATION_SCHEMA"], [], "the schemas: none.\n"),
+        (None, ["SNOWFLAKE", "OURS"], "There is no database DB, or this role may not see it\n"),
+        (None, ["SNOWFLAKE", "OURS"], "The role sees the databases: OURS.\n"),
+        (["PUBLIC"], [], "Snowflake's words"),
+        (None, None, "Snowflake's words"),
+    ],
+)
+def test_a_place_that_is_not_there_is_named(
+    invoke: Invoke, server: Server, schemas: list[str] | None, databases: list[str] | None, words: str
+) -> None:
+    absent = client.AbsentError("Snowflake's words")
+    answers = {"SHOW SCHEMAS": schemas, "SHOW DATABASES": databases}
+    server.answers = {
+        "SHOW TASKS": absent,
+        **{text: absent if names is None else [{"name": name} for name in names] for text, names in answers.items()},
+    }
+    for command in ("status", "history", "suspend"):
+        told = invoke(command)
+        assert told.exit_code == 1
+        assert words in told.stderr

@@ -87,6 +87,35 @@ def test_without_a_terminal_only_changes_are_written(capsys: pytest.CaptureFixtu
     ]
 
 
+def test_of_many_jobs_that_do_not_run_the_number_and_the_first_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress.Lines()
+    left_out = [JobRun(f"L{number}", "LEFT_OUT", cause="left out") for number in range(300)]
+    lines.show(run_of(JobRun("A", "RUNNING"), JobRun("OFF", "DISABLED"), *left_out))
+    lines.show(run_of(JobRun("A", "RUNNING"), JobRun("OFF", "DISABLED"), *left_out))
+    skipped = [JobRun(f"S{number}", "SKIPPED", cause="A failed") for number in range(6)]
+    lines.show(run_of(JobRun("A", "FAILED", 1, 5.0), *skipped, *left_out))
+    assert [" ".join(line.split()[4:]) for line in capsys.readouterr().err.splitlines()] == [
+        "300 jobs (L0, L1, L2, L3, L4 and 295 more) LEFT_OUT",
+        "A RUNNING",
+        "OFF DISABLED",
+        "6 jobs (S0, S1, S2, S3, S4 and 1 more) SKIPPED",
+        "A FAILED, 5.0 s",
+    ]
+
+
+@pytest.mark.parametrize(("count", "lines"), [(5, 6), (6, 1), (1000, 1)])
+def test_the_table_of_a_part_has_no_line_for_each_of_many_jobs_left_out(
+    monkeypatch: pytest.MonkeyPatch, count: int, lines: int
+) -> None:
+    cause = "left out of this run; hands on what it returned in run 1"
+    run = run_of(JobRun("A", "DONE", 1, 2.0), *(JobRun(f"L{n}", "LEFT_OUT", cause=cause) for n in range(count)))
+    assert len(shown(monkeypatch, 80, views.run_table(run, terminal=False))) == 1 + lines
+    (line,) = views.failures(run)
+    assert line.endswith(f" LEFT_OUT: {cause}")
+    assert len(line) < 200
+    assert (f"{count} jobs (L0, L1, " in line) == (count > 5)
+
+
 def test_attempts_that_ended_before_a_retry_are_not_shown_as_running(capsys: pytest.CaptureFixture[str]) -> None:
     lines = progress.Lines()
     ended = tuple(Attempt(number, "FAILED") for number in (1, 2, 3))

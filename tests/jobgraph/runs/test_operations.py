@@ -28,9 +28,13 @@ def run(run_id: str, seconds: float, source: str = "EXECUTE_TASK", request: Requ
     )
 
 
-def asked(seconds: float, run_id: str = "", note: str = "", name: str = "run") -> Operation:
-    """Somebody asked for a run, which was kept so many seconds after the start."""
-    return Operation(name, "g", (), note=note, run_id=run_id, at=START + timedelta(seconds=seconds))
+def asked(
+    seconds: float, run_id: str = "", note: str = "", name: str = "run", requested: float | None = None
+) -> Operation:
+    """Somebody asked for a run, which was kept so many seconds after the start; earlier versions kept only that."""
+    requested_at = None if requested is None else START + timedelta(seconds=requested)
+    at = START + timedelta(seconds=seconds)
+    return Operation(name, "g", (), note=note, run_id=run_id, at=at, requested_at=requested_at)
 
 
 FIRST, SECOND = asked(1, "r1", "first"), asked(27, note="second, waits")
@@ -52,6 +56,39 @@ CASES = {
         [run("r3", 90), run("r2", 60)],
         [asked(61, "r2", "its own"), SECOND],
         {"r2": "its own", "r3": ""},
+    ),
+    # the first waits until 34, and its command is interrupted at 29; the second is asked for at 36, and interrupted too
+    "two that were interrupted, the second soon after the first began": (
+        [run("r3", 60), run("r2", 34), run("r1", 0)],
+        [
+            asked(38, note="second", requested=36),
+            asked(29, note="first", requested=27),
+            asked(1, "r1", "zero", requested=-1),
+        ],
+        {"r1": "zero", "r2": "first", "r3": "second"},
+    ),
+    "the same, both scheduled when asked for": (
+        [run("r3", 36.2), run("r2", 27.2), run("r1", 0)],
+        [
+            asked(38, note="second", requested=36),
+            asked(29, note="first", requested=27),
+            asked(1, "r1", "zero", requested=-1),
+        ],
+        {"r1": "zero", "r2": "first", "r3": "second"},
+    ),
+    "the first interrupted long after it began": (
+        [run("r3", 90), run("r2", 34), run("r1", 0)],
+        [
+            asked(62, note="second", requested=61),
+            asked(40, note="first", requested=27),
+            asked(1, "r1", "zero", requested=-1),
+        ],
+        {"r1": "zero", "r2": "first", "r3": "second"},
+    ),
+    "scheduled within the millisecond of the request": (
+        [run("r2", 34)],
+        [asked(40, note="it", requested=34.0004)],
+        {"r2": "it"},
     ),
     "by its schedule": ([run("r2", 34, "SCHEDULE")], [SECOND], {"r2": ""}),
     "of a backfill": ([run("r2", 34, request=Request(backfill="b", interval=1))], [SECOND], {"r2": ""}),

@@ -66,7 +66,7 @@ def _steer(context: click.Context, backfill_id: str, event: str, how: operating.
     graph = deployed_graphs.named(lookup.deployed(application.client), backfill.graph)
     statements = records.change(backfill, event)
     if event == states.RESUME:
-        statements += _asking(application, records, backfill, graph)
+        statements += _going_on(application, records, backfill, graph)
     name, texts = f"backfill {event}", operating.texts(statements)
     jobs = tuple(job.name for job in graph.jobs if job.started) if graph else ()
     operation = Operation(name, backfill.graph, texts, jobs, note=how.note, backfill_id=backfill_id)
@@ -111,13 +111,15 @@ def _to_come(backfill: Backfill, event: str) -> str:
     return f"{count} {ending[event]}{': ' * bool(spans)}{some(spans)}"
 
 
-def _asking(
+def _going_on(
     application: Application, records: BackfillRecords, backfill: Backfill, graph: Deployed | None
 ) -> list[Statement]:
     """Return the statements that settle what no finalizer settled, and that ask for the next interval.
 
+    Of a backfill that is not paused, the run in progress asks for the next interval at its end.
+
     Raises:
-        UsageError: if the graph is not deployed any more, or its runs would not know their interval.
+        UsageError: if the graph is not deployed any more, its runs would not know their interval, or nothing is to do.
     """
     if graph is None:
         raise UsageError(f"Graph {backfill.graph} is not deployed any more", remedy="Deploy it with `pulumi up`.")
@@ -128,7 +130,16 @@ def _asking(
     ]
     own = lookup.runs(application, runs_of.of_deployed(graph))
     ids = [interval.run_id for interval in backfill.intervals if interval.state == states.RUNNING]
-    return [*records.settling(backfill, map(own.run, ids)), *records.asking(graph, listed)]
+    settling = records.settling(backfill, map(own.run, ids))
+    if not (backfill.active and records.is_driven(graph)):
+        return [*settling, *records.asking(graph, listed)]
+    if settling:
+        return settling
+    raise UsageError(
+        f"Backfill {backfill.backfill_id} is {backfill.state} already, so there is nothing to resume",
+        cause="A run of the graph is in progress, and its end starts the next interval.",
+        remedy=f"jobgraph backfill show {backfill.backfill_id}",
+    )
 
 
 def _remarks(backfill: Backfill, event: str) -> list[str]:

@@ -170,6 +170,27 @@ def test_what_changes_nothing_is_refused(invoke: Invoke, server: Server) -> None
     assert "There is no backfill '7'" in invoke("backfill", "show", "7").stderr
 
 
+def test_a_backfill_that_a_run_drives_is_not_resumed(invoke: Invoke, server: Server) -> None:
+    server.answers |= {"FROM .*BACKFILLS": [BACKFILL], "TASK_HISTORY": [history_row("T_MYJOB_1", "EXECUTING")]}
+    for options in ((), ("--dry-run",)):
+        refused = invoke("backfill", "resume", "1772359200000", *options)
+        assert refused.exit_code == 2
+        assert "Backfill 1772359200000 is RUNNING already, so there is nothing to resume" in refused.stderr
+    assert changes(server) == []
+    server.answers["TASK_HISTORY"] = []
+    assert invoke("backfill", "resume", "1772359200000").exit_code == 0
+    assert any(text.startswith("EXECUTE") for text in changes(server))
+
+
+def test_a_paused_backfill_is_resumed_while_a_run_is_in_progress(invoke: Invoke, server: Server) -> None:
+    server.answers |= {
+        "FROM .*BACKFILLS": [{**BACKFILL, "STATE": "PAUSED"}],
+        "TASK_HISTORY": [history_row("T_MYJOB_1", "EXECUTING")],
+    }
+    assert invoke("backfill", "resume", "1772359200000").exit_code == 0
+    assert any(text.startswith("EXECUTE") for text in changes(server))
+
+
 def test_values_of_a_backfill_are_those_of_each_of_its_runs(invoke: Invoke, server: Server) -> None:
     server.tasks[0] = {**server.tasks[0], "config": '{"market": "eu", "days": 7}'}
     shown = json.loads(invoke("backfill", *OPTIONS, "--set", "market=us", "--dry-run", "--json").stdout)

@@ -314,6 +314,33 @@ def test_an_empty_log_is_told_as_one(invoke: Invoke, server: Server) -> None:
     assert invoke("logs", "T_MYJOB_1").stdout == "[the container wrote nothing]\n"
 
 
+@pytest.mark.parametrize(
+    ("reason_class", "exit_code", "shown"),
+    [
+        (
+            "image_pull",
+            None,
+            "[no container started: image_pull: no such image]\n[what to do: push the image for linux/amd64, or corr",
+        ),
+        (
+            "pool_unavailable",
+            None,
+            "[no container started: pool_unavailable: no such image]\n[what to do: resume its pool",
+        ),
+        ("timeout", None, "[nothing was written: timeout: no such image]\n"),
+        ("app_error", 3, "[the container wrote nothing]\n"),
+    ],
+)
+def test_an_empty_log_says_whether_a_container_started(
+    invoke: Invoke, server: Server, reason_class: str, exit_code: int | None, shown: str
+) -> None:
+    server.began, server.steps = -1000.0, FAILING
+    failed: Row = {"REASON_CLASS": reason_class, "REASON": "no such image", "EXIT_CODE": exit_code, "ERRORS": None}
+    server.attempts = [{**attempt("T_MYJOB_3", status="FAILED"), "FIRST_ERROR": None, **failed}]
+    server.answers = {"JOB_LOGS": [log(1, "")]}
+    assert invoke("logs", "T_MYJOB_3", "--run", RUN).stdout.startswith(shown)
+
+
 def test_the_logs_of_all_jobs_of_a_run_or_of_those_that_failed(invoke: Invoke, server: Server) -> None:
     server.began, server.steps = -1000.0, FAILING
     server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS

@@ -90,6 +90,14 @@ def test_values_that_reach_nobody_are_refused(
     assert not sent(server, "EXECUTE")
 
 
+@pytest.mark.usefixtures("configured")
+def test_a_file_of_values_names_each_of_them_once(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "values.yaml").write_text("market: eu\nmarket: us\n")
+    done = invoke("run", "--config", str(tmp_path / "values.yaml"))
+    assert done.exit_code == 2
+    assert "values.yaml:2:1: `market` is repeated here; it first appears on line 1" in done.stderr
+
+
 def test_a_graph_without_config_takes_no_values(invoke: Invoke) -> None:
     done = invoke("run", "--set", "market=eu")
     assert done.exit_code == 2
