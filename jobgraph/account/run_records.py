@@ -158,7 +158,7 @@ class RunRecords:
         """Return the newest runs, or one run, of which only attempts of their jobs are recorded."""
         key = self._graph.key
         return [
-            RunRows(rows[0].run_id, shapes.of_definitions(key, rows[0].name, rows), rows, of_attempts=True)
+            RunRows(rows[0].run_id, shapes.of_attempts(key, rows), rows, of_attempts=True)
             for rows in self._unclosed.of_attempts(limit, run_id)
         ]
 

@@ -94,13 +94,26 @@ def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: Job
     config = {**changed, **({REQUEST: Request(left_out=names).entry} if names else {})}
     jobs = tuple(name for name in _started(graph) if name not in names)
     sources = _sources(client, graph, names)
-    never = "was never DONE, so it passes on nothing"
-    words = [
-        f"{name} ({f'passes on its outputs of run {run_id}' if run_id else never})" for name, run_id in sources.items()
-    ]
-    remark = f"Left out: {wording.some(words)}" if words else ""
+    remark = f"Left out: {_passing_on(sources)}" if sources else ""
     statement = queries.execute(client.place, graph.root_task, config)
     return Action(RUN, graph.key, (statement,), jobs, remark, left_out=sources)
+
+
+def _passing_on(sources: Mapping[str, str]) -> str:
+    """Return what jobs that are left out pass on; of many, only how many, and the first of each source."""
+    never = "was never DONE, so it passes on nothing"
+    if len(sources) <= wording.MOST_JOBS_NAMED:
+        words = [f"{name} ({f'passes on its outputs of run {run}' if run else never})" for name, run in sources.items()]
+        return ", ".join(words)
+    by_run: dict[str, list[str]] = {}
+    for name, run_id in sources.items():
+        by_run.setdefault(run_id, []).append(name)
+    return wording.some(
+        [
+            f"{wording.counted(names)}: {f'outputs of run {run_id}' if run_id else 'never DONE, no outputs'}"
+            for run_id, names in by_run.items()
+        ]
+    )
 
 
 def _started(graph: Deployed) -> tuple[str, ...]:

@@ -30,22 +30,33 @@ def unclosed_roots(place: Place, tables: Tables, root_task: str, limit: int) -> 
     )
 
 
-def unclosed_attempts(
-    place: Place, tables: Tables, root_tasks: Sequence[str], limit: int, run_id: str | None = None
+def unclosed_attempts(  # noqa: PLR0913  # one parameter for each condition
+    place: Place,
+    tables: Tables,
+    root_tasks: Sequence[str],
+    limit: int,
+    run_id: str | None = None,
+    *,
+    graph: str | None = None,
 ) -> Statement:
     """The attempts of runs that are missing in history: of one run, or of the newest of `root_tasks` (at least one).
+
+    With `graph`, also those of its runs that began in another task, because its root was gone; the table of an earlier
+    version has no names of graphs.
 
     Selects all columns by `*`, because the table of an earlier version lacks later ones. A run's id is its scheduled
     time in milliseconds, so ids sort by time.
     """
     marks, of_run = ", ".join("?" for _ in root_tasks), " AND J.GRAPH_RUN_ID = ?" if run_id else ""
+    owner = f"J.ROOT_TASK_NAME IN ({marks})"
+    owner = f"({owner} OR J.GRAPH_NAME = ?)" if graph else owner
     return Statement(
-        f"SELECT J.* FROM {place.qualified(tables.job_runs)} AS J WHERE J.ROOT_TASK_NAME IN ({marks}){of_run}"
+        f"SELECT J.* FROM {place.qualified(tables.job_runs)} AS J WHERE {owner}{of_run}"
         f" AND NOT EXISTS (SELECT 1 FROM {place.qualified(tables.task_runs)} AS T"
         " WHERE T.GRAPH_RUN_GROUP_ID = J.GRAPH_RUN_ID AND T.ROOT_TASK_NAME = J.ROOT_TASK_NAME)"
         f" QUALIFY DENSE_RANK() OVER (ORDER BY J.GRAPH_RUN_ID DESC) <= {int(limit)}"
         " ORDER BY J.GRAPH_RUN_ID DESC, J.ATTEMPT",
-        (*root_tasks, *([run_id] if run_id else [])),
+        (*root_tasks, *([graph] if graph else []), *([run_id] if run_id else [])),
     )
 
 

@@ -6,9 +6,11 @@ Knows to which graph an attempt belongs. Must not know how a run is assembled.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jobgraph.account import unclosed_queries
+from jobgraph.account.missing_columns import MissingColumnError
 from jobgraph.errors import RunFailedError
 from jobgraph.runs import records, task_runs, unclosed
 
@@ -53,12 +55,19 @@ class UnclosedRuns:
 
         This includes runs under way.
         """
-        graph = self._graph
-        statement = unclosed_queries.unclosed_attempts(
-            self._client.place, graph.tables, graph.root_tasks, limit, run_id
-        )
-        own = [row for row in self._client.rows(statement) if self._is_ours(row)]
+        own = [row for row in self._attempts(limit, run_id) if self._is_ours(row)]
         return [unclosed.task_rows(attempts) for attempts in unclosed.by_run(own).values()]
+
+    def _attempts(self, limit: int, run_id: str | None) -> list[dict[str, Any]]:
+        graph = self._graph
+        statement = partial(
+            unclosed_queries.unclosed_attempts, self._client.place, graph.tables, graph.root_tasks, limit, run_id
+        )
+        try:
+            return self._client.rows(statement(graph=graph.key))
+        except MissingColumnError:
+            # the table of an earlier version
+            return self._client.rows(statement())
 
     def has(self, root: str, run_id: str) -> bool:
         """Tell whether the attempts of a run show that it belongs to this graph."""

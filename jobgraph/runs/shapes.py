@@ -166,6 +166,18 @@ def of_definitions(key: str, root_task: str, history: Iterable[TaskRun]) -> Shap
     )
 
 
+def of_attempts(key: str, rows: Sequence[TaskRun]) -> Shape:
+    """Return the part of the shape that attempts show; `rows`: the root's row, then one for each job with an attempt.
+
+    If the graph's root was gone, the run began in a job's task, which is root and job in one.
+    """
+    root_task = rows[0].name
+    shape = of_definitions(key, root_task, rows)
+    if all(row.name != root_task for row in rows[1:]):
+        return shape
+    return replace(shape, jobs=(Task(root_task, (), started=True), *shape.jobs))
+
+
 def _is_finalizer(row: TaskRun) -> bool:
     return "task_runs_table" in row.definition and "specification" not in row.definition
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from jobgraph.runs.graph_run import GraphRun
 
 CAUSE = (
-    "No finalizer closed this run, and Snowflake's task history no longer has it: only the attempts of its jobs are"
-    " known"
+    "No finalizer closed this run, and Snowflake's task history does not have it as a run of this graph: only the"
+    " attempts of its jobs are known"
 )
 _NOT_BEGUN = frozenset({task_runs.SCHEDULED, task_runs.SKIPPED})
 _BAD = frozenset({graph_run.FAILED, graph_run.CANCELLED})

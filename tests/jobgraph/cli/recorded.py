@@ -224,7 +224,9 @@ class Server:
         rows = [row for row in self.attempts if row["GRAPH_RUN_ID"] != RUN or self.began is not None]
         if "J.GRAPH_RUN_ID = ?" in statement.text:
             rows = [row for row in rows if row["GRAPH_RUN_ID"] == statement.binds[-1]]
-        rows = [row for row in rows if row["ROOT_TASK_NAME"] in statement.binds and self._has_ended(row)]
+        columns = ("ROOT_TASK_NAME", *(("GRAPH_NAME",) if "J.GRAPH_NAME = ?" in statement.text else ()))
+        meant = [row for row in rows if {row.get(column) for column in columns}.intersection(statement.binds)]
+        rows = [row for row in meant if self._has_ended(row)]
         return [row for row in rows if (row["ROOT_TASK_NAME"], row["GRAPH_RUN_ID"]) not in self._closed()]
 
     def _logged(self, statement: Statement) -> list[Row]:

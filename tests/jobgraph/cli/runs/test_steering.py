@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jobgraph.cli.recorded import OLD_RUN, PREDECESSORS, START, Server, attempt, history_row
+from tests.jobgraph.cli.recorded import OLD_RUN, PREDECESSORS, START, Server, attempt, history_row, task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,6 +151,19 @@ def test_a_part_of_a_graph_is_shown_first_and_asked_for_as_shown(invoke: Invoke,
     assert "1 job: T_MYJOB_3" in done.stderr
     outputs = f"T_MYJOB_1 (passes on its outputs of run {OLD_RUN}), T_MYJOB_2 (was never DONE, so it passes on nothing)"
     assert f"Left out: {outputs}" in done.stderr
+
+
+def test_of_many_jobs_left_out_the_number_and_the_first_are_told(invoke: Invoke, server: Server) -> None:
+    jobs = [f"J{number:03}" for number in range(400)]
+    server.tasks = [task("ROOT_TASK", []), *(task(name, ["ROOT_TASK"], graph="g", image="i") for name in jobs)]
+    for row in server.tasks:
+        row["definition"] = row["definition"].replace("', $$", f"', {TAKES_REQUESTS}, $$")
+    server.answers = {"JOB_STATUS = 'DONE'": [{"TASK_NAME": name, "GRAPH_RUN_ID": OLD_RUN} for name in jobs[1:301]]}
+    shown = invoke("run", "--only", "J000", "--dry-run").stdout
+    assert shown.splitlines()[-1] == (
+        f"Left out: 300 jobs (J001, J002, J003, J004, J005 and 295 more): outputs of run {OLD_RUN},"
+        " 99 jobs (J301, J302, J303, J304, J305 and 94 more): never DONE, no outputs"
+    )
 
 
 @pytest.mark.usefixtures("partial")

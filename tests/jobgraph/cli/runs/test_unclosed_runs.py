@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jobgraph.account.client import refused
 from tests.jobgraph.cli.recorded import OLD_RUN, RUN, START, Row, Server, attempt, history_row, quickstart, task
 
 if TYPE_CHECKING:
+    from jobgraph.account.queries import Statement
     from tests.jobgraph.cli.conftest import Invoke
 
 ORDERS: Row = {"ROOT_TASK_NAME": "ORDERS_ROOT", "GRAPH_NAME": "orders", "GRAPH_RUN_ID": OLD_RUN}
@@ -105,3 +107,30 @@ def test_an_unclosed_run_of_a_root_that_was_created_again_is_still_the_graphs(in
     assert json.loads(told.stdout)["run_id"] == OLD_RUN
     server.attempts[0]["GRAPH_NAME"] = "another"
     assert invoke("status", "--run", OLD_RUN).exit_code == 2
+
+
+@pytest.fixture
+def without_root(server: Server) -> Server:
+    """A run that began in T_MYJOB_2, because its graph's root was gone; the graph has been deployed again since."""
+    mine: Row = {"GRAPH_NAME": "container_jobs", "ROOT_TASK_NAME": "T_MYJOB_2", "GRAPH_RUN_ID": OLD_RUN}
+    times = dict.fromkeys(("GRAPH_START_TIME", "STARTED_TIME", "COMPLETED_TIME"), LONG_AGO)
+    server.steps = ()
+    server.attempts = [attempt(name, **mine, **times) for name in ("T_MYJOB_2", "T_MYJOB_3")]
+    return server
+
+
+@pytest.mark.usefixtures("without_root")
+def test_a_run_that_began_in_a_task_whose_root_was_gone_is_not_lost(invoke: Invoke) -> None:
+    (listed,) = json.loads(invoke("history", "--json").stdout)
+    assert (listed["run_id"], listed["state"]) == (OLD_RUN, "NOT RECORDED")
+    told = json.loads(invoke("status", "--run", OLD_RUN, "--json").stdout)
+    assert [(job["job"], job["state"]) for job in told["jobs"]] == [("T_MYJOB_2", "DONE"), ("T_MYJOB_3", "DONE")]
+    assert "does not have it as a run of this graph" in told["cause"]
+
+
+def test_a_table_of_an_earlier_version_has_no_names_of_graphs(invoke: Invoke, without_root: Server) -> None:
+    def refuse(statement: Statement) -> list[Row]:
+        raise refused(statement, 904, "invalid identifier 'J.GRAPH_NAME'")
+
+    without_root.answers["J.GRAPH_NAME = "] = refuse
+    assert json.loads(invoke("history", "--json").stdout) == []
