@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import client as connecting
 from jobgraph.account.client import ConnectionChoice, refused
-from jobgraph.account.missing_columns import Row
+from jobgraph.account.missing_columns import ResultRow
 from jobgraph.account.queries import Place
 from jobgraph.errors import NotConnectedError
 from jobgraph.page.options import CONNECTION, DATABASE, SCHEMA
@@ -89,7 +89,7 @@ class SessionClient:
             rows = self._session.sql(statement.text, params=list(statement.binds) or None).collect()
         except SnowparkSQLException as error:
             raise refused(statement, error.sql_error_code or 0, str(error.message)) from error
-        return [Row(statement.text, row.as_dict()) for row in rows]
+        return [ResultRow(statement.text, row.as_dict()) for row in rows]
 
 
 def is_in_snowflake() -> bool:

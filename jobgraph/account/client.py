@@ -35,6 +35,8 @@ _ABSENT = frozenset({2003, 2043, 90105, 90106})
 _NO_WAREHOUSE = 606
 _QUOTA_EXCEEDED = 90073
 _NOT_ALLOWED = 3001
+# docs.snowflake.com: 000604, "SQL execution canceled"; the connector does so itself after REQUEST_SECONDS
+_CANCELLED = 604
 # A failed login has the connector's own number (250001) and Snowflake's text, so the texts below decide.
 # These numbers mean that the session ended on the server, for instance because the sandbox was restarted.
 _SESSION_GONE = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
@@ -77,6 +79,10 @@ def rows_of(client: Client, *statements: Statement) -> list[list[dict[str, Any]]
 
 class AbsentError(RunFailedError):
     """An object in the statement does not exist or is hidden from the role; most often it is not deployed yet."""
+
+
+class BusyWarehouseError(RunFailedError):
+    """A statement waited in the queue of a warehouse for as long as the client waits for an answer."""
 
 
 class NotAllowedError(RunFailedError):
@@ -264,7 +270,7 @@ class SnowflakeClient:
                 # The connector retries a failed request for half a minute, which bridges network faults. A local
                 # server that does not answer has stopped, so there it does not retry.
                 cursor.execute(statement.text, statement.binds or None, _no_retry=is_local(self._options))
-                return [missing_columns.Row(statement.text, row) for row in cursor.fetchall()]
+                return [missing_columns.ResultRow(statement.text, row) for row in cursor.fetchall()]
         except (errors.OperationalError, errors.InterfaceError) as error:
             raise not_connected(self._options, str(error.raw_msg or error.msg)) from error
         except errors.DatabaseError as error:
@@ -300,6 +306,23 @@ def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
             remedy="Run `pulumi up`, or choose another role, database or schema; `jobgraph privileges` lists what a"
             " viewer needs.",
         )
+    if problem := _of_warehouse(errno, message):
+        return problem
+    if errno == missing_columns.UNKNOWN and (lacking := missing_columns.missing_column(statement.text, message)):
+        return lacking
+    text = f"Snowflake refused a statement ({errno:06d}): {message}"
+    if errno == _NOT_ALLOWED:
+        return NotAllowedError(
+            text,
+            where=statement.text[:80],
+            cause="The role lacks a privilege.",
+            remedy="`jobgraph privileges` lists what an operator and a viewer need, with --sql as GRANTs.",
+        )
+    return RunFailedError(text, where=statement.text[:80])
+
+
+def _of_warehouse(errno: int, message: str) -> RunFailedError | None:
+    """Return the error for a statement that found no warehouse to run it; None if it is another one."""
     if errno == _NO_WAREHOUSE:
         return RunFailedError(
             "No warehouse is active, and history can only be read with one",
@@ -313,17 +336,15 @@ def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
             remedy="Raise `credits_per_month` and run `pulumi up`, or name another warehouse in SNOWFLAKE_WAREHOUSE to"
             " look at runs. The next month begins anew.",
         )
-    if errno == missing_columns.UNKNOWN and (lacking := missing_columns.missing_column(statement.text, message)):
-        return lacking
-    text = f"Snowflake refused a statement ({errno:06d}): {message}"
-    if errno == _NOT_ALLOWED:
-        return NotAllowedError(
-            text,
-            where=statement.text[:80],
-            cause="The role lacks a privilege.",
-            remedy="`jobgraph privileges` lists what an operator and a viewer need, with --sql as GRANTs.",
+    if errno == _CANCELLED and "timeout" in message:
+        return BusyWarehouseError(
+            f"Snowflake did not answer a statement within {REQUEST_SECONDS} seconds",
+            cause="The warehouse is busy, and the statement waited in its queue: each managed job in progress takes one"
+            " of its slots.",
+            remedy="Try again when fewer jobs run, or name another warehouse in SNOWFLAKE_WAREHOUSE or, as `warehouse`,"
+            " in connections.toml.",
         )
-    return RunFailedError(text, where=statement.text[:80])
+    return None
 
 
 def connect(choice: ConnectionChoice) -> SnowflakeClient:

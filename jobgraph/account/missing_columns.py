@@ -30,7 +30,7 @@ class MissingColumnError(RunFailedError):
     """A history table lacks a column: somebody dropped it, or an earlier version created the table."""
 
 
-class Row(dict[str, Any]):
+class ResultRow(dict[str, Any]):
     """A row of a statement's result. To read a column that the history table lacks raises MissingColumnError."""
 
     def __init__(self, statement: str, values: Mapping[str, Any]) -> None:

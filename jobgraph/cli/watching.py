@@ -7,11 +7,13 @@ are handed in, so that tests need not wait.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jobgraph.account import queries
+from jobgraph.account.client import BusyWarehouseError
 from jobgraph.account.run_records import SLACK, RunRecords, RunRows
 from jobgraph.errors import TimedOutError
 from jobgraph.runs import graph_run, records, shapes, task_runs, unclosed
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 # Seconds between two polls: short while a person watches a short run, longer for a run of hours.
 _FIRST_PAUSE = 0.35
+_SHORTEST_PAUSE = 0.001
 _LONGEST_PAUSE = 5.0
 _SHORT_RUN = 120.0
 # Attempts and services of running jobs are read less often than task states: they matter only to the display.
@@ -119,7 +122,10 @@ class Launch:
             elapsed = self._clock.monotonic() - began
             waiting = request.waiting if elapsed < _WAITING_RUN_AFTER else frozenset()
             earliest = request.since if waiting == request.waiting else request.since - timedelta(hours=1)
-            run_id = task_runs.new_run(self._root_history(earliest), self._graph.root_task, request.before, waiting)
+            run_id = None
+            with suppress(BusyWarehouseError):
+                history = self._root_history(earliest)
+                run_id = task_runs.new_run(history, self._graph.root_task, request.before, waiting)
             if run_id is not None or (patience is not None and elapsed >= patience):
                 return run_id
             self._patience.rest("the run to be scheduled", queued(self._graph.key))
@@ -173,7 +179,7 @@ class Patience:
                 f" `jobgraph cancel {self._key}` stops it.",
             )
         remaining = self._timeout - elapsed if self._timeout is not None else pause(elapsed)
-        self._clock.sleep(max(0.0, min(pause(elapsed), remaining)))
+        self._clock.sleep(max(_SHORTEST_PAUSE, min(pause(elapsed), remaining)))
 
 
 class Watch:
@@ -200,13 +206,15 @@ class Watch:
             TimedOutError: if the watch's time is over; the run goes on.
         """
         while True:
-            # TASK_HISTORY may not go back to a run that is tried again: what is known of it is all in history then
-            is_old = rows.now is None and rows.rows and rows.attempt < attempt
-            rows = self._records.rows(rows.run_id) if is_old else self._records.refreshed(rows)
-            run = self._assembled(rows, attempt)
-            show(run)
-            if run.ended:
-                return run
+            # the run's own jobs may take all slots of the warehouse for a while
+            with suppress(BusyWarehouseError):
+                # TASK_HISTORY may not go back to a run that is tried again: what is known of it is in history then
+                is_old = rows.now is None and rows.rows and rows.attempt < attempt
+                rows = self._records.rows(rows.run_id) if is_old else self._records.refreshed(rows)
+                run = self._assembled(rows, attempt)
+                show(run)
+                if run.ended:
+                    return run
             self._patience.rest(f"run {rows.run_id} to end")
 
     def _assembled(self, rows: RunRows, attempt: int) -> GraphRun:

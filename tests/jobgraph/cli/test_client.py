@@ -197,6 +197,13 @@ def test_a_missing_object_asks_for_a_deployment() -> None:
     assert error.exit_code == 1
 
 
+def test_a_statement_that_waits_too_long_for_a_busy_warehouse_says_so() -> None:
+    text = "SQL execution was cancelled by the client due to a timeout. Error message received from the server: no"
+    error = client.refused(Statement("SELECT 1"), 604, text)
+    assert "did not answer a statement within 30 seconds\n  usual cause: The warehouse is busy" in str(error)
+    assert "000604" in str(client.refused(Statement("SELECT 1"), 604, "SQL execution canceled"))
+
+
 def test_another_refusal_keeps_snowflakes_words() -> None:
     error = client.refused(Statement("EXECUTE TASK x"), 3001, "Insufficient privileges to operate on task 'X'.")
     assert isinstance(error, RunFailedError)

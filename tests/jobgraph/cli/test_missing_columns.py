@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobgraph.account import client, control_queries, queries, steering
-from jobgraph.account.missing_columns import MissingColumnError, Row, missing_column
+from jobgraph.account.missing_columns import MissingColumnError, ResultRow, missing_column
 from jobgraph.account.queries import Place, Statement, Tables
 from jobgraph.plan import history
 from jobgraph.runs import operations
@@ -58,7 +58,7 @@ def test_other_unknown_identifiers_keep_snowflakes_words(statement: str, name: s
 
 def test_a_row_without_a_column_is_told_in_the_same_words() -> None:
     text = control_queries.operations_of(PLACE, Tables(), "g", 5).text
-    row = Row(text, {"OPERATION": "run", "GRAPH_NAME": "g"})
+    row = ResultRow(text, {"OPERATION": "run", "GRAPH_NAME": "g"})
     with pytest.raises(MissingColumnError, match=r"The history table DB\.SC\.OPERATIONS has no column NOTE"):
         operations.read([row])
     with pytest.raises(KeyError):

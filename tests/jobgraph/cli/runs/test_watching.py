@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobgraph.account import queries
+from jobgraph.account.client import BusyWarehouseError
 from jobgraph.account.run_records import RunRecords
 from jobgraph.cli.watching import Launch, RunsBefore, pause
 from jobgraph.errors import TimedOutError
 from jobgraph.runs import deployed, graph_run, records
-from tests.jobgraph.cli.recorded import OLD_RUN, RUN, START, ManualClock, Server, history_row
+from tests.jobgraph.cli.recorded import OLD_RUN, RUN, START, ManualClock, Row, Server, history_row
 
 if TYPE_CHECKING:
     from jobgraph.runs.graph_run import GraphRun
@@ -38,6 +39,24 @@ def test_a_run_is_found_and_followed_to_its_end(server: Server, clock: ManualClo
     states = [tuple(job.state for job in run.jobs) for run in seen]
     assert ("RUNNING", "RUNNING", "PENDING", "PENDING", "PENDING", "PENDING") in states
     assert 7.6 <= clock.seconds < 7.6 + pause(0) + 0.01
+
+
+def test_a_warehouse_that_is_busy_for_a_while_does_not_end_the_waiting(server: Server, clock: ManualClock) -> None:
+    def busy(_: queries.Statement) -> list[Row]:
+        if clock.seconds > 3:
+            server.answers = {}
+        raise BusyWarehouseError("busy")
+
+    starting = launch(server, clock)
+    request = execute(starting)
+    server.answers = {"TASK_HISTORY": busy}
+    assert starting.find(request) == RUN
+    server.answers = {"TASK_HISTORY": busy}
+    assert starting.watch().follow(starting.rows(RUN, request), lambda _: None).state == "DONE"
+    server.answers = {"TASK_HISTORY": BusyWarehouseError("busy")}
+    limited = launch(server, clock, 5)
+    with pytest.raises(TimedOutError):
+        limited.watch().follow(starting.rows(RUN, request), lambda _: None)
 
 
 def test_each_poll_is_one_statement_and_attempts_are_read_when_a_task_ends(server: Server, clock: ManualClock) -> None:
