@@ -55,5 +55,6 @@ def _absent(kind: str, shown: str, name: str, visible: str, names: list[str]) ->
         f"There is no {kind} {shown}, or this role may not see it{perhaps(name, others)}",
         cause="Nothing is deployed there yet, or the name is wrong in"
         f" --{kind}, SNOWFLAKE_{kind.upper()} or connections.toml. {visible}: {some(others) or 'none'}.",
-        remedy=f"Deploy it with `pulumi up`, name another with --{kind}, or choose another role.",
+        remedy=f"Deploy it with `pulumi up`, name another with --{kind}, or choose another role; `jobgraph privileges`"
+        " lists what a viewer needs.",
     )

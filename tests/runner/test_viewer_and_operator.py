@@ -114,8 +114,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
 PAUSED = "a backfill that is paused"
 # Of each privilege: a command that misses it, and what it says.
 OF_A_VIEWER = {
-    "USAGE ON DATABASE D": (("status",), "Object does not exist, or operation cannot be performed"),
-    "USAGE ON SCHEMA D.S": (("status",), "Object does not exist, or operation cannot be performed"),
+    "USAGE ON DATABASE D": (("status",), "There is no database D, or this role may not see it"),
+    "USAGE ON SCHEMA D.S": (("status",), "There is no schema D.S, or this role may not see it"),
     "USAGE ON WAREHOUSE WH": (("status",), "No warehouse is active"),
     "MONITOR ON SCHEMA D.S": (("status",), "No task is visible in D.S"),
     "SELECT ON TABLE D.S.JOBS_RUN_STATS": (("status",), "Object 'D.S.JOBS_RUN_STATS' does not exist or not authorized"),
