@@ -113,9 +113,9 @@ def test_an_unclosed_run_of_a_root_that_was_created_again_is_still_the_graphs(in
 def without_root(server: Server) -> Server:
     """A run that began in T_MYJOB_2, because its graph's root was gone; the graph has been deployed again since."""
     mine: Row = {"GRAPH_NAME": "container_jobs", "ROOT_TASK_NAME": "T_MYJOB_2", "GRAPH_RUN_ID": OLD_RUN}
-    times = dict.fromkeys(("GRAPH_START_TIME", "STARTED_TIME", "COMPLETED_TIME"), LONG_AGO)
+    mine |= dict.fromkeys(("GRAPH_START_TIME", "STARTED_TIME", "COMPLETED_TIME"), LONG_AGO)
     server.steps = ()
-    server.attempts = [attempt(name, **mine, **times) for name in ("T_MYJOB_2", "T_MYJOB_3")]
+    server.attempts = [attempt(name, **mine) for name in ("T_MYJOB_2", "T_MYJOB_3")]
     return server
 
 
