@@ -250,6 +250,16 @@ class Graph:
         """Tasks of the jobs that runs pass over."""
         return frozenset(job.name for job in self.jobs if not job.enabled)
 
+    @cached_property
+    def direct(self) -> frozenset[str]:
+        """Tasks of the jobs that are their tasks' own statements."""
+        return frozenset(job.name for job in self.jobs if job.is_direct)
+
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions of all jobs that have one."""
+        return tuple(job.when for job in self.jobs if job.when is not None)
+
     @property
     def task_names(self) -> tuple[str, ...]:
         """All tasks of the graph: root, jobs in the file's order, finalizer."""

@@ -46,16 +46,15 @@ _VERDICT = re.compile(
 
 def conditions_on(graph: Graph, name: str) -> tuple[Condition, ...]:
     """Return, in digit order, the conditions that a job's task has to evaluate; none if no job checks its outputs."""
-    looking = [job.when for job in graph.jobs if job.when is not None and job.when.config is None]
-    asked = {_words(when): when for when in looking if when.job == name}
+    asked = {_words(when): when for when in graph.conditions if when.config is None and when.job == name}
     by_output = any(when.output is not None for when in asked.values())
     return tuple(when for _, when in sorted(asked.items())) if by_output else ()
 
 
 def conditions_on_config(graph: Graph) -> tuple[Condition, ...]:
     """Return the conditions that the root has to evaluate, in digit order."""
-    looking = [job.when for job in graph.jobs if job.when is not None and job.when.config is not None]
-    return tuple(when for _, when in sorted({_words(when): when for when in looking}.items()))
+    looking = {_words(when): when for when in graph.conditions if when.config is not None}
+    return tuple(when for _, when in sorted(looking.items()))
 
 
 def root_body(asked: Sequence[Condition]) -> str:

@@ -117,11 +117,11 @@ def _edges(graph: Graph, job: Job) -> Values:
     The outputs of direct predecessors are in history only after the run.
     """
     returning = sorted(set(job.after) - graph.disabled)
-    direct = [other.name for other in graph.jobs if other.is_direct and other.name in returning]
+    direct = [name for name in returning if name in graph.direct]
     edges: Values = {"predecessors": returning} if returning else {}
     asked = [entry(when) for when in conditions_on(graph, job.name)]
     edges |= {"conditions": asked} if asked else {}
-    return edges | ({"direct_predecessors": sorted(direct)} if direct else {})
+    return edges | ({"direct_predecessors": direct} if direct else {})
 
 
 def read_definition(entries: Mapping[str, Any], settings: Settings) -> Job:

@@ -134,8 +134,20 @@ class Proxy:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """A client's connection, and one to the sandbox that lasts as long: as if the client had connected itself."""
+
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # a head and its body are one packet
+    disable_nagle_algorithm = True
     proxy: Proxy
+
+    def setup(self) -> None:
+        super().setup()
+        self.sandbox = http.client.HTTPConnection(*self.proxy.target, timeout=120)
+
+    def finish(self) -> None:
+        self.sandbox.close()
+        super().finish()
 
     def log_message(self, *_arguments: Any) -> None:
         pass
@@ -182,6 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            self.wfile.flush()
         except OSError:
             self.close_connection = True  # the client was killed
 
@@ -190,14 +203,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(HTTPStatus.GONE, [], b"")
 
     def _ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
-        connection = http.client.HTTPConnection(*self.proxy.target, timeout=120)
-        try:
-            headers = {name: value for name, value in self.headers.items() if name.lower() not in ON_THE_WAY}
-            connection.request(self.command, self.path, body, headers)
-            answer = connection.getresponse()
-            return answer, answer.read()
-        finally:
-            connection.close()
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ON_THE_WAY}
+        self.sandbox.request(self.command, self.path, body, headers)
+        answer = self.sandbox.getresponse()
+        return answer, answer.read()
 
     do_GET = do_POST = do_DELETE = do_PUT = _pass  # noqa: N815  # names of the base class
 

@@ -6,6 +6,7 @@ Knows the claims. Must not know how the engine orders steps (tests.deploys.model
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -39,6 +40,9 @@ CASES_PER_COUNT = 12
 MOST_JOBS = 60
 # Pairs of graphs that are all as large as these; Snowflake takes 1,000 tasks in a graph, root and finalizer among them.
 LARGE_PAIRS, LARGEST_JOBS = 20, 998
+# Many small pairs: names, roots, finalizers and edges meet in more ways than in a few large ones, in a second each.
+SMALL_PAIRS, SMALL_JOBS = 2000, 14
+PROGRESS_EVERY = 50
 # At most 100 tasks follow one, and during a deploy those of both graphs may.
 MOST_BELOW_ROOT = 45
 # A pair of graphs that is disturbed everywhere takes six deploys for each of its writes.
@@ -288,3 +292,22 @@ def run_large(seed: int, count: int) -> tuple[list[str], list[str]]:
     return [
         f"deploys-large: pairs of graphs (seed {seed}): {sizes_text}; {len(failures)} claims did not hold"
     ], failures
+
+
+def run_small(seed: int, count: int) -> tuple[list[str], list[str]]:
+    """Figures and failures of 2,000 pairs of up to 14 jobs, or of `count` of them if that is less, on all cores."""
+    seeds = range(seed, seed + min(count, SMALL_PAIRS))
+    failures: list[str] = []
+    with ProcessPoolExecutor() as pool:
+        for number, failed in enumerate(pool.map(small_claims, seeds), start=1):
+            failures += failed
+            sys.stderr.writelines(f"{failure}\n" for failure in failed)
+            if number % PROGRESS_EVERY == 0:
+                sys.stderr.write(f"{number} of {len(seeds)} pairs, {len(failures)} claims did not hold\n")
+    pairs = f"{len(seeds)} pairs of up to {SMALL_JOBS} jobs (seeds {seeds[0]} to {seeds[-1]})"
+    return [f"deploys-small: {pairs}, {len(failures)} claims did not hold"], failures
+
+
+def small_claims(seed: int) -> list[str]:
+    """What did not hold of a small pair."""
+    return claims(seed, SMALL_JOBS)
