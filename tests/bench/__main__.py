@@ -37,11 +37,12 @@ def main() -> int:
     parser.add_argument("which", nargs="*", choices=[[], *MEASUREMENTS], default=[])
     parser.add_argument("--repeat", type=int, default=5, help="pairs per measurement (default 5); medians are shown")
     parser.add_argument("--jobs", type=int, default=deploys.JOBS, help="jobs of `deploys` (default %(default)s)")
+    parser.add_argument("--width", type=int, default=preview.WIDTH, help="chains of `deploys` (default %(default)s)")
     parser.add_argument(
         "--state-at-end", action="store_true", help="`deploys`: the engine writes its state once, for both programs"
     )
     chosen = parser.parse_args()
-    measure_deploys = partial(deploys.measure, jobs=chosen.jobs, state_at_end=chosen.state_at_end)
+    measure_deploys = partial(deploys.measure, jobs=chosen.jobs, width=chosen.width, state_at_end=chosen.state_at_end)
     measurements = MEASUREMENTS | {"deploys": measure_deploys}
     figures: list[Figure] = []
     for which in chosen.which or MEASUREMENTS:

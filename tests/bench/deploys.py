@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import statistics
+import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.bench.figure import Figure, seconds
-from tests.bench.preview import BARE, EXPORT, configuration
+from tests.bench.preview import BARE, EXPORT, WIDTH, configuration
 from tests.deploys.proxy import Proxy
 from tests.deploys.snapshots import Snapshot
 from tests.lifecycle import project as projects
@@ -49,6 +50,7 @@ class Program:
     reads: dict[str, int] = field(default_factory=dict)
     writes: dict[str, list[str]] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    width: int = WIDTH
 
     def measured(self, what: str, *words: str) -> None:
         """Run pulumi; its time, on the clock and on the processors, and its statements are kept under that name."""
@@ -61,6 +63,9 @@ class Program:
         self.worked.setdefault(what, []).append(self._on_processors() - before)
         self.writes[what] = self.proxy.writes
         self.reads[what] = len(self.proxy.statements) - len(self.writes[what])
+        cost = f"{self.taken[what][-1]:.1f} s, {self.worked[what][-1]:.1f} CPU s"
+        counts = f"{self.reads[what]} reads, {len(self.writes[what])} writes"
+        print(f"{self.name}, {what}: {cost}, {counts}", file=sys.stderr, flush=True)
 
     def _on_processors(self) -> float:
         """CPU seconds of all commands so far and of the sandbox; on a busy machine they tell more than a clock."""
@@ -71,7 +76,7 @@ class Program:
 
     def configure(self, jobs: int, *, changed: bool) -> None:
         """Write the graph; the first job is another one if it is `changed`."""
-        text = configuration(jobs).replace("    jobs:\n", "    schedule: 59 minutes\n    jobs:\n", 1)
+        text = configuration(jobs, self.width).replace("    jobs:\n", "    schedule: 59 minutes\n    jobs:\n", 1)
         new = text.replace(CHANGED, "--query=select 1000000'", 1) if changed else text
         assert changed == (new != text)
         (self.project.folder / "jobconfig.yaml").write_text(new)
@@ -85,7 +90,7 @@ class Program:
 
 
 @contextmanager
-def _program(name: str, folder: Path, variables: dict[str, str]) -> Iterator[Program]:
+def _program(name: str, folder: Path, variables: dict[str, str], width: int) -> Iterator[Program]:
     # where the export of tasks puts them: ../bare/tasks.json
     project = projects.make(folder / name)
     proxy = Proxy(("127.0.0.1", int(project.environment["SNOWFLAKE_PORT"])))
@@ -94,7 +99,7 @@ def _program(name: str, folder: Path, variables: dict[str, str]) -> Iterator[Pro
             (project.folder / "__main__.py").write_text(BARE)
             for statement in PLACES:
                 project.query(statement)
-        yield Program(name, project, proxy, folder / f"{name} before", variables=variables)
+        yield Program(name, project, proxy, folder / f"{name} before", variables=variables, width=width)
     finally:
         proxy.close()
         project.jobgraph("sandbox", "stop", check=False)
@@ -122,12 +127,15 @@ def _ratio(name: str, what: str, goal: float, ours: Program, bare: Program) -> F
     return Figure(name, statistics.median(ratios), goal, detail)
 
 
-def measure(repeat: int, jobs: int = JOBS, *, state_at_end: bool = False) -> list[Figure]:
+def measure(repeat: int, jobs: int = JOBS, *, width: int = WIDTH, state_at_end: bool = False) -> list[Figure]:
     """Ours and the bare program, alternating, `repeat` times; `jobs` jobs, two tasks more.
 
     Args:
         repeat: how often; medians are returned.
         jobs: of the graph.
+        width: chains of jobs in it, at most 100. The provider walks from each task that it creates to the root, one
+            SHOW for each step, in both programs. So the longer the chains, the less the difference between the programs
+            weighs.
         state_at_end: the engine writes its state once, not after each step, for both programs. What it writes grows
             with the square of the number of tasks and is most of its work from some hundreds of tasks on: without it,
             the difference between the programs weighs more.
@@ -135,8 +143,8 @@ def measure(repeat: int, jobs: int = JOBS, *, state_at_end: bool = False) -> lis
     variables = {projects.STATE_AT_END: "true"} if state_at_end else {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        _program("ours", Path(folder), variables) as ours,
-        _program("bare", Path(folder), variables) as bare,
+        _program("ours", Path(folder), variables, width) as ours,
+        _program("bare", Path(folder), variables, width) as bare,
     ):
         for number in range(repeat):
             for program in (ours, bare):

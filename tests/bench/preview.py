@@ -9,14 +9,15 @@ from tests.bench.figure import Figure, paired
 from tests.lifecycle import project as projects
 
 JOBS = 998  # with root and finalizer a graph of 1,000 tasks
+WIDTH = 20
 
 
-def configuration(jobs: int) -> str:
-    """A graph twenty jobs wide: each follows the one twenty places before it."""
+def configuration(jobs: int, width: int = WIDTH) -> str:
+    """A graph of so many chains of jobs: each job follows the one `width` places before it."""
     lines = ["version: 1", "defaults: {image: 'my_job_image:latest', compute_pool: PR_STD_POOL_XS}", "graphs:"]
     lines += ["  container_jobs:", "    root_task: ROOT_TASK", "    finalizer_task: GET_GRAPH_STATS", "    jobs:"]
     for number in range(jobs):
-        after = f"after: [job_{number - 20:04}], " if number >= 20 else ""
+        after = f"after: [job_{number - width:04}], " if number >= width else ""
         lines.append(
             f"      job_{number:04}: {{{after}args: ['--query=select {number}', '--result_table=r_{number}']}}"
         )
