@@ -18,7 +18,7 @@ UPPER, LOWER = (tuple(f"{letter}{number}" for number in range(MOST_CHILDREN)) fo
 
 def graph(upper: tuple[str, ...], lower: tuple[str, ...]) -> dict[str, Any]:
     """Two jobs below the root, and which jobs follow each of them."""
-    followers = dict.fromkeys(upper, ["upper"]) | dict.fromkeys(lower, ["lower"])
+    followers = {name: ["upper"] for name in upper} | {name: ["lower"] for name in lower}
     return {"one": {"root_task": "root", "jobs": {"upper": [], "lower": [], **followers}}}
 
 
