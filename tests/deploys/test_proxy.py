@@ -21,13 +21,14 @@ ANSWER = b'{"success": true}'
 
 class _Sandbox(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: Any
 
     def log_message(self, *_arguments: Any) -> None:
         pass
 
     def do_POST(self) -> None:
-        self.server.answered.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["sqlText"])  # type: ignore[attr-defined]
-        self.server.clients.add(self.client_address)  # type: ignore[attr-defined]
+        self.server.answered.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["sqlText"])
+        self.server.clients.add(self.client_address)
         self.send_response(200)
         self.send_header("content-length", str(len(ANSWER)))
         self.end_headers()
