@@ -1,7 +1,7 @@
-"""Every error that a user of the Pulumi program or of the `jobgraph` command can see: texts and exit codes.
+"""The errors that users of the Pulumi program and of the `jobgraph` command see: their layout and exit codes.
 
-Knows how an error is put into words and which exit code goes with it. Must not know what causes any of them,
-nor anything of pulumi, of the connector or of a terminal.
+Knows how an error is laid out and which exit code it has. Must not know what causes it, and must not use Pulumi, the
+connector or the terminal.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# at most this many names are compared closely with a wrong one
+# A wrong name is compared closely with at most this many candidates.
 _MOST_COMPARED = 30
-# Names that are less alike than that are not suggested.
-_ALIKE = 0.6
+# Candidates with a lower similarity are not suggested.
+_LEAST_SIMILARITY = 0.6
 _LOOK_ALIKES = str.maketrans("lo", "10")
 
 EXIT_DONE = 0
@@ -27,7 +27,7 @@ EXIT_RUN_FAILED = 1
 EXIT_USAGE = 2
 EXIT_NOT_CONNECTED = 3
 EXIT_TIMED_OUT = 4
-# what a shell reports for a command that an interrupt ended: 128 + SIGINT
+# the exit code that shells report after an interrupt: 128 + SIGINT
 EXIT_INTERRUPTED = 130
 
 ERROR = "error"
@@ -35,7 +35,10 @@ WARNING = "warning"
 
 
 class UserError(Exception):
-    """What happened, where, its usual cause and what to do about it; `exit_code` is what a command ends with."""
+    """An error that the user can fix: what happened, where, the usual cause, and the remedy.
+
+    A command that raises it ends with `exit_code`.
+    """
 
     exit_code: ClassVar[int] = EXIT_RUN_FAILED
 
@@ -47,7 +50,7 @@ class UserError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        """Return the whole text: the first line alone says what and where."""
+        """Return the whole text. The first line says what happened, and where."""
         lines = [f"{self.where}: {self.message}" if self.where else self.message]
         if self.cause:
             lines.append(f"  usual cause: {self.cause}")
@@ -57,32 +60,32 @@ class UserError(Exception):
 
 
 class RunFailedError(UserError):
-    """A graph run or a job of it ended other than DONE."""
+    """A graph run, or one of its jobs, did not end as DONE."""
 
     exit_code = EXIT_RUN_FAILED
 
 
 class UsageError(UserError):
-    """A command, a setting or a file is unusable."""
+    """A command line, a setting or a file cannot be used."""
 
     exit_code = EXIT_USAGE
 
 
 class NotConnectedError(UserError):
-    """Snowflake, or the sandbox, cannot be reached or does not accept the login."""
+    """Snowflake or the sandbox cannot be reached, or rejects the login."""
 
     exit_code = EXIT_NOT_CONNECTED
 
 
 class TimedOutError(UserError):
-    """What was awaited did not happen within the timeout; it may still be in progress."""
+    """The timeout passed before the awaited event happened. The run or operation may still be in progress."""
 
     exit_code = EXIT_TIMED_OUT
 
 
 @dataclass(frozen=True, order=True)
 class Mark:
-    """A place in a file; line and column count from 1, as editors do."""
+    """A position in a file. Lines and columns count from 1, as in editors."""
 
     file: str
     line: int
@@ -97,10 +100,10 @@ class Mark:
 class Problem:
     """One thing wrong in a configuration file.
 
-    `rule` is the stable name of the rule that is broken, `path` the place in the document (`graphs.x.jobs.y.after`),
-    `value` the value there (empty: there is none), `issue` one sentence, `remedy` the fix, `nearest` names that may
-    have been meant. `severity` is ERROR, with which nothing is deployed, or WARNING. `environments` are those that
-    alone have the problem; empty: the file has it in all.
+    `rule` is the stable name of the broken rule, `path` the place in the document (`graphs.x.jobs.y.after`), `value`
+    the value there (empty if none), `issue` one sentence, `remedy` the fix, and `nearest` similar valid names.
+    `severity` is ERROR, which prevents a deploy, or WARNING. `environments` names the only environments with the
+    problem; if it is empty, every environment has it.
     """
 
     mark: Mark
@@ -114,12 +117,12 @@ class Problem:
     environments: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return the problem as two or three lines, a warning named as one."""
+        """Return the problem as several lines; a warning starts with the word."""
         return self.text("warning: " if self.severity == WARNING else "")
 
-    def text(self, lead: str = "") -> str:
-        """Return the problem as two or three lines, with `lead` before what is wrong."""
-        lines = [f"{self.mark}: {lead}{self.issue} [{self.rule}]"]
+    def text(self, prefix: str = "") -> str:
+        """Return the problem as several lines, with `prefix` before the issue."""
+        lines = [f"{self.mark}: {prefix}{self.issue} [{self.rule}]"]
         if self.path:
             lines.append(f"    at:     {self.path}" + (f" = {self.value}" if self.value else ""))
         if self.environments:
@@ -131,12 +134,12 @@ class Problem:
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return the problems in the order of their places, each once."""
+    """Return the problems without duplicates, in the order of their positions."""
     return tuple(sorted(set(problems), key=lambda p: (p.mark, p.rule, p.issue)))
 
 
 class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
-    """Everything that is wrong in a configuration file, warnings included, in the order of its lines."""
+    """All errors and warnings of a configuration file, in the order of its lines."""
 
     def __init__(self, file: str, problems: Iterable[Problem]) -> None:
         self.file = file
@@ -152,7 +155,7 @@ class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
 
 
 def _warnings_among(count: int, warnings: int) -> str:
-    """Return, in parentheses, how many of so many problems are warnings; empty if none is."""
+    """Return how many of `count` problems are warnings, in parentheses; empty if none are."""
     if not warnings:
         return ""
     if warnings == count:
@@ -161,16 +164,16 @@ def _warnings_among(count: int, warnings: int) -> str:
 
 
 def nearest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
-    """Return at most three of the `candidates` that resemble `name`, best first, whatever their case."""
-    # sorted, because `candidates` may be a set, and a message must not change from run to run
+    """Return at most three of the `candidates` that resemble `name`, best first. Case is ignored."""
+    # sorted, because `candidates` may be a set, and a message must not vary between runs
     by_folded = {candidate.casefold(): candidate for candidate in sorted(candidates)}
     written, likely = name.casefold(), list(by_folded)
     if len(by_folded) > _MOST_COMPARED:
-        # comparing is slow, and a wrong name may occur in hundreds of places in a file with a thousand names
+        # The close comparison is slow, and a file with a thousand names may repeat a wrong one in hundreds of places.
         pairs = _pairs(_looks(written))
         likely = heapq.nlargest(_MOST_COMPARED, by_folded, key=lambda folded: len(pairs & _pairs(_looks(folded))))
     shapes = {folded: _looks(folded) for folded in likely}
-    close = set(difflib.get_close_matches(_looks(written), shapes.values(), n=_MOST_COMPARED, cutoff=_ALIKE))
+    close = set(difflib.get_close_matches(_looks(written), shapes.values(), n=_MOST_COMPARED, cutoff=_LEAST_SIMILARITY))
     ranked = sorted(
         (-_likeness(shape, _looks(written)) - _likeness(folded, written), folded)
         for folded, shape in shapes.items()
@@ -180,22 +183,22 @@ def nearest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
 
 
 def _looks(name: str) -> str:
-    """Return a name in which characters that look alike are the same, as in `t_job_l` and `t_job_1`."""
+    """Return the name with look-alike characters replaced, so that `t_job_l` equals `t_job_1`."""
     return name.translate(_LOOK_ALIKES)
 
 
 def _likeness(first: str, second: str) -> float:
-    """Return how alike two names are, from 0 to 1."""
+    """Return the similarity of two names, from 0 to 1."""
     return difflib.SequenceMatcher(None, first, second).ratio()
 
 
 def perhaps(name: str, candidates: Iterable[str]) -> str:
-    """Return the end of a sentence on a wrong name: those of the `candidates` that may have been meant, if any."""
+    """Return the end of an error about a wrong name: it suggests similar `candidates`. Empty if there are none."""
     close = nearest(name, candidates)
     return f"; perhaps you meant {' or '.join(close)}" if close else ""
 
 
 @lru_cache(maxsize=20_000)
 def _pairs(name: str) -> frozenset[str]:
-    """Return the pairs of neighbouring characters; names that resemble one another share most of them."""
+    """Return the pairs of neighbouring characters; similar names share most of them."""
     return frozenset(map("".join, pairwise(name)))

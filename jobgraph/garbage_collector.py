@@ -1,6 +1,6 @@
-"""Python's garbage collector, paused while many objects are made of which none is garbage.
+"""Pausing Python's garbage collector while many long-lived objects are created.
 
-Knows the collector. Must not know what is made meanwhile.
+Knows the collector. Must not know which objects are created.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Pause the collector; also a decorator.
+    """Pause the collector. Also usable as a decorator.
 
-    While a large file is read, it would look through all nodes again and again, for half of the whole time.
+    While a large file is read, the collector would scan all nodes again and again, and take half of the time.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""References to container images: which can run on Snowflake, in which repository they are, and their full path.
+"""References to container images: whether Snowflake can run them, their repository, and their full path.
 
 Knows docs.snowflake.com/en/developer-guide/snowpark-container-services/working-with-registry-repository. Must not know
 which image a job runs.
@@ -11,7 +11,7 @@ import re
 _NAME = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _VERSION = r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64}"
 _HOST = r"(?:[a-z0-9-]+\.)+snowflakecomputing\.(?:com|cn)"
-# The first three parts of a path are database, schema and repository; all that follows is the image's name.
+# The first three parts of a path are database, schema and repository; the rest is the image's name.
 IMAGE_REFERENCE = re.compile(
     rf"(?:(?:{_HOST})?/(?P<repository>(?:[a-z_][a-z0-9_]{{0,254}}/){{3}})(?:{_NAME}/)*)?(?P<image>{_NAME})"
     rf"(?P<version>{_VERSION})"
@@ -21,18 +21,18 @@ _IN_SNOWFLAKE = re.compile(rf"(?:{_HOST})?/")
 
 
 def image_path(reference: str, repository: str) -> str:
-    """Return the full path of an image: a bare `name:tag` is looked for in `repository` (`/db/schema/name`)."""
+    """Return the full path of an image; a bare `name:tag` belongs to `repository` (`/db/schema/name`)."""
     return reference if "/" in reference else f"{repository}/{reference}"
 
 
 def image_repository(reference: str) -> str:
-    """Return the full name of the repository in an image's path, upper case; empty for a bare `name:tag`."""
+    """Return the full name of the repository in an image's path, in upper case; empty for a bare `name:tag`."""
     match = IMAGE_REFERENCE.fullmatch(reference)
     return match["repository"].strip("/").replace("/", ".").upper() if match and match["repository"] else ""
 
 
 def image_problem(reference: str) -> tuple[str, str]:
-    """Return why Snowflake cannot run an image of this name, and what to do about it; nothing if it can."""
+    """Return why Snowflake cannot run an image of this name, and the remedy; two empty texts if it can."""
     if IMAGE_REFERENCE.fullmatch(reference):
         return "", ""
     name = _VERSION_AT_END.sub("", reference)

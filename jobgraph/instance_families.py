@@ -1,7 +1,8 @@
-"""The instance families of compute pools: what a container can have of a node.
+"""The instance families of compute pools: the processors, memory and GPUs that a node offers to containers.
 
 Knows Snowflake's tables (docs.snowflake.com/en/developer-guide/snowpark-container-services/instance-families). Where
-clouds differ, the larger node stands here: nothing is refused that some cloud has. Must not know jobs or pools.
+clouds differ, the table has the larger node, so that no size is refused that one of the clouds offers. Must not know
+jobs or pools.
 """
 
 from __future__ import annotations
@@ -68,15 +69,15 @@ FAMILIES: dict[str, Node] = {
 
 
 def cpus(text: str) -> float:
-    """Return processors of `0.5` or `500m`."""
+    """Return the number of processors in a text such as `0.5` or `500m`."""
     return int(text[:-1]) / 1000 if text.endswith("m") else float(text)
 
 
 def size_bytes(text: str) -> float:
-    """Return the bytes of `512Mi` or `2Gi`.
+    """Return the number of bytes in a text such as `512Mi` or `2Gi`.
 
     Raises:
-        ValueError: if it is no size.
+        ValueError: if the text is not a size.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(M|Mi|G|Gi)", text)
     if match is None:

@@ -1,6 +1,6 @@
-"""Markdown for comments of a pull request: code that cannot end its cell, and a text that is never too long.
+"""Markdown for pull request comments: escaped code, tables, and a limit on the length.
 
-Knows what GitHub reads and how much of it it takes. Must not know what is told.
+Knows GitHub's Markdown and its limits. Must not know what a comment is about.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# GitHub takes comments of 65,536 characters
+# GitHub accepts comments of up to 65,536 characters.
 LONGEST_COMMENT = 60_000
-# of one table; whoever wants more reads the whole by another command
+# The most rows of one table; another command shows the whole.
 MOST_ROWS = 150
 
 
 def code(text: str) -> str:
-    """Return a text as code in a cell: nothing in it ends the cell or is Markdown or HTML."""
+    """Return a text as code for a table cell, escaped so that it cannot end the cell or act as Markdown or HTML."""
     escaped = escape(text, quote=False).replace("|", "&#124;").replace("`", "&#96;").replace("\n", " ")
     return f"<code>{escaped}</code>" if text else ""
 
 
 def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table; of very many rows the first, and how many more there are."""
+    """Return the lines of a table. Rows beyond the limit are left out and counted in the last line."""
     lines = [_row(heads), _row(["---"] * len(heads)), *(_row(row) for row in rows[:MOST_ROWS])]
     if len(rows) > MOST_ROWS:
         lines.append(_row([f"and {len(rows) - MOST_ROWS} more rows", *[""] * (len(heads) - 1)]))
@@ -32,7 +32,7 @@ def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
 
 
 def comment(lines: Iterable[str], whole: str) -> str:
-    """Return the text of a comment; what is too long is cut at a line, and said to be. `whole` shows all of it."""
+    """Return the text of a comment. A text that is too long is cut at a line and names `whole`, the command for all."""
     text = "".join(f"{line}\n" for line in lines)
     if len(text) <= LONGEST_COMMENT:
         return text

@@ -1,4 +1,4 @@
-"""Names of Snowflake objects: which are legal, how they are quoted and how several make one.
+"""Names of Snowflake objects: which are legal, how they are quoted, and how they are joined.
 
 Knows Snowflake's rules for identifiers and the lengths it allows. Must not know what any name is used for.
 """
@@ -13,35 +13,35 @@ from typing import Any
 
 # Job services refuse quoted names, and their names must serve as DNS labels
 # (docs.snowflake.com/en/sql-reference/sql/execute-job-service), so only plain identifiers are allowed anywhere.
-# Snowflake would take `$` too; a `$` could close a $$-quoted text.
+# Snowflake also allows `$`, but a `$` could end a $$-quoted text.
 PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LONGEST_IDENTIFIER = 255
 NAME_REMEDY = f"use letters, digits and underscores, no digit first, at most {LONGEST_IDENTIFIER} characters"
 
 
 def upper(name: str) -> str:
-    """Return the name as Snowflake keeps an unquoted one."""
+    """Return the name as Snowflake stores an unquoted identifier."""
     return name.upper()
 
 
 @lru_cache(maxsize=10_000)
 def is_plain(name: str) -> bool:
-    """Tell whether `name` can stand unquoted wherever Snowflake wants an identifier."""
+    """Return whether `name` is valid without quotes wherever Snowflake expects an identifier."""
     return len(name) <= LONGEST_IDENTIFIER and PLAIN_IDENTIFIER.fullmatch(name) is not None
 
 
 def not_plain(name: str) -> str:
-    """Return in words that a name is no plain identifier; a long one is cut."""
+    """Return the sentence that a name is not a plain identifier; a long name is cut."""
     excerpt = name if len(name) <= LONGEST_IDENTIFIER else f"{name[:60]}... ({len(name)} characters)"
     return f"`{excerpt}` is not a plain Snowflake identifier"
 
 
 def quoted(*parts: str) -> str:
-    """Return the dot-joined identifier with every part quoted.
+    """Return the parts as one identifier: each part quoted, joined by dots.
 
     Raises:
-        ValueError: if a part is not a plain identifier. Users' names are checked by the rules long before, so this
-            is the last line of defence of every SQL text.
+        ValueError: if a part is not a plain identifier. The rules check users' names long before; this is the last
+            defence of every SQL text.
     """
     for part in parts:
         if not is_plain(part):
@@ -50,7 +50,7 @@ def quoted(*parts: str) -> str:
 
 
 def stage_name(location: str) -> str:
-    """Return the stage of a location such as `@db.schema.stage/folder`, as it is written."""
+    """Return the stage of a location such as `@db.schema.stage/folder`, spelled as in the location."""
     return location.removeprefix("@").partition("/")[0]
 
 

@@ -1,7 +1,7 @@
-"""Leaves out libraries that another library loads if they are installed.
+"""Keeps optional libraries from being loaded.
 
-The connector loads pandas and numpy, which take longer to load than itself, to offer results as data frames. The
-command and the stand-in of the plugin are processes of their own, and read rows.
+The connector loads pandas and numpy, if they are installed, to offer results as data frames. They take longer to load
+than the connector itself. The command and the stand-in of the plugin run as separate processes and only read rows.
 """
 
 import sys
@@ -10,6 +10,6 @@ DATA_FRAMES = ("pandas", "numpy")
 
 
 def leave_out(names: tuple[str, ...] = DATA_FRAMES) -> None:
-    """Make these libraries look as if they were not installed, in the whole process: only its main module may do it."""
+    """Make these libraries look uninstalled in the whole process. Only the main module of a process may call this."""
     for name in names:
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None: Python's own mark for "not to be found"
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None makes an import fail

@@ -1,6 +1,6 @@
-"""Values of settings, as people write them and as `pulumi config set` keeps them: each read, or refused by ValueError.
+"""Readers of setting values, as people write them and as `pulumi config set` stores them.
 
-Knows kinds of values. Must not know any setting.
+Knows kinds of values. Must not know any setting. Every reader raises ValueError for a value it cannot use.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def text(value: Any) -> str:
-    """Return a text that is not empty; raises ValueError for anything else, as all of these do."""
+    """Return a text that is not empty."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError("expected a text")
     return value
 
 
 def one_of(words: Iterable[str]) -> Callable[[Any], str]:
-    """Return what reads one of some words, in any case."""
+    """Return a reader that accepts the given words in any case and returns them in upper case."""
     allowed = tuple(words)
 
     def read(value: Any) -> str:
@@ -39,7 +39,7 @@ def one_of(words: Iterable[str]) -> Callable[[Any], str]:
 
 
 def time_zone(value: Any) -> str:
-    """Return the name of a time zone."""
+    """Return the name of a time zone of the IANA list."""
     if value not in available_timezones():
         close = perhaps(str(value), available_timezones())
         raise ValueError(f"expected a name of the IANA list of time zones, as UTC or Europe/Berlin{close}")
@@ -47,10 +47,10 @@ def time_zone(value: Any) -> str:
 
 
 def whole(low: int, high: int) -> Callable[[Any], int]:
-    """Return what reads a whole number within bounds."""
+    """Return a reader of whole numbers from `low` to `high`."""
 
     def read(value: Any) -> int:
-        # `pulumi config set` without --plaintext types keeps numbers as text
+        # `pulumi config set` without --plaintext types stores numbers as text
         if isinstance(value, str) and value.isascii() and value.isdigit():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -63,23 +63,23 @@ def whole(low: int, high: int) -> Callable[[Any], int]:
 def texts(value: Any) -> tuple[str, ...]:
     """Return a list of texts."""
     if not isinstance(value, list):
-        raise ValueError("expected a list of names")  # noqa: TRY004  # all wrong settings are told by ValueError
+        raise ValueError("expected a list of names")  # noqa: TRY004  # every wrong setting raises ValueError
     return tuple(text(item) for item in value)
 
 
 def flag(value: Any) -> bool:
-    """Return a truth value."""
-    # `pulumi config set` without types keeps truth values as text
+    """Return a boolean."""
+    # `pulumi config set` without types stores booleans as text
     if isinstance(value, str) and value.lower() in {"true", "false"}:
         value = value.lower() == "true"
     if not isinstance(value, bool):
-        raise ValueError("expected true or false")  # noqa: TRY004  # all wrong settings are told by ValueError
+        raise ValueError("expected true or false")  # noqa: TRY004  # every wrong setting raises ValueError
     return value
 
 
 def positive(value: Any) -> float:
     """Return a number above 0."""
-    # `pulumi config set` without types keeps numbers as text
+    # `pulumi config set` without types stores numbers as text
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
@@ -88,15 +88,18 @@ def positive(value: Any) -> float:
 
 
 def numbers(names: Collection[str] | None, expected: str) -> Callable[[Any], tuple[tuple[str, float], ...]]:
-    """Return what reads numbers by name, which is upper case; `names` are those there are, if not any will do."""
+    """Return a reader of a mapping from names to positive numbers; it returns sorted pairs, names in upper case.
+
+    `names` are the valid names; None allows any. `expected` describes the mapping in errors.
+    """
 
     def read(value: Any) -> tuple[tuple[str, float], ...]:
         if not isinstance(value, Mapping):
-            raise ValueError(f"expected {expected}")  # noqa: TRY004  # all wrong settings are told by ValueError
+            raise ValueError(f"expected {expected}")  # noqa: TRY004  # every wrong setting raises ValueError
         numbers = {upper(str(name)): positive(number) for name, number in value.items()}
         for name in numbers:
             if names is not None and name not in names:
-                raise ValueError(f"`{name}` is none of the names there are{perhaps(name, names)}")
+                raise ValueError(f"`{name}` is not a valid name{perhaps(name, names)}")
         return tuple(sorted(numbers.items()))
 
     return read

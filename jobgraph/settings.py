@@ -42,7 +42,7 @@ WAREHOUSE_SIZES = (
     "X5LARGE",
     "X6LARGE",
 )
-# roles that every account has: a stack that made, granted or dropped any of them would change the account for everyone
+# roles that every account has: a stack that created, granted or dropped one would change the account for everyone
 SYSTEM_ROLES = frozenset(
     ("ACCOUNTADMIN", "GLOBALORGADMIN", "ORGADMIN", "PUBLIC", "SECURITYADMIN", "SYSADMIN", "USERADMIN")
 )
@@ -51,11 +51,11 @@ SYSTEM_ROLES = frozenset(
 def _role(value: Any) -> str:
     role = _name(value)
     if role in SYSTEM_ROLES:
-        raise ValueError("expected a role of the stack's own: a change of the account's role concerns everyone")
+        raise ValueError("expected a role of the stack's own: changing a system role would affect the whole account")
     return role
 
 
-# Objects of which a stack has one, by the setting that names it; each lies within those of its line before it.
+# The objects that a stack has one of, by the setting that names them; each contains the next.
 CONTAINERS = ("database", "schema", "image_repository")
 EXISTING_KINDS = ("role", "warehouse", *CONTAINERS)
 IMPORTED_KINDS = (*EXISTING_KINDS, "stage", "history")
@@ -64,7 +64,7 @@ IMPORTED_KINDS = (*EXISTING_KINDS, "stage", "history")
 def _kinds(kinds: tuple[str, ...]) -> Callable[[Any], tuple[str, ...]]:
     def read(value: Any) -> tuple[str, ...]:
         if not isinstance(value, list) or not all(kind in kinds for kind in value):
-            raise ValueError(f"expected a list of {', '.join(kinds)}; pools say it in their own entry")
+            raise ValueError(f"expected a list of {', '.join(kinds)}; for a pool, set it in the pool's own entry")
         return tuple(kind for kind in kinds if kind in value)
 
     return read
@@ -80,7 +80,7 @@ def _digests(value: Any) -> tuple[tuple[str, str], ...]:
 
 def _renaming(value: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
-        raise ValueError("expected names in the account by the names in jobconfig.yaml, as {PYPI: DEV_PYPI}")  # noqa: TRY004  # all wrong settings are told by ValueError
+        raise ValueError("expected names in the account by the names in jobconfig.yaml, as {PYPI: DEV_PYPI}")  # noqa: TRY004  # every wrong setting raises ValueError
     return tuple(sorted((_name(key), _name(name)) for key, name in value.items()))
 
 
@@ -90,9 +90,9 @@ def _setting(default: Any, read: Callable[[Any], Any], doc: str) -> Any:
 
 @dataclass(frozen=True)
 class Pool:
-    """A compute pool. `auto_suspend_secs`: idle seconds until its nodes are given back; they cost till then.
+    """A compute pool. Idle nodes cost credits until they are released after `auto_suspend_secs`.
 
-    `key` is what `jobconfig.yaml` calls it, if that is another name than the account's.
+    `key` is its name in `jobconfig.yaml`, if that differs from the name in the account.
     """
 
     name: str = _setting("", _name, "name of the pool in the account, if it differs from the name in jobconfig.yaml")
@@ -110,7 +110,7 @@ class Pool:
 
     @property
     def logical(self) -> str:
-        """What `jobconfig.yaml` calls it."""
+        """Its name in `jobconfig.yaml`."""
         return self.key or self.name
 
 
@@ -121,16 +121,16 @@ def _pools(value: Any) -> tuple[Pool, ...]:
     for key, entry in value.items():
         pool = _pool(key, {} if entry is None else entry)
         if pool.logical in pools:
-            raise ValueError(f"pool {pool.logical} is there twice: upper and lower case make no difference")
-        if pool.name in {other.name for other in pools.values()}:
-            raise ValueError(f"pool {pool.logical}: {pool.name} is the name of another pool already")
+            raise ValueError(f"pool {pool.logical} is listed twice: upper and lower case make no difference")
+        if any(pool.name == listed.name for listed in pools.values()):
+            raise ValueError(f"pool {pool.logical}: another pool already has the name {pool.name}")
         pools[pool.logical] = pool
     return tuple(pools.values())
 
 
 def _pool(name: Any, entry: Any) -> Pool:
     if not isinstance(entry, Mapping):
-        raise ValueError(f"pool {name}: expected a mapping, as {{instance_family: CPU_X64_XS}}")  # noqa: TRY004  # all wrong settings are told by ValueError
+        raise ValueError(f"pool {name}: expected a mapping, as {{instance_family: CPU_X64_XS}}")  # noqa: TRY004  # every wrong setting raises ValueError
     try:
         logical = _name(name)
     except ValueError as error:
@@ -161,7 +161,7 @@ def _addresses(value: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Budget:
-    """What the stack may cost in a month, and what happens when it is about to cost more."""
+    """The credits that the stack may use in a month, and what happens when it is about to use more."""
 
     credits_per_month: int = _setting(0, whole(1, 10_000_000), "credits that the stack may cost in a month")
     notify: tuple[str, ...] = _setting((), _addresses, "verified e-mail addresses that Snowflake writes to")
@@ -181,7 +181,7 @@ def _budget(value: Any) -> Budget:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that may differ from stack to stack. All names are upper case and plain identifiers."""
+    """Everything that may differ between stacks. All names are plain identifiers in upper case."""
 
     database: str = _setting("PR_CONTAINER_ORCHESTRATION", _name, "database that holds everything")
     schema: str = _setting("PUBLIC", _name, "schema that holds everything")
@@ -265,22 +265,22 @@ class Settings:
     )
 
     def pinned(self, image: str) -> str:
-        """Return an image with the digest that stands for its tag, if the stack names one."""
+        """Return an image with the digest that the stack's settings give for its tag; unchanged if they give none."""
         digest = dict(self.image_digests).get(image)
         return f"{image.rpartition(':')[0]}@{digest}" if digest else image
 
     def qualified(self, *names: str) -> str:
-        """Return the quoted name of an object in the stack's schema; no name: of the schema itself."""
+        """Return the quoted name of an object in the stack's schema; without names, of the schema itself."""
         return quoted(self.database, self.schema, *names)
 
     def full_name(self, name: str) -> str:
-        """Return a name as the job configuration has it, upper case, with what it lacks of database and schema."""
+        """Return a name of the job configuration in upper case, completed with the stack's database and schema."""
         parts = upper(name).split(".")
         return ".".join([*(self.database, self.schema)[: 3 - len(parts)], *parts])
 
     @property
     def pool_families(self) -> dict[str, str]:
-        """Instance families of the compute pools, by the names that `jobconfig.yaml` has for them."""
+        """Instance families of the compute pools, by their names in `jobconfig.yaml`."""
         return {pool.logical: pool.instance_family for pool in self.pools}
 
     @property
@@ -295,20 +295,20 @@ class Settings:
 
     @property
     def control_tables(self) -> tuple[str, ...]:
-        """Names of the tables that hold what people ask for (operations, backfills) and what they were told."""
+        """Names of the tables of people's operations, of backfills, and of the messages sent."""
         return (self.operations_table, self.backfills_table, self.backfill_intervals_table, self.notifications_table)
 
     @property
     def repository_path(self) -> str:
-        """The image repository as the path that starts an image reference; lower case, as Snowflake shows it."""
+        """The image repository as the start of an image's path, in lower case, as Snowflake shows it."""
         return f"/{self.database}/{self.schema}/{self.image_repository}".lower()
 
 
 def read_settings(entries: Any, where: str) -> Settings:
-    """Return the settings; what `entries`, a mapping, does not say has its default. `where` is named in errors.
+    """Return the settings of `entries`, a mapping; absent ones have their defaults. Errors name `where`.
 
     Raises:
-        UsageError: with every unknown setting and every wrong value.
+        UsageError: lists every unknown setting and every wrong value.
     """
     if not isinstance(entries, Mapping):
         raise UsageError(
@@ -327,26 +327,26 @@ def read_settings(entries: Any, where: str) -> Settings:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    """Return what cannot be true of what is there already and what is not."""
+    """Return the settings that contradict one another, mostly on which objects exist already."""
     objects = {*settings.existing, *settings.imported}
     problems = [
         f"{kind}: either existing or imported, not both" for kind in settings.existing if kind in settings.imported
     ]
     if settings.page_roles and not settings.page:
-        problems.append("page_roles name who may look at the page, and there is none: set `page: true`")
+        problems.append("page_roles says who may view the page, but the page is not deployed: set `page: true`")
     containers = {"schema": "database", "image_repository": "schema", "stage": "schema", "history": "schema"}
     problems += [
-        f"{kind} is there already, so its {inside} is too: name {inside} in `existing` or `imported`"
-        for kind, inside in containers.items()
-        if kind in objects and inside not in objects
+        f"{kind} exists already, so its {container} does too: name {container} in `existing` or `imported`"
+        for kind, container in containers.items()
+        if kind in objects and container not in objects
     ]
     if "database" in objects and "schema" not in objects and settings.schema == "PUBLIC":
-        problems.append("a database that is there already has a schema PUBLIC: name schema too, or set another schema")
+        problems.append("a database that exists already has a schema PUBLIC: name schema too, or set another schema")
     return problems
 
 
 def _read(shape: type, entries: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the values that could be read and what is wrong with the others."""
+    """Return the values that could be read, and the problems of the others."""
     settings: dict[str, Field[Any]] = {f.name: f for f in fields(shape) if f.metadata}
     values, problems = {}, []
     for name, value in entries.items():

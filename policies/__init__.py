@@ -1,1 +1,1 @@
-"""What no deploy of this project may do, as rules over a preview. No I/O but in the program that is started."""
+"""Rules that every deploy of this project must follow, checked on a preview. Only `__main__` does I/O."""

@@ -1,7 +1,7 @@
-"""Holds a preview against the rules: `python -m policies preview.json [--budget CREDITS]`.
+"""Checks a preview against the rules: `python -m policies preview.json [--budget CREDITS]`.
 
-Knows where the file is, and the settings of the preview's stack. Must not know any rule. `policies/pack` has the same
-rules for the engine itself, without the budget.
+Knows where the file and the settings of the preview's stack are. Must not know any rule. `policies/pack` makes the
+engine itself check the same rules, without the budget.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from policies.rules import over_budget, resources, violations
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--budget", type=click.FloatRange(min=0), help="Credits a month that it may cost; else the stack's `budget`."
+    "--budget", type=click.FloatRange(min=0), help="The allowed credits per month; by default the stack's `budget`."
 )
 def main(file: Path, budget: float | None) -> None:
-    """Exit with 1 if what a preview plans breaks a rule; FILE is of `pulumi preview --json --show-sames`."""
+    """Exit with 1 if a preview breaks a rule. FILE is the output of `pulumi preview --json --show-sames`."""
     try:
         preview = parse_preview(file.read_text("utf-8"), str(file))
         broken = violations(resources(preview, os.environ.get("SNOWFLAKE_ROLE", "")))

@@ -157,7 +157,7 @@ def _is_orphan(
     groups: Sequence[str],
     kept_since: datetime,
 ) -> bool:
-    """Tell whether nobody else will record a service's attempt: its run is over, or the service is old."""
+    """Return whether nobody else will record a service's attempt: its run is over, or the service is old."""
     over = service.group == run.group or (service.group in groups and service.created < kept_since)
     return over and (service.group, service.task, service.attempt) not in on_record
 

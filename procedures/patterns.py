@@ -28,7 +28,7 @@ class NotFollowedError(Exception):
 
 
 def is_found(pattern: str, text: str) -> bool:
-    """Tell whether a pattern matches anywhere in a text, as `re.search` does; raises `re.error` if it is none."""
+    """Return whether a pattern matches anywhere in a text, as `re.search` does; raises `re.error` if it is none."""
     tokens = parser.parse(pattern)
     places = frozenset(range(len(text) + 1))
     try:
@@ -38,7 +38,7 @@ def is_found(pattern: str, text: str) -> bool:
 
 
 def can_follow(pattern: str) -> bool:
-    """Tell whether a pattern holds nothing that cannot be followed; raises `re.error` if it is none."""
+    """Return whether a pattern holds nothing that cannot be followed; raises `re.error` if it is none."""
     tokens = parser.parse(pattern)
     try:
         Search("").check(tokens)
@@ -118,7 +118,7 @@ class Search:
         return reached
 
     def _looks(self, value: Any, place: int, flags: int) -> bool:
-        """Tell whether what is looked for ahead, or behind, is there."""
+        """Return whether what is looked for ahead, or behind, is there."""
         direction, body = value
         if direction > 0:
             return bool(self.ends(body, frozenset((place,)), flags))

@@ -51,7 +51,7 @@ class Rule(NamedTuple):
     message: str
 
     def fits(self, attempt: AttemptRecord) -> bool:
-        """Tell whether the rule is for this failure."""
+        """Return whether the rule is for this failure."""
         code = attempt.exit_code
         texts = (attempt.reason, attempt.cause, attempt.first_error)
         return (
@@ -111,7 +111,7 @@ def _rule(number: int, rule: Mapping[str, Any], whole: Limit) -> Rule:
 
 
 def goes_on(rules: Rules, attempts: Sequence[AttemptRecord], elapsed: float) -> bool:
-    """Tell whether another attempt follows these, the last of which failed; `elapsed` seconds since the first began.
+    """Return whether another attempt follows these, the last of which failed; `elapsed` seconds since the first began.
 
     Failures under a limit of their own are counted apart from the others.
     """

@@ -81,7 +81,7 @@ def main(session: Session, task_name: str, facts: str, definition: str) -> str:
 
 
 def _over(job: dict[str, Any], recorded: list[AttemptRecord], counted: list[AttemptRecord]) -> bool:
-    """Tell whether no attempt is left: the procedure was interrupted after it had recorded the last one."""
+    """Return whether no attempt is left: the procedure was interrupted after it had recorded the last one."""
     if recorded[-1].status == DONE:
         return True
     return bool(counted) and not goes_on(rules_of(job), counted, counted[0].age)
@@ -104,7 +104,7 @@ def _attempts(session: Session, job: dict[str, Any], run: RunContext, number: in
 
 
 def _fails(job: dict[str, Any], attempt: AttemptRecord) -> bool:
-    """Tell whether the task fails with its last attempt, by the definition's rule."""
+    """Return whether the task fails with its last attempt, by the definition's rule."""
     return attempt.status != DONE and job["on_failure"] != "continue"
 
 

@@ -50,7 +50,7 @@ def send(session: Tagged, text: str, params: Sequence[Any] | None = None) -> lis
 
 
 def is_refusal(error: SnowparkSQLException) -> bool:
-    """Tell whether Snowflake itself refused the statement, rather than a connection or a node on the way."""
+    """Return whether Snowflake itself refused the statement, rather than a connection or a node on the way."""
     return is_refusing(error_code(error))
 
 

@@ -66,7 +66,7 @@ def _results_left(job: Mapping[str, Any], run: RunContext, task: str, attempt: A
 
 
 def follows_another_request(text: str) -> bool:
-    """Tell whether the last run that succeeded was a part of the graph or of a backfill, not an ordinary one.
+    """Return whether the last run that succeeded was a part of the graph or of a backfill, not an ordinary one.
 
     It does not cover the time since the one before, so the next run's interval must not begin with it.
     """

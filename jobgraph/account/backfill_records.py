@@ -118,11 +118,11 @@ class BackfillRecords:
         return [queries.execute(self._client.place, graph.root_task, config)]
 
     def waiting_for_somebody_else(self, graph: Deployed) -> bool:
-        """Tell whether a run is waiting that no backfill requested; a further request would replace it."""
+        """Return whether a run is waiting that no backfill requested; a further request would replace it."""
         return any(not split_config(config)[0].backfill for config in self._waiting(graph))
 
     def is_driven(self, graph: Deployed) -> bool:
-        """Tell whether a run of the graph is under way or waiting; its finalizer will request the next interval."""
+        """Return whether a run of the graph is under way or waiting; its finalizer will request the next interval."""
         rows = self._root_rows(graph)
         return bool(self._waiting(graph)) or any(row.state == task_runs.EXECUTING for row in rows)
 

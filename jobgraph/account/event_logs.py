@@ -33,7 +33,7 @@ _MOST_LINES = 100_000
 
 
 def is_there(attempt: Attempt) -> bool:
-    """Tell whether an attempt's logs were sent to the event table."""
+    """Return whether an attempt's logs were sent to the event table."""
     return attempt.log_location.startswith(_THERE)
 
 

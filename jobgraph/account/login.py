@@ -112,7 +112,7 @@ def address(options: Mapping[str, Any]) -> str:
 
 
 def is_local(options: Mapping[str, Any]) -> bool:
-    """Tell whether the server is on this machine, as the sandbox is."""
+    """Return whether the server is on this machine, as the sandbox is."""
     host = str(options.get("host", ""))
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

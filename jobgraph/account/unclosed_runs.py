@@ -70,7 +70,7 @@ class UnclosedRuns:
             return self._client.rows(statement())
 
     def has(self, root: str, run_id: str) -> bool:
-        """Tell whether the attempts of a run show that it belongs to this graph."""
+        """Return whether the attempts of a run show that it belongs to this graph."""
         return any(rows[0].name == root for rows in self.of_attempts(1, run_id))
 
     def recent(self, limit: int) -> set[tuple[str, str]]:

@@ -1,7 +1,7 @@
-"""What every command is given: the connection, the clock, the project's folder and the terminal.
+"""The environment of a command: the connection, the clock, the project's folder and the terminal.
 
-Knows how these are put together. Must not know any command, but for the names of those that start runs.
-Tests make one with a client and a clock of their own.
+Knows how these are created. Must not know any command, except the names of those that start runs. Tests create an
+`Application` with a client and a clock of their own.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
     from jobgraph.cli.watching import Clock
 
 CONFIGURATION = "jobconfig.yaml"
-# What people may say instead of a run's id.
+# The word for the newest run, in place of a run's id.
 NEWEST = "last"
-# The options that say where the graphs are; commands that need no connection need none of them.
+# The options that locate the graphs; a command without a connection ignores them.
 _PLACE_OPTIONS = ("connection", "database", "schema")
 _WITHOUT_CONNECTION = frozenset({"validate", "diff", "preview-summary", "privileges", "sandbox"})
 # Commands that start runs.
 _STARTING = frozenset({"run", "retry"})
-# Wide enough that no cell is ever folded when the output goes to a file or a pipe.
+# Wide enough that no cell is folded when the output goes to a file or a pipe.
 _UNFOLDED = 10_000
-# Where a command's context remembers the remarks that are written only once.
+# The key, in a command's context, of the remarks that are written only once.
 _WRITTEN = "jobgraph.remarks"
-# Blanks at the end of a line, perhaps before the end of a colour.
+# Blanks at the end of a line, optionally followed by the end of a colour.
 _TRAILING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$")
 
 
 def project_folder(start: Path) -> Path:
-    """Return the nearest folder from `start` upwards that holds a project; `start` itself if there is none."""
+    """Return the nearest folder with a project, from `start` upwards; `start` itself if there is none."""
     for folder in (start, *start.parents):
         if (folder / CONFIGURATION).is_file() or (folder / "Pulumi.yaml").is_file():
             return folder
@@ -60,7 +60,7 @@ def project_folder(start: Path) -> Path:
 
 
 def program_name(called: str, folder: Path) -> str:
-    """Return how this command is called again in `folder`: by its name if the PATH has it, else by its path."""
+    """Return how to call this command from `folder`: by its name if it is on the PATH, else by its path."""
     file, on_path = Path(called), shutil.which("jobgraph")
     if file.name != "jobgraph" or (on_path and Path(on_path).resolve() == file.resolve()):
         return "jobgraph"
@@ -70,9 +70,9 @@ def program_name(called: str, folder: Path) -> str:
 
 @dataclass
 class Application:
-    """The surroundings of a command. `connect` is called at most once, by the first use of `client`.
+    """The environment of a command. `connect` is called at most once, at the first use of `client`.
 
-    `program` is how the command is called in this shell.
+    `program` is the way to call the command in this shell.
     """
 
     choice: ConnectionChoice = field(default_factory=connecting.ConnectionChoice)
@@ -87,8 +87,8 @@ class Application:
         """The connection.
 
         Raises:
-            UsageError: if nothing says where to connect to.
-            NotConnectedError: if the server is not there or does not accept the login.
+            UsageError: if no connection is configured.
+            NotConnectedError: if the server cannot be reached or rejects the login.
         """
         if self._client is None:
             self._client = self.connect(self.choice)
@@ -106,14 +106,14 @@ def is_terminal() -> bool:
 
 
 def terminal_width() -> int | None:
-    """Return how many characters a line of the terminal has; None if the output goes elsewhere, where none is cut."""
+    """Return the number of characters in a line of the terminal; None if the output does not go to a terminal."""
     return Console().width if is_terminal() else None
 
 
 def show(renderable: RenderableType) -> None:
-    """Write a table or text to standard output: coloured on a terminal, else plain, unfolded, no trailing blanks.
+    """Write a table or text to standard output: in colour on a terminal, else plain, unfolded, without trailing blanks.
 
-    Nothing is ever cut: a line that is too wide is wrapped by the terminal, so that what is copied from it is whole.
+    Nothing is cut: the terminal wraps a line that is too wide, so that copied text is complete.
     """
     if not is_terminal():
         _whole_lines(Console(width=_UNFOLDED, color_system=None), renderable)
@@ -133,7 +133,7 @@ def _whole_lines(console: Console, renderable: RenderableType) -> None:
 
 
 def say(text: str | Text) -> None:
-    """Write a line to standard output, with the commands in it as they work in this shell."""
+    """Write a line to standard output; the commands in it are spelled so that they work in this shell."""
     if isinstance(text, Text):
         show(text if spelled(text.plain) == text.plain else Text(spelled(text.plain)))
     else:
@@ -146,12 +146,12 @@ def show_json(value: Any) -> None:
 
 
 def note(text: str) -> None:
-    """Write a remark to standard error, with the commands in it as they work in this shell."""
+    """Write a remark to standard error; the commands in it are spelled so that they work in this shell."""
     click.echo(spelled(text), err=True)
 
 
 def note_once(text: str) -> None:
-    """Write a remark as `note` does, but only once in a command."""
+    """Write a remark as `note` does, but at most once per command."""
     context = click.get_current_context(silent=True)
     written: set[str] = context.meta.setdefault(_WRITTEN, set()) if context else set()
     if text not in written:
@@ -160,7 +160,7 @@ def note_once(text: str) -> None:
 
 
 def spelled(text: str) -> str:
-    """Return a text with its commands as they work in this shell: `jobgraph` as it was called, on the same place."""
+    """Return a text whose commands work in this shell: with this program's name and the present connection options."""
     context = click.get_current_context(silent=True)
     root = context.find_root() if context else None
     if root is None or not isinstance(root.command, click.Group):
@@ -179,7 +179,7 @@ def _spelled(application: Application, options: Mapping[str, Any], match: re.Mat
 
 
 def run_option(text: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
-    """Return the option --run of a command for which the newest run is the usual one; `last` means that, too."""
+    """Return the option --run of a command whose default is the newest run, which `last` also means."""
 
     def newest(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
         return None if value == NEWEST else value
@@ -188,13 +188,13 @@ def run_option(text: str) -> Callable[[click.decorators.FC], click.decorators.FC
 
 
 def examples(*lines: str) -> str:
-    """Return the end of a help text: example commands, one on a line."""
-    # \b keeps click from joining the lines of a paragraph
+    """Return the end of a help text: example commands, one per line."""
+    # \b stops click from joining the lines of a paragraph
     return "\b\n" + "\n".join(["Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
 
 
 class Group(click.Group):
-    """A group of commands that turns a user's error into its text and exit code; a defect keeps its traceback."""
+    """A group of commands that reports a UserError by its text and exit code. Other exceptions keep their traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

@@ -1,4 +1,4 @@
-"""How backfills look to people and to scripts.
+"""The output on backfills: tables and lines for people, JSON for scripts.
 
 Pure: values in, renderables out. Must not know where output goes, except whether it is a terminal.
 """
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from jobgraph.config.schedules import Schedule
     from jobgraph.runs.backfills import Backfill, Interval
 
-# the order in which states are counted
+# the order of the states in the counts
 _ORDER = (states.COMPLETE, states.BROKEN, states.RUNNING, states.PENDING, states.CALLED_OFF)
 
 
 def headline(backfill: Backfill, schedule: Schedule | None) -> Text:
-    """Return one line on a backfill as a whole; `schedule` is the graph's own now, None if it has none."""
+    """Return one line on a whole backfill. `schedule` is the graph's present schedule, None if it has none."""
     return Text.assemble(
         f"{backfill.graph}, backfill {backfill.backfill_id}: ",
         views.state(backfill.state),
@@ -40,7 +40,7 @@ def headline(backfill: Backfill, schedule: Schedule | None) -> Text:
 
 
 def _zone(backfill: Backfill, schedule: Schedule | None) -> str:
-    """Return in which zone the days of a backfill begin; empty if it has no days, or the schedule has changed since."""
+    """Return the time zone of the backfill's days; empty if it has no days, or the schedule has changed since."""
     zone = backfills.zone_of(schedule)
     starts = [interval.span.start.astimezone(zone) for interval in backfill.intervals]
     if backfill.step != backfills.DAY or not starts or any(start.time() != time.min for start in starts):
@@ -85,9 +85,9 @@ def interval_table(backfill: Backfill, *, terminal: bool, width: int | None) -> 
 
 
 def remarks(backfill: Backfill, *, stalled: bool, deployed: bool) -> list[str]:
-    """Return what one may want to do about a backfill."""
+    """Return remarks on what the user may want to do about a backfill."""
     if not deployed and backfill.has_open_intervals:
-        return [f"Graph {backfill.graph} is not deployed any more: nothing of it is run."]
+        return [f"Graph {backfill.graph} is no longer deployed: none of its intervals will run."]
     if stalled:
         return [
             f"No run of the graph is under way, so nothing drives it: jobgraph backfill resume {backfill.backfill_id}"
@@ -98,7 +98,7 @@ def remarks(backfill: Backfill, *, stalled: bool, deployed: bool) -> list[str]:
 
 
 def resumed(backfill: Backfill) -> Backfill:
-    """Return a backfill as it is once it is resumed."""
+    """Return the backfill in its state after a resume."""
     state = states.OF_BACKFILL.get((backfill.state, states.RESUME), backfill.state)
     return replace(backfill, state=state)
 

@@ -1,6 +1,6 @@
-"""The budget of a stack in the account: its limit, how much of it is used, and whether the warehouse is suspended.
+"""Reading the budget of a stack from the account: its limit, its use, and whether the warehouse is suspended.
 
-Knows the statements that ask. Must not know what is said of it (jobgraph.cost.budgeting).
+Knows the statements that read it. Must not know how it is reported (jobgraph.cost.budgeting).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def of_place(client: Client, project: Path) -> BudgetUse | None:
-    """Return the budget of the stack that deploys into the schema of a connection; None if it has none."""
+    """Return the budget of the stack that deploys into the connection's schema; None if it has none."""
     stacks = stacks_of(project)
     for name in stacks.names:
         settings = stacks.settings(name)
@@ -37,7 +37,7 @@ def of_place(client: Client, project: Path) -> BudgetUse | None:
 
 
 def use(client: Client, settings: Settings) -> BudgetUse | None:
-    """Return what the stack's own pools and warehouse have used of its budget in this month, which UTC counts.
+    """Return how much of the budget the stack's own pools and warehouse have used in this calendar month, in UTC.
 
     None if there is no budget.
     """
@@ -53,7 +53,7 @@ def use(client: Client, settings: Settings) -> BudgetUse | None:
 
 
 def _suspended(client: Client, settings: Settings) -> str:
-    """Return the warehouse that the budget's monitor has suspended; empty if it has not, or if nobody says."""
+    """Return the warehouse that the budget's monitor has suspended; empty if it has not, or if that cannot be read."""
     monitor = monitor_name(settings)
     rows = client.rows(queries.Statement(show_monitor(monitor))) if monitor else []
     suspends = any(row["name"] == monitor and has_suspended(row) for row in rows)

@@ -1,6 +1,6 @@
-"""The `jobgraph` command: the options that all its commands share, and the commands themselves.
+"""The root of the `jobgraph` command: its commands and the options that they share.
 
-Knows which commands there are. Must not know what any of them does.
+Knows the list of commands. Must not know what they do.
 """
 
 from __future__ import annotations

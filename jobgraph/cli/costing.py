@@ -1,6 +1,6 @@
-"""What the commands on cost have in common: times from history, and runs that are stated by hand.
+"""Functions that the commands on cost share: reading times and charges, and parsing options.
 
-Knows the statements that ask for them. Must not know how cost is estimated.
+Knows the statements that read them. Must not know how cost is estimated.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DAYS = 30
 
 
 def past_times(client: Client, settings: Settings) -> History:
-    """Return how long jobs took in the last 30 days, from the history tables of a stack."""
+    """Return the durations of jobs in the last 30 days, from the history tables of a stack."""
     tables = _tables(settings)
     attempts = client.rows(cost_queries.job_times(client.place, tables, DAYS))
     return history(attempts, client.rows(cost_queries.task_times(client.place, tables, DAYS)))
@@ -44,10 +44,10 @@ def _tables(settings: Settings) -> queries.Tables:
 
 
 def stated_runs(texts: Iterable[str]) -> dict[str, float]:
-    """Return runs a month by graph, in upper case, of texts such as `training=20`.
+    """Return the runs per month by graph, in upper case, from texts such as `training=20`.
 
     Raises:
-        UsageError: if a text says something else.
+        UsageError: if a text has another form.
     """
     runs = {}
     for text in texts:
@@ -58,7 +58,7 @@ def stated_runs(texts: Iterable[str]) -> dict[str, float]:
             runs[graph.upper()] = -1.0
         if not 0 <= runs[graph.upper()] < float("inf"):
             raise UsageError(
-                f"--runs {text}: no number of runs", remedy="write the graph and a number: --runs training=20"
+                f"--runs {text}: not a number of runs", remedy="write the graph and a number: --runs training=20"
             )
     return runs
 
@@ -68,22 +68,22 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 
 
 def since(client: Client, text: str) -> datetime:
-    """Return the whole hour with which a time before now begins, of a text such as `7d`.
+    """Return the instant that lies before now by a text such as `7d`, rounded down to a full hour.
 
     Raises:
-        UsageError: if a text says something else.
+        UsageError: if the text has another form.
     """
     match = _SINCE.fullmatch(text)
     if match is None:
-        raise UsageError(f"--since {text}: no time", remedy="write a number and h, d or w: --since 7d")
+        raise UsageError(f"--since {text}: not a length of time", remedy="write a number and h, d or w: --since 7d")
     now = instant(client.rows(queries.now())[0]["NOW"]) or datetime.now(tz=UTC)
     return (now - int(match[1]) * _UNITS[match[2]]).replace(minute=0, second=0, microsecond=0)
 
 
 def ended_attempts(client: Client, settings: Settings, config: Config, start: datetime) -> list[EndedAttempt]:
-    """Return the attempts that ended since `start`, of all graphs of the stack; what was before that is cut off."""
+    """Return the attempts of all graphs of the stack that ended since `start`, without their time before `start`."""
     graphs = in_account(config, settings).graphs
-    # rows of earlier versions have only the root's name
+    # rows of earlier versions have only the root task's name
     keys = {graph.root_task: graph.key for graph in graphs}
     jobs = {(graph.root_task, job.name): job for graph in graphs for job in graph.jobs}
     attempts = []
@@ -110,7 +110,7 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
 
 
 def spans(rows: Iterable[Mapping[str, Any]], start: datetime) -> Iterator[tuple[Mapping[str, Any], datetime, datetime]]:
-    """Yield each row that has a beginning and an end, with both; what was before `start` is cut off."""
+    """Yield each row that has a start and an end, with both instants; those before `start` are set to `start`."""
     for row in rows:
         began, ended = instant(row["STARTED_TIME"]), instant(row["COMPLETED_TIME"])
         if began is not None and ended is not None:
@@ -118,9 +118,9 @@ def spans(rows: Iterable[Mapping[str, Any]], start: datetime) -> Iterator[tuple[
 
 
 def root_runs(client: Client, settings: Settings, config: Config, start: datetime) -> list[EndedAttempt]:
-    """Return the executions of the graphs' root tasks that ended since `start`, as `ended_attempts`.
+    """Return the executions of the graphs' root tasks that ended since `start`, in the form of attempts.
 
-    Without a history of tasks, there are none: the roots' credits then count as idle.
+    The list is empty without a history of tasks; the credits of root tasks then count as idle.
     """
     keys = {graph.root_task: graph.key for graph in config.graphs}
     executions = []
@@ -148,9 +148,9 @@ def root_runs(client: Client, settings: Settings, config: Config, start: datetim
 
 
 def _waited(row: Mapping[str, Any], job: Job | None) -> bool:
-    """Tell whether a task waited for an attempt: a runner's service has a name of its own making.
+    """Return whether a task waited for the attempt. The name of its service tells: a runner's contains a digest.
 
-    The job may have changed its runner since. What has no name is taken to have been as the job is now.
+    The job may have changed its way of running since. Without a name, the job's present way is assumed.
     """
     if row["SERVICE_NAME"]:
         return queries.service_digest(str(row["GRAPH_RUN_ID"]), str(row["TASK_NAME"])) in str(row["SERVICE_NAME"])
@@ -160,7 +160,7 @@ def _waited(row: Mapping[str, Any], job: Job | None) -> bool:
 def metered(
     client: Client, names: Mapping[str, Iterable[str]], start: datetime
 ) -> Mapping[tuple[str, str], Sequence[Metered]] | None:
-    """Return what Snowflake charged since `start` for these names, by kind; None if the role may not see it."""
+    """Return the hours that Snowflake charged since `start`, by kind and name; None if the role cannot read them."""
     place = client.place
     statements: dict[str, Callable[[Sequence[str], datetime], Statement]] = {
         POOL: cost_queries.metered_pools,
@@ -170,8 +170,8 @@ def metered(
     }
     hours: dict[tuple[str, str], list[Metered]] = {}
     try:
-        for kind, wanted in ((kind, sorted(set(each))) for kind, each in names.items()):
-            for row in client.rows(statements[kind](wanted, start)) if wanted else ():
+        for kind, object_names in ((kind, sorted(set(each))) for kind, each in names.items()):
+            for row in client.rows(statements[kind](object_names, start)) if object_names else ():
                 began, ended = instant(row["START_TIME"]), instant(row["END_TIME"])
                 if began is not None and ended is not None:
                     hour = Metered(began, ended, float(row["CREDITS"]))

@@ -1,7 +1,7 @@
-"""The variables of an activated shell, and the files that go with them.
+"""The environment variables of an activated shell, and the files that belong to them.
 
-Knows how variables become shell text and a connections.toml, and where a clone keeps its Pulumi backend.
-Must not know how the sandbox or the toolchain come by their own variables.
+Knows how variables are written as shell text and as a connections.toml, and where a clone stores its Pulumi state.
+Must not know how the sandbox and the toolchain choose their own variables.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONNECTION = "sandbox"
 SANDBOX_PASSPHRASE = "local-sandbox"  # noqa: S105  # not a secret: see pulumi() below
 
-# key of connections.toml -> variable that holds its value
+# key of connections.toml -> environment variable with its value
 _KEYS = {
     "account": "SNOWFLAKE_ACCOUNT",
     "host": "SNOWFLAKE_HOST",
@@ -33,17 +33,17 @@ _KEYS = {
 
 
 def exports(variables: Mapping[str, str]) -> str:
-    """Return lines that a POSIX shell can evaluate, whatever the values hold."""
+    """Return lines that a POSIX shell can evaluate, whatever characters the values have."""
     return "".join(f"export {name}={quoted(value)}\n" for name, value in variables.items())
 
 
 def quoted(value: str) -> str:
-    """Return a word that every POSIX shell reads as `value`; always in quotes, so that all lines look alike."""
+    """Return `value` quoted for a POSIX shell; always in quotes, unlike shlex.quote, so that all lines look alike."""
     return "'" + value.replace("'", "'\\''") + "'"
 
 
 def connections(variables: Mapping[str, str]) -> str:
-    """Return a connections.toml with the one connection that the variables describe."""
+    """Return a connections.toml with one connection, which the variables describe."""
     lines = [f"[{CONNECTION}]"]
     for key, name in _KEYS.items():
         if name in variables:
@@ -54,21 +54,21 @@ def connections(variables: Mapping[str, str]) -> str:
 
 
 def pulumi(project: Path) -> dict[str, str]:
-    """Return the variables that keep the sandbox's stack in the clone itself.
+    """Return the variables that make Pulumi store the sandbox's stack in the clone.
 
-    The passphrase is the word that belongs to the salt in Pulumi.dev.yaml: with one of its own, every clone would
-    change that committed file. It guards nothing, for a sandbox has no secrets.
+    The passphrase matches the salt in Pulumi.dev.yaml: if every clone had its own, each would change that committed
+    file. It protects nothing, because a sandbox has no secrets.
     """
     return {
-        # The engine writes a file of metadata beside each file of its state, and not in one step: killed in between, it
-        # cannot read its state ever after (checkpoint: EOF). It does without them.
+        # The engine writes a metadata file beside each state file, but not atomically: if it is killed in between, it
+        # can never read its state again (checkpoint: EOF). It works without these files.
         "PULUMI_BACKEND_URL": (project / ".jobgraph" / "pulumi").as_uri() + "?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": SANDBOX_PASSPHRASE,
     }
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only the user may read, in one step: a reader sees the old text or the new one."""
+    """Write a file that only the user may read, atomically: a reader sees either the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
-"""The plan of a stack, and asking an account what it needs for that.
+"""The plan of a stack, and asking an account whether it meets the plan's needs.
 
-Knows where the procedures' texts are, and how questions are sent. Must not know what is in a plan, what is asked, nor
-what follows from an answer (jobgraph.inspection).
+Knows where the procedures' source is, and how questions are sent. Must not know what a plan contains, which questions
+are asked, nor what follows from the answers (jobgraph.inspection).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 
 def planned(application: Application, file: str | None, environment: str | None) -> Plan:
-    """Return the plan of a configuration with the settings of a stack; without one, the usual settings.
+    """Return the plan of a configuration with the settings of a stack, or with the default settings if there is none.
 
     Raises:
-        ConfigErrors: with everything that is wrong in the configuration.
-        UsageError: if the file, or the stack's, cannot be used.
+        ConfigErrors: lists all problems of the configuration.
+        UsageError: if the file or the stack's file cannot be used.
     """
     path = loading.file_of(application, file, environment)
     config, settings = loading.with_settings(application, path, environment)
@@ -41,7 +41,7 @@ def planned(application: Application, file: str | None, environment: str | None)
 
 
 def inspect(application: Application, stack: Plan) -> list[Finding]:
-    """Ask everything, and return what follows; a question that is refused is a finding, not a failure."""
+    """Ask all questions and return the findings. A refused question is a finding, not a failure."""
     client = application.client
     rows: dict[str, Rows] = {}
     refused: dict[str, str] = {}
@@ -62,14 +62,14 @@ def inspect(application: Application, stack: Plan) -> list[Finding]:
 
 
 def _grants(client: Client, role: str) -> Rows:
-    """Return the rows of SHOW GRANTS of a role and of all below it that may be looked at."""
+    """Return the rows of SHOW GRANTS for a role and for all visible roles below it."""
     rows: Rows = []
     waiting, reached = [role], {role}
     while waiting:
         try:
             own = client.rows(Statement(questions.show_grants(waiting.pop())))
         except (RunFailedError, ValueError):
-            continue  # of another's role; it may not be looked at, or has a name that no stack has
+            continue  # a role of somebody else: not visible, or with a name that no stack's role can have
         rows += own
         below = {
             str(row["name"]) for row in own if row["granted_on"] == "ROLE" and row["privilege"] == "USAGE"

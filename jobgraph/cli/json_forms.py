@@ -1,6 +1,7 @@
 """The JSON forms of runs, jobs, attempts, graphs and configuration files.
 
-Pure. Keys are promised to scripts: add, never rename; what is not known is null. Must not know where output goes.
+Pure. Scripts rely on the keys: add some, but never rename one. Unknown values are null. Must not know where output
+goes.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def job_json(job: JobRun) -> dict[str, Any]:
 
 
 def attempt_json(attempt: Attempt) -> dict[str, Any]:
-    """Return a recorded attempt for JSON; what is not known is null."""
+    """Return a recorded attempt for JSON; unknown values are null."""
     return {
         "attempt": attempt.number,
         "state": attempt.state,
@@ -69,7 +70,7 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
 
 
 def run_json(run: GraphRun) -> dict[str, Any]:
-    """Return a run for JSON; instants are ISO 8601 with offset."""
+    """Return a run for JSON; instants are ISO 8601 with an offset."""
     return {
         "graph": run.graph,
         "root_task": run.root_task,
@@ -90,7 +91,7 @@ def run_json(run: GraphRun) -> dict[str, Any]:
 
 
 def line_json(line: GraphOverview) -> dict[str, Any]:
-    """Return a graph's line for JSON."""
+    """Return a line of the overview of graphs for JSON."""
     run = line.run
     return {
         "graph": line.graph.key,
@@ -143,7 +144,7 @@ def config_json(config: Config) -> dict[str, Any]:
 
 
 def comparison_json(first: GraphRun, second: GraphRun, differences: Sequence[Difference]) -> dict[str, Any]:
-    """Return what differs between two runs for JSON."""
+    """Return the differences between two runs for JSON."""
     return {
         "graph": first.graph,
         "first": first.run_id,

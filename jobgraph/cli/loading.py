@@ -1,6 +1,6 @@
-"""Reading job configurations for commands: from a file or a git revision, as they stand or as an environment has them.
+"""Reading job configurations for commands: from a file or a git revision, with or without an environment.
 
-Knows where files, overlays and the stack's settings are found. Must not know any rule of them, nor how they are shown.
+Knows where files, overlays and the stack's settings are. Must not know the rules for them, nor how they are shown.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 def file_of(application: Application, file: str | None, environment: str | None = None) -> str:
-    """Return the path of a file: `file`, else of what the stack `environment` deploys, else the project's own.
+    """Return a configuration's path: `file`, else the one that the stack `environment` deploys, else the project's own.
 
-    It is as short as it can be written.
+    The path is written as short as possible.
 
     Raises:
-        UsageError: if the file of the project or of the stack cannot be read.
+        UsageError: if the project's file or the stack's file cannot be read.
     """
     if file is not None:
         return file
@@ -44,11 +44,11 @@ def _shortest(path: Path) -> str:
 
 
 def load(path: str, environment: str | None = None, *, strict: bool = False) -> Config:
-    """Read a job configuration; with an environment, as the Pulumi stack of that name has it, its pools included.
+    """Read a job configuration; with an environment, apply its overlay and the settings of the stack of that name.
 
     Raises:
-        ConfigErrors: with everything that is wrong in it.
-        UsageError: if the file, or the stack's, cannot be read, or there is no such environment.
+        ConfigErrors: lists all problems of the configuration.
+        UsageError: if the file or the stack's file cannot be read, or there is no such environment.
     """
     pools = zone = None
     if environment is not None:
@@ -60,35 +60,37 @@ def load(path: str, environment: str | None = None, *, strict: bool = False) -> 
     try:
         return reading.read(path, pools, environment, region_timezone=zone, strict=strict)
     except ConfigErrors:
-        base, of = _overlaid(Path(path))
+        base, overlay_environment = _overlaid(Path(path))
         if base is None:
             raise
         raise UsageError(
-            f"this is no job configuration by itself: it holds what is different from {base.name} in {of!r}",
+            f"this is not a complete job configuration: it is the overlay of {base.name} for {overlay_environment!r}",
             where=path,
-            remedy=f"jobgraph validate {base} --environment {of}",
+            remedy=f"jobgraph validate {base} --environment {overlay_environment}",
         ) from None
 
 
 def deployed_files(application: Application) -> tuple[str, ...]:
-    """Return the configurations that the project's stacks deploy, its own first if it is there.
+    """Return the configurations that the project's stacks deploy; the project's own, if it exists, is the first.
 
     Raises:
-        UsageError: if the file of the project or of a stack cannot be read.
+        UsageError: if the project's file or a stack's file cannot be read.
     """
     stacks = stacks_of(application.folder / PROJECT_FILE)
     own = stacks.configuration(None)
     files = dict.fromkeys([own, *(stacks.configuration(name) for name in stacks.names)])
-    others = [file for file in files if file != own and file.is_file()]
-    return tuple(_shortest(file) for file in ([own, *others] if own.is_file() or not others else others))
+    overlaid_files = [file for file in files if file != own and file.is_file()]
+    return tuple(
+        _shortest(file) for file in ([own, *overlaid_files] if own.is_file() or not overlaid_files else overlaid_files)
+    )
 
 
 def environments_of(path: str) -> tuple[str, ...]:
-    """Return the environments in which a configuration is deployed: its own, and the stacks that deploy it; sorted.
+    """Return the environments of a configuration, sorted: those of its file, its overlays, and its stacks.
 
     Raises:
-        ConfigErrors: if the file is no YAML.
-        UsageError: if it, or a stack's file, cannot be read.
+        ConfigErrors: if the file is not YAML.
+        UsageError: if the file or a stack's file cannot be read.
     """
     file = Path(path)
     stacks = stacks_of(file)
@@ -97,7 +99,7 @@ def environments_of(path: str) -> tuple[str, ...]:
 
 
 def _own_environments(path: Path) -> set[str]:
-    """Return the environments of which the file itself, or an overlay beside it, says something."""
+    """Return the environments that the file itself names, or that have an overlay beside it."""
     root = reading.compose(path.read_bytes() if path.is_file() else b"{}", str(path))
     start, end = f"{path.stem}.", path.suffix
     files = [file.name for file in path.parent.glob(f"*.*{end}")] if end else []
@@ -108,7 +110,7 @@ def _own_environments(path: Path) -> set[str]:
 
 
 def _overlaid(path: Path) -> tuple[Path | None, str]:
-    """Return the file over which a file of this name is merged, if it is there, and in which environment."""
+    """Return the file that `path`, by its name, is an overlay of, and the environment; None if it does not exist."""
     stem, _, environment = path.stem.rpartition(".")
     base = path.parent / f"{stem}{path.suffix}"
     return (base, environment) if stem and base.is_file() else (None, "")
@@ -126,47 +128,47 @@ def _unknown(path: Path, environment: str, stacks: Stacks) -> UsageError:
     )
 
 
-def at(application: Application, given: str, environment: str | None) -> Config:
-    """Read a configuration from a file, or from git: a revision, or `REVISION:PATH`.
+def at(application: Application, source: str, environment: str | None) -> Config:
+    """Read a configuration from `source`: a file, a git revision, or `REVISION:PATH`.
 
     Raises:
         ConfigErrors: with everything that is wrong in it.
         UsageError: if it is neither a file nor a revision with such a file.
     """
-    return with_settings(application, given, environment)[0]
+    return with_settings(application, source, environment)[0]
 
 
-def with_settings(application: Application, given: str, environment: str | None) -> tuple[Config, Settings]:
-    """Read a configuration as `at` does, with the settings of the stack as they stand beside it.
+def with_settings(application: Application, source: str, environment: str | None) -> tuple[Config, Settings]:
+    """Read a configuration as `at` does, and the settings of the stack beside it.
 
-    The settings are the usual ones without an environment, or where the stack has no file. From here on, the command
-    connects to no other account than the stack's.
+    Without an environment, or if the stack has no file, the settings are the defaults. From then on, the command
+    connects only to the stack's account.
 
     Raises:
         ConfigErrors: with everything that is wrong in it.
         UsageError: if it is neither a file nor a revision with such a file, or the stack's file cannot be used.
     """
-    if Path(given).is_file():
+    if Path(source).is_file():
         if environment is not None:
-            application.choice = replace(application.choice, stack=stacks_of(Path(given)).account(environment))
-        return load(given, environment), _settings(Path(given), environment)
-    revision, _, path = given.partition(":")
+            application.choice = replace(application.choice, stack=stacks_of(Path(source)).account(environment))
+        return load(source, environment), _settings(Path(source), environment)
+    revision, _, path = source.partition(":")
     top = Path(_git(Path.cwd(), "rev-parse", "--show-toplevel").decode().strip())
     inside = path
-    if not path or path.startswith(("./", "../", "/")):  # as for git, seen from here
+    if not path or path.startswith(("./", "../", "/")):  # relative to this folder, as git reads it
         inside = _from_top(top.resolve(), (Path.cwd() / (path or file_of(application, None, environment))).resolve())
-    commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", of=given)
+    commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", of=source)
     archive = _git(top, "archive", "--format=tar", commit.decode().strip())
     with tempfile.TemporaryDirectory(prefix="jobgraph-") as folder:
-        # a revision without any file makes an archive that cannot be opened; then the file is not there
+        # git makes an archive that cannot be opened if the revision has no files; the file does not exist then
         with suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(folder, filter=_safe)  # noqa: S202  # the filter is the safe one, less its errors
-        config = _named(Path(folder), inside, f"{revision}:", environment)
+            files.extractall(folder, filter=_safe)  # noqa: S202  # the filter is tarfile's safe one, but skips bad members
+        config = _load_unpacked(Path(folder), inside, f"{revision}:", environment)
         return config, _settings(Path(folder) / inside, environment)
 
 
 def deploying(path: str, environment: str | None) -> Settings | None:
-    """Return the settings that a file is deployed with; without an environment the usual ones, if there is no stack."""
+    """Return the settings that a file is deployed with: those of the stack, else the defaults; None if unknown."""
     if environment is None:
         return None if stacks_of(Path(path)).names else Settings()
     return stacks_of(Path(path)).settings(environment)
@@ -178,10 +180,10 @@ def _settings(path: Path, environment: str | None) -> Settings:
 
 
 def _from_top(top: Path, place: Path) -> str:
-    """Return where a file is, seen from the top of its repository.
+    """Return the path of a file relative to the top of its repository.
 
     Raises:
-        UsageError: if it is not in the repository.
+        UsageError: if the file is not in the repository.
     """
     if not place.is_relative_to(top):
         remedy = "give the command in a folder of the repository that holds the file, or name two files"
@@ -190,19 +192,21 @@ def _from_top(top: Path, place: Path) -> str:
 
 
 def _safe(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """Return a file of a revision as it may be unpacked; links that lead out of the repository are left out."""
+    """Return a member of a revision's archive made safe to unpack; None for links that lead out of the repository."""
     try:
         return tarfile.data_filter(member, folder)
     except tarfile.FilterError:
         return None
 
 
-def _named(folder: Path, path: str, revision: str, environment: str | None) -> Config:
-    """Read a file of a revision that was unpacked into a folder; problems name the revision."""
+def _load_unpacked(folder: Path, path: str, revision: str, environment: str | None) -> Config:
+    """Read a file of a revision that was unpacked into `folder`; problems name the revision."""
     try:
         return replace(load(str(folder / path), environment), file=f"{revision}{path}")
     except ConfigErrors as error:
-        raise ConfigErrors(f"{revision}{path}", [_moved(one, folder, revision) for one in error.problems]) from None
+        raise ConfigErrors(
+            f"{revision}{path}", [_moved(problem, folder, revision) for problem in error.problems]
+        ) from None
     except UsageError as error:
         where = error.where.replace(f"{folder}/", revision)
         raise UsageError(error.message, where=where, cause=error.cause, remedy=error.remedy) from None
@@ -219,9 +223,9 @@ def _git(folder: Path, *arguments: str, of: str | None = None) -> bytes:
     except FileNotFoundError as error:
         raise UsageError("git is not on the PATH", remedy="install git, or name two files") from error
     except subprocess.CalledProcessError as error:
-        what = f"{of!r} is neither a file nor a revision of git"
+        message = f"{of!r} is neither a file nor a revision of git"
         if of is None:
-            what = error.stderr.decode(errors="replace").strip()
+            message = error.stderr.decode(errors="replace").strip()
         remedy = "name a file, a revision as HEAD~1, or a file of a revision as HEAD~1:jobconfig.yaml"
-        raise UsageError(what, remedy=remedy) from error
+        raise UsageError(message, remedy=remedy) from error
     return done.stdout

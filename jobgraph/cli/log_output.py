@@ -1,6 +1,6 @@
-"""Writing out the logs of jobs: with a heading for each container, as JSON, or as they come.
+"""Writing the logs of jobs: with a heading for each container, as JSON, or line by line as they grow.
 
-Knows how lines look, and when following ends. Must not know where logs come from (`account.containers`).
+Knows the layout of lines, and when following ends. Must not know where logs come from (`account.containers`).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from jobgraph.runs.graph_run import GraphRun, JobRun
     from jobgraph.runs.records import GraphRecord
 
-# Seconds between two looks at a running job's log.
+# Seconds between two reads of a running job's log.
 _PAUSE = 1.0
 _NOTHING = "[the container wrote nothing]"
 
 
 @dataclass(frozen=True)
 class LogSelection:
-    """Which logs are meant: of the job of that `name`, or of all jobs; of that `attempt`, or of all."""
+    """The selected logs: of the job `name` or of all jobs, and of one `attempt` or of all."""
 
     application: Application
     record: GraphRecord
@@ -49,7 +49,7 @@ class LogSelection:
     as_json: bool
 
     def logs_of(self, run: GraphRun, job: JobRun) -> list[Log]:
-        """Return the logs of a job in a run, of its services too as long as they may say more than history."""
+        """Return the logs of a job in a run. Services that may have more than history are read too."""
         live = job.state == graph_run.RUNNING or job.service is not None or self.is_elsewhere(run, job)
         task = self._task(run, job.name, live=live)
         client, tables = self.application.client, self.record.tables
@@ -57,13 +57,13 @@ class LogSelection:
         return logs.of(run.run_id, self.attempt, live=live)
 
     def is_elsewhere(self, run: GraphRun, job: JobRun) -> bool:
-        """Tell whether the job's logs go to the event table."""
+        """Return whether the job's logs go to the event table."""
         return any(map(event_logs.is_there, job.tries)) or any(
             task.logs_elsewhere for task in run.shape.jobs if task.name == job.name
         )
 
     def _task(self, run: GraphRun, name: str, *, live: bool) -> Task:
-        """Return the job with the definition that it ran with: what is read live is freed of that one's secrets."""
+        """Return the job with the definition that it ran with; live logs are cleared of that definition's secrets."""
         task = next((task for task in run.shape.jobs if task.name == name), Task(name, (), started=False))
         if not live or task.definition.get("specification"):
             return task
@@ -71,7 +71,7 @@ class LogSelection:
 
 
 def write(listed: Sequence[tuple[JobRun, Log]], *, of_all: bool) -> None:
-    """Write logs one below the other, each with a heading; a single one without, so that it can be piped."""
+    """Write logs one after another, each with a heading. A single log has none, so that it can be piped."""
     for job, log in listed:
         if len(listed) > 1 or of_all:
             _write_heading(_heading(job.name if of_all else "", log))
@@ -95,7 +95,7 @@ def show_json_of(run: GraphRun, listed: Iterable[tuple[JobRun, Log]]) -> None:
 
 
 class Following:
-    """Shows what comes to the logs of one job, or of all jobs of a run."""
+    """Shows the logs of one job, or of all jobs of a run, as they grow."""
 
     def __init__(self, selection: LogSelection, run_id: str) -> None:
         self._selection = selection
@@ -106,7 +106,7 @@ class Following:
         self._last_heading = ""
 
     def follow(self) -> GraphRun:
-        """Show all there is, and then what comes, until the job, or the run, has ended; returns the run then."""
+        """Show the logs so far, then new lines, until the job or the run has ended. Return the run in that state."""
         name, key = self._selection.name, self._selection.record.key
         try:
             return self._until_ended()
@@ -117,14 +117,14 @@ class Following:
 
     @property
     def has_shown(self) -> bool:
-        """Whether there was a log."""
+        """Whether any log was shown."""
         return bool(self._seen)
 
     def _until_ended(self) -> GraphRun:
         name = self._selection.name
         note(f"{name or self._selection.record.key}, run {self._run_id}")
         while True:
-            # first the run, then its logs: once a job has ended, they are whole
+            # the run is read before its logs: if the job has ended by then, they are complete
             run = self._selection.records.run(self._run_id)
             for job in run.jobs:
                 if name in {None, job.name} and job.name not in self._finished:
@@ -149,7 +149,7 @@ class Following:
             note(f"{job.name} has not started{f': it {job.cause}' if job.cause else ''}; waiting for it.")
 
     def _show(self, job: JobRun, log: Log, *, whole: bool) -> None:
-        """Write what is new; of a log that grows, whole lines only: half a secret would not be known as one."""
+        """Write what is new. A growing log is shown in whole lines only, because half a secret would not be masked."""
         text = log.text if whole else log.text[: log.text.rfind("\n") + 1]
         key = (job.name, *log.key)
         before = self._seen.get(key)
@@ -172,7 +172,7 @@ class Following:
 
 
 def _plain(run_id: str, job: str, log: Log, text: str) -> dict[str, Any]:
-    """Return a log for JSON; keys are promised to scripts."""
+    """Return a log for JSON. Scripts rely on the keys."""
     whose = {"run_id": run_id, "job": job, "attempt": log.attempt}
     return {**whose, "instance_id": log.instance, "container_name": log.container, "log": text}
 
@@ -186,7 +186,7 @@ def _write_heading(heading: str) -> None:
 
 
 def _write_log(text: str) -> None:
-    """Write lines of a log; on a terminal, those that speak of an error stand out."""
+    """Write lines of a log; on a terminal, lines about errors are highlighted."""
     if not is_terminal():
         click.echo(text)
         return
@@ -195,7 +195,7 @@ def _write_log(text: str) -> None:
 
 
 def _print(line: Text) -> None:
-    """Write a line as it is, however long; a terminal wraps it, and what is copied from there stays whole."""
+    """Write a line without wrapping it, however long. The terminal wraps it, so that copied text is complete."""
     if is_terminal():
         Console().print(line, soft_wrap=True)
     else:

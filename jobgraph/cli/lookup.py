@@ -1,7 +1,7 @@
-"""Finding what a command is about: the graph that a name means, and its runs.
+"""Finding the graph and the run that a command is about.
 
-Knows in which order to look. Must not know how anything is shown. Commands that look back take a graph that is no
-longer deployed too, as long as history has runs of it; commands that steer need a deployed one.
+Knows the order of the search. Must not know how anything is shown. Commands that only read history also accept a graph
+that is no longer deployed, as long as history has runs of it. Commands that steer need a deployed graph.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def deployed(client: Client) -> tuple[Deployed, ...]:
 
 
 def graph(application: Application, name: str | None) -> Deployed:
-    """Return the deployed graph of that key or root task.
+    """Return the deployed graph with the key or root task `name`.
 
-    Without a name it is the only one that is deployed, or among several the only one of the configuration file.
+    Without a name, it is the only deployed graph or, among several, the only one of the configuration file.
 
     Raises:
         AbsentError: if nothing is deployed.
-        UsageError: if no name is given and it could be several, or there is none of that name.
+        UsageError: if no graph has that name, or no name is given and several graphs qualify.
     """
     client = application.client
     present = deployed(client)
@@ -59,7 +59,7 @@ def graph(application: Application, name: str | None) -> Deployed:
 
 
 def startable(application: Application, name: str | None) -> Deployed:
-    """Return a deployed graph that runs can be started of; raises as `graph` does, and UsageError without its root."""
+    """Return a deployed graph that can be started; raises as `graph` does, and UsageError if its root is missing."""
     chosen = graph(application, name)
     if chosen.root_is_missing:
         raise UsageError(
@@ -73,14 +73,13 @@ def startable(application: Application, name: str | None) -> Deployed:
 def record(
     application: Application, name: str | None, *, run_id: str | None = None, job: str | None = None
 ) -> GraphRecord:
-    """Return the graph of that key or root task, deployed or only on record.
+    """Return the graph with the key or root task `name`, deployed or only in history.
 
-    Without a name, it is the one that the run is of, or the one that has the job, if only one is or has; else it is
-    found as `graph` does.
+    Without a name, it is the graph of the run, or the only graph with the job; else it is found as in `graph`.
 
     Raises:
-        AbsentError: if there is none at all.
-        UsageError: if no name is given and it could be several, or there is none of that name.
+        AbsentError: if there are no graphs.
+        UsageError: if no graph has that name, or no name is given and several graphs qualify.
     """
     client = application.client
     present = deployed(client)
@@ -96,7 +95,7 @@ def record(
 
 
 def all_graphs(application: Application) -> tuple[GraphRecord, ...]:
-    """Return the graphs of the schema, deployed or only on record.
+    """Return the graphs of the schema, deployed or only in history.
 
     Raises:
         AbsentError: if there is none at all.
@@ -111,9 +110,10 @@ def all_graphs(application: Application) -> tuple[GraphRecord, ...]:
 
 
 def _on_record(client: Client, present: Sequence[Deployed], tables: queries.Tables) -> tuple[GraphRecord, ...]:
-    """Return the graphs, deployed or only on record; says so where tasks may only be hidden from the role.
+    """Return the graphs, deployed or only in history, with a remark if the role may be unable to see the tasks.
 
-    Without a task and without a table of history, nothing is deployed; with tasks, the table is hidden from the role.
+    If neither tasks nor a history table are visible, nothing is deployed. If only tasks are, the role cannot see the
+    table.
     """
     try:
         recorded = run_records.recorded_roots(client, tables)
@@ -132,6 +132,7 @@ def _on_record(client: Client, present: Sequence[Deployed], tables: queries.Tabl
 def _with_never_closed(
     client: Client, tables: queries.Tables, listed: Sequence[GraphRecord]
 ) -> tuple[GraphRecord, ...]:
+    """Return the graphs, and dropped ones that are known only from attempts, because no finalizer closed their runs."""
     return records.joined(listed, unclosed_runs.graphs_of_attempts(client, tables))
 
 
@@ -153,7 +154,7 @@ def _without_name(
 
 
 def _of_run(client: Client, listed: Sequence[GraphRecord], run_id: str) -> list[GraphRecord]:
-    """Return the graphs that have a run of that id: closed ones first, else those under way."""
+    """Return the graphs that have a run with that id; runs in progress are searched only if no closed run has it."""
     rows = run_records.roots_of_run(client, listed[0].tables, run_id)
     keys = {record.key for record in listed if any(map(record.has, rows))}
     if not keys:
@@ -165,7 +166,7 @@ def _of_run(client: Client, listed: Sequence[GraphRecord], run_id: str) -> list[
 
 
 def _with_job(client: Client, listed: Sequence[GraphRecord], job: str) -> list[GraphRecord]:
-    """Return the graphs that have a job of that name; if none has, those that had one."""
+    """Return the graphs that have a job of that name or, if there are none, those that had one."""
     name = job.casefold()
     having = [record for record in listed if name in {job_name.casefold() for job_name in record.job_names}]
     if having:
@@ -176,7 +177,7 @@ def _with_job(client: Client, listed: Sequence[GraphRecord], job: str) -> list[G
 
 
 def _only(keys: Sequence[str], folder: Path) -> str:
-    """Return the name of the graph that is meant when none is given; empty if there is none at all."""
+    """Return the name of the graph to use when none is given; empty if there are no graphs."""
     if len(keys) == 1:
         return keys[0]
     configured = _configured(folder)
@@ -190,7 +191,7 @@ def _only(keys: Sequence[str], folder: Path) -> str:
 
 
 def _how_to_name(name: str) -> str:
-    """Return how to name a graph in the present command."""
+    """Return the remedy that shows how to name a graph in the present command."""
     context = click.get_current_context(silent=True)
     command = context.command if context else None
     parameters = command.params if command else []
@@ -202,7 +203,7 @@ def _how_to_name(name: str) -> str:
 def _configured(folder: Path) -> list[str]:
     """Return the keys of the graphs that the project's stacks deploy.
 
-    A file that cannot be used has none: to say why is up to `validate`.
+    A file that cannot be used counts as having none; `validate` reports its problems.
     """
     keys: dict[str, None] = {}
     with suppress(UserError):
@@ -236,10 +237,10 @@ def _no_such_graph(client: Client, name: str, listed: Sequence[GraphRecord]) -> 
 
 
 def job_name(key: str, name: str, names: Sequence[str]) -> str:
-    """Return the name of a job as Snowflake has it.
+    """Return the name of a job as Snowflake spells it.
 
     Raises:
-        UsageError: if it is not among the `names` of the graph's jobs.
+        UsageError: if the graph's jobs, `names`, do not include it.
     """
     spellings = {spelling.casefold(): spelling for spelling in names}
     if name.casefold() in spellings:
@@ -254,10 +255,10 @@ def runs(application: Application, graph_record: GraphRecord) -> RunRecords:
 
 
 def run(application: Application, graph_record: GraphRecord, run_id: str | None = None) -> GraphRun:
-    """Return a run of a graph, or its newest, as it is now.
+    """Return a run of a graph in its present state; without an id, the newest.
 
     Raises:
-        UsageError: if the graph has no run of that id.
-        RunFailedError: if no run is named and none is recorded.
+        UsageError: if the graph has no run with that id.
+        RunFailedError: if no id is given and no run is recorded.
     """
     return RunRecords(application.client, graph_record).run(run_id)

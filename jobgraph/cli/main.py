@@ -1,6 +1,6 @@
 """Entry point of the `jobgraph` command.
 
-Knows that its modules take a moment to load, during which people may press Ctrl-C. Must not know any command.
+Handles Ctrl-C while its modules load, which takes a moment. Must not know any command.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pathlib import Path
 from jobgraph.errors import EXIT_INTERRUPTED, EXIT_RUN_FAILED
 from jobgraph.optional_libraries import leave_out
 
-# the disk, or the user's share of it, is full; the device fails
+# the disk or the user's quota is full, or the device has failed
 _UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 def main() -> None:
-    """Run the command that the process was started with; ends the process with the command's exit code."""
+    """Run the command of this process, and exit with its exit code."""
     leave_out()
     try:
-        from jobgraph.cli.application import Application, program_name  # noqa: PLC0415  # so that an interrupt is met here
+        from jobgraph.cli.application import Application, program_name  # noqa: PLC0415  # so that an interrupt is handled here
         from jobgraph.cli.command_line import cli  # noqa: PLC0415  # likewise
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted.\n")
@@ -34,7 +34,7 @@ def main() -> None:
     except OSError as error:
         if error.filename is not None or error.errno not in _UNWRITTEN:
             raise
-        # or the interpreter would try once more to write what is left
+        # otherwise the interpreter would try again to write the remaining output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.stderr.write(f"error: The output could not be written: {error.strerror}\n")
         sys.exit(EXIT_RUN_FAILED)

@@ -1,6 +1,6 @@
-"""What the commands that change something share: `--dry-run`, `--note`, showing the plan first, recording it.
+"""Functions that commands with side effects share: `--dry-run`, `--note`, showing an operation and recording it.
 
-Knows how an operation is shown and kept. Must not know any of the commands.
+Knows how an operation is shown and recorded. Must not know any of the commands.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.operations import Operation
 
-# so many statements are shown one by one, each with so many characters: a backfill may have thousands of intervals
+# The most statements that are listed, and the most characters of each: a backfill may have thousands of intervals.
 _MOST_SHOWN = 20
 _LONGEST_SHOWN = 2000
-# how many of the newest operations are looked at for those of a run
-_MOST_KEPT = 500
+# The newest operations of a graph that are searched for those of a run.
+_MOST_READ = 500
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show the statements and the jobs.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Write what is done as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Write the operation as JSON.")
 set_option = click.option(
     "--set", "options", metavar="KEY=VALUE", multiple=True, help="Override a value of the graph's config."
 )
 config_option = click.option(
-    "--config", "file", metavar="FILE", help="Override the values that a YAML or JSON file has."
+    "--config", "file", metavar="FILE", help="Override values of the graph's config by those of a YAML or JSON file."
 )
 note_option = click.option(
     "--note", metavar="TEXT", default="", help="The reason, recorded in history with who did it and when."
@@ -51,27 +51,27 @@ note_option = click.option(
 
 
 def texts(statements: Sequence[Statement]) -> tuple[str, ...]:
-    """Return statements as they are shown and kept."""
+    """Return the texts of statements, as they are shown and recorded."""
     return tuple(map(filled, statements))
 
 
 def changed_values(config: Mapping[str, Any], options: Sequence[str], file: str | None) -> dict[str, Any]:
-    """Return the values that are asked for, those of --set before those of the file; `config` is the graph's own.
+    """Return the values to change in a graph's `config`. Values of --set take precedence over those of the file.
 
     Raises:
-        UsageError: if they cannot be read.
+        UsageError: if the values cannot be read.
     """
     try:
         text = Path(file).read_text("utf-8") if file else ""
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("The file cannot be read", where=str(file), remedy="Give the path of a YAML file.") from error
-    asked = {**(values.of_file(file, text) if file else {}), **values.of_options(options)}
-    return values.as_configured(config, options, asked)
+    changes = {**(values.of_file(file, text) if file else {}), **values.of_options(options)}
+    return values.as_configured(config, options, changes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class How:
-    """How a command is to go about: the options that all such commands have."""
+    """The options that all commands with side effects have."""
 
     note: str
     dry_run: bool
@@ -84,12 +84,12 @@ def of_root(
     build: Callable[[Client, Deployed], Action],
     how: How,
 ) -> Deployed | None:
-    """Show, then do and keep, what one statement on a graph's root does; returns the graph, None after a dry run."""
+    """Show, perform and record an action on a graph's root task. Return the graph; None after a dry run."""
     client = application.client
     deployed = lookup.graph(application, graph)
     action = build(client, deployed)
     operation = action.operation(how.note)
-    # what follows from it is said once Snowflake has accepted it
+    # the remark is on the action's consequences, so it waits until Snowflake has accepted the statement
     show_first(operation, how, remarks=[action.remark] if how.dry_run else [])
     if how.dry_run:
         return None
@@ -102,19 +102,19 @@ def of_root(
 
 
 def show_first(
-    operation: Operation, how: How, *, more: Mapping[str, Any] | None = None, remarks: Sequence[str] = ()
+    operation: Operation, how: How, *, fields: Mapping[str, Any] | None = None, remarks: Sequence[str] = ()
 ) -> None:
-    """Show what is about to be done: the statements and the jobs that they concern, then `remarks`.
+    """Show an operation before it is done: its statements, the jobs that they concern, and `remarks`.
 
-    After --dry-run it is all that the command has to say, so it goes to standard output, as JSON with `more` if that is
-    asked for. Otherwise it goes to standard error, whatever the command writes in the end.
+    With --dry-run, this is the command's only output, so it goes to standard output: as lines, or with --json as JSON
+    with the additional `fields`. Otherwise it goes to standard error.
     """
     if how.dry_run and how.as_json:
-        show_json({**operation_json(operation), **(more or {})})
+        show_json({**operation_json(operation), **(fields or {})})
         return
     write = say if how.dry_run else note
     for text in operation.statements[:_MOST_SHOWN]:
-        write(_shown(text))
+        write(_statement_line(text))
     if len(operation.statements) > _MOST_SHOWN:
         write(f"and {len(operation.statements) - _MOST_SHOWN} more statements")
     if operation.jobs:
@@ -124,14 +124,14 @@ def show_first(
         write(remark)
 
 
-def _shown(text: str) -> str:
+def _statement_line(text: str) -> str:
     if len(text) <= _LONGEST_SHOWN:
         return f"{text};"
     return f"{text[:_LONGEST_SHOWN]}… ({len(text) - _LONGEST_SHOWN} more characters; --json shows all)"
 
 
 def operation_json(operation: Operation) -> dict[str, Any]:
-    """Return an operation for JSON; what is not known is null."""
+    """Return an operation for JSON; unknown values are null."""
     return {
         "operation": operation.name,
         "graph": operation.graph,
@@ -144,27 +144,27 @@ def operation_json(operation: Operation) -> dict[str, Any]:
 
 
 def keep(client: Client, tables: Tables, operation: Operation) -> None:
-    """Keep what was done. It is done already, so that nothing fails where it cannot be kept.
+    """Record an operation in history. A failure only causes a remark, because the operation is done already.
 
-    A stack of an earlier version has no table for it, and a role may lack INSERT on the table.
+    A stack of an earlier version has no table for operations, and the role may lack INSERT on the table.
     """
     try:
         steering.keep(client, tables, operation)
     except AbsentError:
         if operation.note:
-            note("The note was not kept: an earlier version deployed the graph. `pulumi up` makes the table for it.")
+            note("The note was not recorded: an earlier version deployed the graph. `pulumi up` creates the table.")
     except (NotAllowedError, MissingColumnError) as error:
         note(f"It is done, but history does not show who did it: {error}")
 
 
-def kept(client: Client, tables: Tables, graph: str, limit: int = _MOST_KEPT) -> list[Operation] | None:
-    """Return what was done to a graph, newest first; None, and the user is told, if the role cannot read it."""
+def kept(client: Client, tables: Tables, graph: str, limit: int = _MOST_READ) -> list[Operation] | None:
+    """Return the recorded operations on a graph, newest first; None, with a remark, if the role cannot read them."""
     try:
         return operations.read(client.rows(control_queries.operations_of(client.place, tables, graph, limit)))
     except (AbsentError, NotAllowedError):
         note_once(
             f"What people did to its graphs is not shown: {client.place} has no table {tables.operations} that this"
-            " role may read. `jobgraph privileges` lists what a viewer needs; after an upgrade, `pulumi up` makes the"
+            " role may read. `jobgraph privileges` lists what a viewer needs; after an upgrade, `pulumi up` creates the"
             " table."
         )
     return None

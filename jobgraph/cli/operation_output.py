@@ -1,4 +1,4 @@
-"""How the record of what people did to graphs and runs looks to people and to scripts.
+"""The output on operations, which people did to graphs and runs: tables and lines for people, JSON for scripts.
 
 Pure: values in, renderables out. Must not know where output goes, except whether it is a terminal.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.operations import Operation
 
-# What was done, in the words of a sentence; the names themselves are those of the commands.
+# Each operation as part of a sentence. The keys are the names of the commands.
 _DONE = {
     "run": "asked for",
     "retry": "retried",
@@ -42,7 +42,7 @@ def lines(listed: Sequence[Operation]) -> list[str]:
 
 
 def table(listed: Sequence[Operation], *, terminal: bool, width: int | None) -> Table:
-    """Return one line for each operation; the columns tell to which run or backfill it was done."""
+    """Return one line for each operation, with the run or backfill that it concerned."""
     rows = [
         (
             wording.instant(operation.at),
@@ -58,12 +58,12 @@ def table(listed: Sequence[Operation], *, terminal: bool, width: int | None) -> 
 
 
 def of_run_json(listed: Sequence[Operation] | None, run: GraphRun) -> list[dict[str, Any]] | None:
-    """Return what was done to a run for JSON; null if what was done to its graph is not known."""
+    """Return the operations on a run for JSON; null if the operations on its graph are unknown."""
     return None if listed is None else [operation_json(operation) for operation in operations.of_run(listed, run)]
 
 
 def operation_json(operation: Operation) -> dict[str, Any]:
-    """Return an operation that was kept for JSON; what is not known is null."""
+    """Return a recorded operation for JSON; unknown values are null."""
     return {
         "operation": operation.name,
         "user": operation.user or None,

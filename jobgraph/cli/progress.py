@@ -1,4 +1,4 @@
-"""Progress of a run while one waits for it, on standard error: a live table on a terminal, else a line per change.
+"""The progress of a run while a command waits for it: on standard error, a live table, or lines without a terminal.
 
 Knows both displays. Must not know where a run's state comes from.
 """
@@ -39,7 +39,7 @@ class Lines:
         """Write the lines of what has changed since the last call; of many jobs that did not run, one line."""
         changed = []
         for job in run.jobs:
-            # the first attempt is not named: that its service is there now is no news
+            # the first attempt is not reported: the line on the job's start precedes it
             current = (job.state, max(self._attempt(job), 1))
             if self._last.get(job.name, ("PENDING", 1)) != current:
                 changed.append((job, self._line(run, job)))
@@ -53,7 +53,7 @@ class Lines:
             click.echo(line, err=True)
 
     def _attempt(self, job: JobRun) -> int:
-        """Return the attempt that a line names; 0 until a running job begins one: those in history have ended."""
+        """Return the attempt that a line names; 0 until a running job starts one: attempts in history have ended."""
         if job.state != "RUNNING" or job.attempts > len(job.tries):
             return job.attempts
         state, attempt = self._last.get(job.name, ("", 0))
@@ -73,7 +73,7 @@ def _elapsed(run: GraphRun) -> str:
 
 @contextmanager
 def display() -> Iterator[Callable[[GraphRun], None]]:
-    """Yield the function that shows a run as it is now."""
+    """Yield a function that shows a run in its present state."""
     if not sys.stderr.isatty():
         yield Lines().show
         return
@@ -84,7 +84,7 @@ def display() -> Iterator[Callable[[GraphRun], None]]:
 
 @contextmanager
 def screen() -> Iterator[Callable[[RenderableType], None]]:
-    """Yield the function that shows a table in the place of the one before; without a terminal, below it."""
+    """Yield a function that replaces the previous table by a new one; without a terminal, it writes below it."""
     if not sys.stdout.isatty():
         yield show
         return

@@ -1,4 +1,4 @@
-"""What the commands `run`, `wait` and `retry` share: their options, following a run, and showing how it ended.
+"""Functions that `run`, `wait` and `retry` share: options, following a run, and showing its result.
 
 Knows when such a command counts as failed. Must not know how a run is found.
 """
@@ -28,7 +28,7 @@ _Result = TypeVar("_Result")
 
 waiting_option = click.option("--wait", "waiting", is_flag=True, help="Follow the run to its end and show the results.")
 timeout_option = click.option(
-    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop waiting after that time (exit code 4)."
+    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop waiting after this time (exit code 4)."
 )
 picture_option = click.option("--picture", metavar="FILE", help="Write an SVG picture of the graph with its states.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Write the run as JSON.")
@@ -36,39 +36,39 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Write the ru
 
 @dataclass(frozen=True)
 class Output:
-    """What the user wants to see in the end."""
+    """The form in which the result of a run is written."""
 
     as_json: bool
     picture: str | None = None
 
 
 def check_waiting_options(*, waiting: bool, timeout: float | None, picture: str | None) -> None:
-    """Refuse options that say how to wait from a command that does not wait.
+    """Refuse options on waiting if the command does not wait.
 
     Raises:
-        UsageError: if there is one.
+        UsageError: if there is such an option.
     """
     name = "--timeout" if timeout is not None else "--picture" if picture is not None else ""
     if name and not waiting:
         raise UsageError(f"{name} has no effect without --wait", remedy="Add --wait, or leave it out.")
 
 
-def show_started(key: str, root_task: str, run_id: str | None, asked: Mapping[str, Any] | None = None) -> None:
-    """Tell that a run was asked for, and its id if that is known; as JSON with what was `asked`, if that is given."""
-    if asked is not None:
+def show_started(key: str, root_task: str, run_id: str | None, request: Mapping[str, Any] | None = None) -> None:
+    """Write that a run was requested, with its id if known; as JSON, together with `request`, if that is not None."""
+    if request is not None:
         state = {"graph": key, "root_task": root_task, "run_id": run_id, "state": graph_run.PENDING}
-        show_json({**asked, **state})
+        show_json({**request, **state})
     elif run_id:
         say(f"Run {run_id} of graph {key} has begun.")
     else:
-        say(f"Graph {key} was asked to run; another run of it has to end first.")
+        say(f"A run of graph {key} was requested; it starts when the run in progress has ended.")
     note(f"Next: jobgraph status {key}   jobgraph wait {key}")
 
 
 def unless_interrupted(key: str, action: Callable[[], _Result], remedy: str = "") -> _Result:
-    """Return the action's result; an interrupt ends the command, and says that the run goes on.
+    """Return the action's result. An interrupt ends the command with the remark that the run goes on.
 
-    `remedy` is what can be done then, if not what is done about a run in progress.
+    `remedy` replaces the usual advice, which is for a run in progress.
     """
     try:
         return action()
@@ -89,7 +89,7 @@ def follow(watch: Watch, rows: RunRows, attempt: int = 1) -> GraphRun:
 
 
 def end(context: click.Context, run: GraphRun, output: Output) -> NoReturn:
-    """Show an ended run; leaves with exit code 0 only if every job that was to run is DONE."""
+    """Show an ended run and exit: with code 0 only if all of its jobs are DONE."""
     if output.as_json:
         show_json({**json_forms.run_json(run), "picture": output.picture})
     else:
@@ -104,7 +104,7 @@ def end(context: click.Context, run: GraphRun, output: Output) -> NoReturn:
 
 
 def show_failures(run: GraphRun) -> None:
-    """Write why jobs failed, apart from the table above it; nothing if none did."""
+    """Write the causes of failed jobs, below the table of the run; nothing if none failed."""
     lines = views.failures(run)
     if lines:
         click.echo("\n" + "\n".join(map(spelled, lines)))

@@ -1,4 +1,4 @@
-"""What a Pulumi project says of its stacks: their files, their settings, and the configuration that each deploys.
+"""The stacks of a Pulumi project: their files, their settings, and the configuration that each deploys.
 
 Knows Pulumi.yaml and Pulumi.<stack>.yaml (pulumi.com/docs/iac/concepts/projects/project-file). Must not know what a
 setting means, nor what is in a job configuration.
@@ -31,7 +31,7 @@ _PROVIDER = "snowflake:"
 
 @dataclass(frozen=True)
 class Stacks:
-    """The stacks of the project in a folder. `namespaces` begin the keys of its configuration."""
+    """The stacks of the project in a folder. `namespaces` are the prefixes of the keys in a stack's file."""
 
     folder: Path
     stack_folder: Path
@@ -40,18 +40,18 @@ class Stacks:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The stacks that have a file, sorted."""
+        """The names of the stacks that have a file, sorted."""
         files = self.stack_folder.glob("Pulumi.*.yaml")
         return tuple(sorted(file.stem.removeprefix("Pulumi.") for file in files))
 
     def selected(self, environment: Mapping[str, str]) -> str | None:
-        """Return the stack that `pulumi stack select` chose, or PULUMI_STACK names; None if it has no file here.
+        """Return the stack that PULUMI_STACK names or `pulumi stack select` chose; None if it has no file here.
 
-        Pulumi keeps its choice below its home folder, in a file whose name has the digest of the project's path
+        Pulumi stores the choice below its home folder, in a file with the digest of the project's path in its name
         (github.com/pulumi/pulumi, sdk/go/common/workspace/workspace.go).
         """
         name = environment.get("PULUMI_STACK") or self._in_workspace(environment)
-        # Pulumi may write a stack in full, as organization/project/stack
+        # Pulumi may write a stack's full name, organization/project/stack
         stack = name.rpartition("/")[2]
         return stack if stack in self.names else None
 
@@ -68,14 +68,14 @@ class Stacks:
         return str(chosen.get("stack") or "") if isinstance(chosen, dict) else ""
 
     def file(self, stack: str) -> Path:
-        """Return where the file of a stack is, or would be."""
+        """Return the path of a stack's file, whether or not it exists."""
         return self.stack_folder / f"Pulumi.{stack}.yaml"
 
     def settings(self, stack: str) -> Settings | None:
-        """Return the settings of a stack; `None` if it has no file.
+        """Return the settings of a stack; None if it has no file.
 
         Raises:
-            UsageError: if the file cannot be read, or says what cannot be used.
+            UsageError: if the file cannot be read or has wrong settings.
         """
         file = self.file(stack)
         if not file.is_file():
@@ -83,7 +83,7 @@ class Stacks:
         return read_settings(self._value(_config(file), "settings") or {}, str(file))
 
     def account(self, stack: str) -> StackAccount | None:
-        """Return the account that a stack's file names; None if it names none, or there is no such file.
+        """Return the account that a stack's file names; None if it names none or does not exist.
 
         Raises:
             UsageError: if the file cannot be read.
@@ -96,7 +96,7 @@ class Stacks:
         return stack_account(stack, str(file), provider)
 
     def configuration(self, stack: str | None) -> Path:
-        """Return the job configuration that a stack deploys; without a stack, the project's own.
+        """Return the path of the job configuration that a stack deploys; without a stack, the project's own.
 
         Raises:
             UsageError: if the stack's file cannot be read.
@@ -148,5 +148,5 @@ def _mapping(file: Path) -> dict[str, Any]:
 
 
 def _no_mapping(file: Path) -> UsageError:
-    remedy = "write `config:`, and on the lines below it keys, a colon and their values"
-    return UsageError("the settings of a stack are a mapping below `config:`", where=str(file), remedy=remedy)
+    remedy = "write `config:`, and below it one line for each key: the key, a colon and its value"
+    return UsageError("the settings of a stack must be a mapping below `config:`", where=str(file), remedy=remedy)

@@ -1,4 +1,4 @@
-"""Tables that are as wide as their cells on a pipe, and fit the lines of a terminal.
+"""Tables that fit the width of a terminal; elsewhere, they are as wide as their cells.
 
 Pure. Must not know what is in a table.
 """
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 # Characters between two columns on a terminal.
 _BETWEEN = 3
-# So wide a column of words is at least, before another one is left out for it.
+# The least width of a column with wrapped words; if it cannot have that, another column is left out.
 _READABLE = 18
-# A longer text of a cell is cut; `status --job` and --json have the whole.
+# Longer cell texts are cut; `status --job` and --json show them whole.
 _LONGEST_CELL = 40
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, terminal: bool) -> Table:
-    """Return a table with a heading; columns whose name starts with `>` are aligned to the right. No cell is cut."""
+    """Return a table with a heading. Columns whose name starts with `>` are aligned to the right. No cell is cut."""
     drawn = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="bold" if terminal else "")
     lines = list(rows)
-    for place, column in enumerate(columns):
+    for index, column in enumerate(columns):
         name = column.removeprefix(">")
-        widest = max([_width(name), *(_width(str(line[place])) for line in lines)])
+        widest = max([_width(name), *(_width(str(line[index])) for line in lines)])
         justify: JustifyMethod = "right" if column.startswith(">") else "left"
         drawn.add_column(name, justify=justify, no_wrap=True, min_width=widest)
     for line in lines:
@@ -40,11 +40,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, termi
 
 
 def cut(text: str) -> str:
-    """Return a text as a cell of a table has room for it."""
+    """Return a text cut to the longest text of a cell."""
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
 
 
-def fitted(  # noqa: PLR0913  # what a table is, and how it may become narrower
+def fitted(  # noqa: PLR0913  # the table, and the ways to make it narrower
     columns: Sequence[str],
     rows: Sequence[Sequence[str | Text]],
     dispensable: Sequence[str],
@@ -53,37 +53,37 @@ def fitted(  # noqa: PLR0913  # what a table is, and how it may become narrower
     terminal: bool,
     width: int | None,
 ) -> Table:
-    """Return a table; where a line has only `width` characters, without the `dispensable` columns, first ones first.
+    """Return a table that fits into `width` characters: `dispensable` columns are dropped in order until it does.
 
-    Before that, words of `wordy` columns, and of the last one, go on below one another.
+    Before that, the text of the `wordy` columns and of the last column is wrapped at words.
     """
     full, words = _widths(columns, rows, wordy)
     readable = _readable(full, words)
-    places = list(range(len(columns)))
+    indices = list(range(len(columns)))
     for column in dispensable:
-        if width is not None and sum(readable[place] + _BETWEEN for place in places) - 1 > width:
-            places.remove(columns.index(column))
+        if width is not None and sum(readable[index] + _BETWEEN for index in indices) - 1 > width:
+            indices.remove(columns.index(column))
     drawn_table = table(
-        [columns[place] for place in places], ([row[place] for place in places] for row in rows), terminal=terminal
+        [columns[index] for index in indices], ([row[index] for index in indices] for row in rows), terminal=terminal
     )
-    spare = (width or 0) - sum(words[place] + _BETWEEN for place in places) + 1
-    for drawn, place in zip(drawn_table.columns, places, strict=True):
-        if spare >= 0 and words[place] < full[place]:
-            more = min(spare, full[place] - words[place])
-            drawn.no_wrap, drawn.min_width, drawn.width = False, None, words[place] + more
-            spare -= more
+    spare = (width or 0) - sum(words[index] + _BETWEEN for index in indices) + 1
+    for drawn, index in zip(drawn_table.columns, indices, strict=True):
+        if spare >= 0 and words[index] < full[index]:
+            extra = min(spare, full[index] - words[index])
+            drawn.no_wrap, drawn.min_width, drawn.width = False, None, words[index] + extra
+            spare -= extra
     return drawn_table
 
 
 def _widths(
     columns: Sequence[str], rows: Sequence[Sequence[str | Text]], wordy: Sequence[str] = ()
 ) -> tuple[list[int], list[int]]:
-    """Return the width of each column, and the least that it needs: words of the last one, and of wordy ones, wrap."""
-    texts = [[column.removeprefix(">"), *(str(row[place]) for row in rows)] for place, column in enumerate(columns)]
+    """Return the full and the least width of each column; the last column and the wordy ones can wrap at words."""
+    texts = [[column.removeprefix(">"), *(str(row[index]) for row in rows)] for index, column in enumerate(columns)]
     full = [max(map(_width, column)) for column in texts]
     words = [
-        _longest_word(column) if name in {*wordy, columns[-1]} else full[place]
-        for place, (name, column) in enumerate(zip(columns, texts, strict=True))
+        _longest_word(column) if name in {*wordy, columns[-1]} else full[index]
+        for index, (name, column) in enumerate(zip(columns, texts, strict=True))
     ]
     return full, words
 
@@ -93,12 +93,12 @@ def _readable(full: Sequence[int], words: Sequence[int]) -> list[int]:
 
 
 def is_within(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], width: int) -> bool:
-    """Tell whether a table with all columns is readable in lines of that width."""
+    """Return whether a table with all columns is readable in lines of `width` characters."""
     return sum(needed + _BETWEEN for needed in _readable(*_widths(columns, rows))) - 1 <= width
 
 
 def _width(text: str) -> int:
-    """Return how wide a cell is; it may have several lines."""
+    """Return the width of a cell, which may have several lines."""
     return max(map(cell_len, text.split("\n")))
 
 

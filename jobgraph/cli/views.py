@@ -1,7 +1,7 @@
-"""How graphs, runs and histories look to people: rich tables and lines.
+"""The output on graphs, runs and histories for people: rich tables and lines.
 
-Pure: values in, renderables out. Knows columns, words and units. Must not know where output goes, but for
-whether it is a terminal.
+Pure: values in, renderables out. Knows columns, words and units. Must not know where output goes, except whether it is
+a terminal.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _COLOURS = {
     backfills.PAUSED: "yellow",
     overview.NEVER_RAN: "dim",
 }
-# Seconds of waiting for which the table of a run gets a column.
+# Waiting for at least this many seconds gets a column in the table of a run.
 _TELLING_WAIT = 5.0
 # Lines of a table that are not rows: its heading, rules, caption, and the cursor's own.
 _FRAME_LINES = 6
-# Characters before the month in an instant.
+# The length of the year in an instant.
 _YEAR = len("2026-")
 
 
@@ -61,21 +61,21 @@ def _count(value: int | None) -> str:
 
 
 def run_table(run: GraphRun, *, terminal: bool) -> Table:
-    """Return the jobs of a run, one line each; with their outputs, if one handed on something else than rows.
+    """Return the jobs of a run, one line each; outputs are shown if a job passed on more than a number of rows.
 
-    If more than a few are left out, they have no lines; `failures` names them.
+    If more than a few jobs are left out, they have no lines; `failures` names them.
     """
     left_out = sum(job.state == graph_run.LEFT_OUT for job in run.jobs)
     if left_out > MOST_JOBS_NAMED:
         run = replace(run, jobs=tuple(job for job in run.jobs if job.state != graph_run.LEFT_OUT))
-    more = any(job.outputs is not None and job.rows_written is None for job in run.jobs)
+    with_outputs = any(job.outputs is not None and job.rows_written is None for job in run.jobs)
     waiting = [advice.waited(job) for job in run.jobs]
     waits = any(seconds is not None and seconds >= _TELLING_WAIT for seconds in waiting)
     return table(
         (
             *("job", "state", ">attempts", ">duration"),
             *((">of it waiting",) if waits else ()),
-            "outputs" if more else ">rows written",
+            "outputs" if with_outputs else ">rows written",
         ),
         (
             (
@@ -84,7 +84,7 @@ def run_table(run: GraphRun, *, terminal: bool) -> Table:
                 _count(job.attempts or None),
                 duration(job.duration),
                 *((duration(seconds),) if waits else ()),
-                cut(outputs(job.outputs)) if more else _count(job.rows_written),
+                cut(outputs(job.outputs)) if with_outputs else _count(job.rows_written),
             )
             for job, seconds in zip(run.jobs, waiting, strict=True)
         ),
@@ -93,7 +93,7 @@ def run_table(run: GraphRun, *, terminal: bool) -> Table:
 
 
 def progress_table(run: GraphRun, height: int) -> Table:
-    """Return the jobs of a run in at most `height` lines: of a larger graph, those that matter now, and counts."""
+    """Return the jobs of a run in at most `height` lines; of a larger graph, the jobs that matter now, and counts."""
     room = max(height - _FRAME_LINES, 1)
     jobs = run.jobs
     if len(jobs) > room:
@@ -107,7 +107,7 @@ def progress_table(run: GraphRun, height: int) -> Table:
 
 
 def headline(run: GraphRun) -> Text:
-    """Return one line on the run as a whole."""
+    """Return one line on the whole run."""
     took = f" in {duration(run.duration)}" if run.ended and run.duration is not None else ""
     part = f" (a part: {len(run.request.left_out)} of {len(run.jobs)} jobs left out)" if run.is_part else ""
     of = f" (interval {run.request.interval} of backfill {run.request.backfill})" if run.request.backfill else ""
@@ -115,7 +115,7 @@ def headline(run: GraphRun) -> Text:
 
 
 def _tries(run: GraphRun) -> str:
-    """Return how often a run was tried as a whole: the time between is not counted, and may be half a night."""
+    """Return the attempt of a retried run, and the time since its start, which includes the pauses between attempts."""
     if run.attempt == 1:
         return ""
     since = f", {duration(run.elapsed)} after it first began" if run.ended and run.elapsed is not None else ""
@@ -123,10 +123,10 @@ def _tries(run: GraphRun) -> str:
 
 
 def part_line(part: GraphRun, whole: GraphRun | None, trouble: Sequence[str], deployed: Sequence[str]) -> str:
-    """Return a line on a graph whose last run was of a part of it, and on what was not well since its last whole run.
+    """Return a line on a graph whose last run was partial, and on jobs without a good run since the last full run.
 
-    `trouble` are the jobs that failed, or could not run because of a failure, and were in no good run since; `deployed`
-    are those that there are.
+    `trouble` names the jobs that failed, or could not run because of a failure, and have had no good run since;
+    `deployed` names the graph's present jobs.
     """
     newest = f"The last run of graph {part.graph} was of a part of it: {part.run_id} {part.state}"
     if whole is None:
@@ -147,7 +147,7 @@ def part_line(part: GraphRun, whole: GraphRun | None, trouble: Sequence[str], de
 
 
 def failures(run: GraphRun) -> list[str]:
-    """Return, for each job that failed, its cause and the command that shows its log; and which jobs did not run."""
+    """Return the cause of each failed job with the command that shows its log, and the jobs that did not run."""
     lines = [run.cause] if run.cause else []
     lines += [f"{job.name} {job.cause}, {duration(job.waited)} so far" for job in run.jobs if job.waited is not None]
     for job in run.failed:
@@ -170,7 +170,7 @@ def failures(run: GraphRun) -> list[str]:
 
 
 def _left_out(run: GraphRun) -> list[str]:
-    """Return, for each reason, the jobs that are left out for it."""
+    """Return the jobs that were left out, one line for each reason."""
     jobs: dict[str, list[str]] = {}
     for job in run.jobs:
         if job.state == graph_run.LEFT_OUT:
@@ -179,7 +179,7 @@ def _left_out(run: GraphRun) -> list[str]:
 
 
 def next_commands(run: GraphRun) -> str:
-    """Return a line with the commands that one is likely to want after a run."""
+    """Return a line with the commands that are likely to be useful after a run."""
     telling = next(iter(run.failed), None) or next((job for job in run.jobs if job.attempts), None)
     commands = [f"jobgraph status {run.graph}", f"jobgraph history {run.graph}"]
     if telling:
@@ -193,9 +193,9 @@ def next_commands(run: GraphRun) -> str:
 
 
 def job_lines(run: GraphRun, job: JobRun, results: str = "") -> list[Text]:
-    """Return all that is known of a job in a run: one line on it, then a paragraph for each recorded attempt.
+    """Return everything known about a job in a run: a line on the job, then a paragraph for each recorded attempt.
 
-    `results` is the folder of the stage in which attempts may leave files, below the run's day and id.
+    `results` is the stage folder where attempts may leave files, below the run's day and id.
     """
     took = f" in {duration(job.duration)}" if job.duration is not None and job.state != graph_run.RUNNING else ""
     cause = f": {job.cause}" if job.cause and not job.tries and not job.service else ""
@@ -238,16 +238,16 @@ def _facts(run: GraphRun, job: JobRun, attempt: Attempt) -> Iterator[tuple[str, 
 
 
 def outputs(value: Any) -> str:
-    """Return what a job handed on, on one line; empty if nothing."""
+    """Return the outputs of a job on one line; empty if there are none."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def overview_table(lines: Sequence[GraphOverview], *, terminal: bool, width: int | None = None) -> Table:
-    """Return one line for each graph; where a line has only `width` characters, two, and last without how long it took.
+    """Return one line for each graph, or two if they are wider than `width`. The duration is dropped last.
 
-    The next start and the usual duration stand below the last ones then.
+    In two lines, the next start is below the last start, and the usual duration below the last.
     """
     columns = ("graph", "last run", "started (UTC)", ">took", ">usually", "next start (UTC)", "remark")
     rows = [_overview_row(line) for line in lines]
@@ -279,9 +279,9 @@ def _overview_row(line: GraphOverview) -> tuple[str | Text, ...]:
     )
 
 
-def _below(text: str, other: str, word: str) -> str:
-    """Return two lines: a text, and below it another one, if there is one, with a word before it."""
-    return "\n".join(filter(None, (text, f"{word} {other}" if other else "")))
+def _below(text: str, second: str, label: str) -> str:
+    """Return two lines: `text`, and below it `label` and `second`; only one line if `second` is empty."""
+    return "\n".join(filter(None, (text, f"{label} {second}" if second else "")))
 
 
 def _remark(line: GraphOverview) -> str:
@@ -296,7 +296,7 @@ def _remark(line: GraphOverview) -> str:
 def comparison_table(
     first: GraphRun, second: GraphRun, differences: Sequence[Difference], *, terminal: bool, width: int | None = None
 ) -> Table:
-    """Return one line for each fact that is not the same in two runs."""
+    """Return one line for each difference between two runs."""
     rows = [
         (
             difference.job or "run",
@@ -320,7 +320,7 @@ def _fact(difference: Difference, value: Any) -> str | Text:
 
 
 def history_table(history: Sequence[GraphRun], *, terminal: bool, width: int | None = None) -> Table:
-    """Return one line for each run; where a line has only `width` characters, what matters least is left out."""
+    """Return one line for each run; columns that matter least are left out of a table wider than `width`."""
     columns = ("run", "state", "started (UTC)", ">duration", "started by", ">jobs done", ">attempts", "failed")
     rows: list[tuple[str | Text, ...]] = [
         (

@@ -1,7 +1,7 @@
 """Following a graph run until it ends.
 
-Knows when to ask and when to stop. Must not know how a run is shown, nor the clock of this machine: time and sleeping
-are handed in, so that tests need not wait.
+Knows when to poll and when to stop. Must not know how a run is shown. The clock is a parameter, so that tests need not
+wait.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _LONGEST_PAUSE = 5.0
 _SHORT_RUN = 120.0
 # Attempts and services of running jobs are read less often than task states: they matter only to the display.
 _ATTEMPTS_EVERY = 2.0
-# A new run is in TASK_HISTORY at once on the sandbox and within a few seconds on an account. A manual run that was
-# already waiting counts as ours only after this, see `task_runs.new_run`.
+# A new run is in TASK_HISTORY at once in the sandbox, and within a few seconds in an account. Only after this time does
+# a manual run that was already waiting count as ours; see `task_runs.new_run`.
 _WAITING_RUN_AFTER = 10.0
 
 
 class Clock(Protocol):
-    """Time as the commands need it, in seconds."""
+    """The clock that the commands use, in seconds."""
 
     def monotonic(self) -> float:
         """Seconds that never go back."""
@@ -73,7 +73,7 @@ def pause(elapsed: float) -> float:
 
 @dataclass(frozen=True)
 class RunsBefore:
-    """What was known just before EXECUTE TASK: when that was, and which runs are not the new one."""
+    """The state just before EXECUTE TASK: the time, and the runs that existed already."""
 
     requested_at: datetime
     before: frozenset[str]
@@ -86,7 +86,7 @@ class RunsBefore:
 
 
 def queued(key: str) -> str:
-    """Return what can be done about a run that was asked for and has not begun."""
+    """Return the remedy for a run that was requested and has not begun."""
     return (
         f"If another run is in progress, this one begins after it. `jobgraph status {key}` shows which is in progress,"
         f" `jobgraph cancel {key}` cancels that one, `jobgraph cancel {key} --all` both."
@@ -94,7 +94,7 @@ def queued(key: str) -> str:
 
 
 class Launch:
-    """Starting a run of a deployed graph, and finding its id."""
+    """Starts a run of a deployed graph and finds its id."""
 
     def __init__(self, client: Client, graph: Deployed, clock: Clock, timeout: float | None = None) -> None:
         self._client = client
@@ -103,7 +103,7 @@ class Launch:
         self._clock = clock
 
     def execute(self, statement: Statement) -> RunsBefore:
-        """Start the graph with that EXECUTE TASK."""
+        """Start the graph with an EXECUTE TASK statement."""
         requested_at = self._server_now()
         root = self._graph.root_task
         before = self._root_history(requested_at - SLACK - timedelta(hours=1))
@@ -112,10 +112,10 @@ class Launch:
         return RunsBefore(requested_at, task_runs.started_runs(before, root), waiting)
 
     def find(self, request: RunsBefore, patience: float | None = None) -> str | None:
-        """Wait until the run that `execute` asked for shows; its id, or None after `patience` seconds.
+        """Wait until the run that `execute` requested is visible. Return its id, or None after `patience` seconds.
 
         Raises:
-            TimedOutError: if the time is over that the command may take.
+            TimedOutError: if the command's timeout has passed.
         """
         began = self._clock.monotonic()
         while True:
@@ -128,10 +128,10 @@ class Launch:
                 run_id = task_runs.new_run(history, self._graph.root_task, request.before, waiting)
             if run_id is not None or (patience is not None and elapsed >= patience):
                 return run_id
-            self._patience.rest("the run to be scheduled", queued(self._graph.key))
+            self._patience.pause_for("the run to be scheduled", queued(self._graph.key))
 
     def rows(self, run_id: str, request: RunsBefore) -> RunRows:
-        """Return where the rows of the new run are: it runs with the graph as it is deployed."""
+        """Return the rows of the new run, which has the shape of the deployed graph."""
         shape = shapes.of_deployed(self._graph)
         return RunRows(run_id, shape, root_id=self._graph.root_id, since=request.since - SLACK, repeatable=True)
 
@@ -147,12 +147,12 @@ class Launch:
         return now
 
     def watch(self) -> Watch:
-        """Return the means of following a run of the graph, for as long as is left of the time."""
+        """Return a watch for a run of the graph, limited to the remaining time."""
         return Watch(self._client, records.of_deployed(self._graph), self._clock, self._patience)
 
 
 class Patience:
-    """The time that a command may take, `timeout` seconds from now on, None: for ever; and the pauses in it."""
+    """The pauses of a command, and its timeout in seconds from now; None means no limit."""
 
     def __init__(self, clock: Clock, timeout: float | None, key: str) -> None:
         self._clock = clock
@@ -160,15 +160,15 @@ class Patience:
         self._key = key
         self._began = clock.monotonic()
 
-    def rest(self, awaited: str, remedy: str = "") -> None:
+    def pause_for(self, awaited: str, remedy: str = "") -> None:
         """Pause until the next poll.
 
         Args:
-            awaited: what is waited for.
-            remedy: what to do when the time is over, if not what is done about a run in progress.
+            awaited: the awaited event, for the error.
+            remedy: replaces the usual advice, which is for a run in progress.
 
         Raises:
-            TimedOutError: if the time is over; the run goes on.
+            TimedOutError: if the timeout has passed; the run goes on.
         """
         elapsed = self._clock.monotonic() - self._began
         if self._timeout is not None and elapsed >= self._timeout:
@@ -195,27 +195,27 @@ class Watch:
         self._ended: frozenset[tuple[str, int]] = frozenset()
 
     def follow(self, rows: RunRows, show: Callable[[GraphRun], None], attempt: int = 1) -> GraphRun:
-        """Show the run at every poll until it has ended; the ended run.
+        """Show the run at every poll until it has ended. Return the ended run.
 
         Args:
-            rows: the run.
-            show: called with the run as it is.
-            attempt: the attempt of the whole run that is meant; after RETRY LAST, its rows come a little later.
+            rows: the rows of the run.
+            show: called with the run in its present state.
+            attempt: the attempt of the whole run to follow; after RETRY LAST, its rows appear a little later.
 
         Raises:
-            TimedOutError: if the watch's time is over; the run goes on.
+            TimedOutError: if the command's timeout has passed; the run goes on.
         """
         while True:
             # the run's own jobs may take all slots of the warehouse for a while
             with suppress(BusyWarehouseError):
-                # TASK_HISTORY may not go back to a run that is tried again: what is known of it is in history then
+                # a run may be retried when TASK_HISTORY no longer covers it; all its data are in history then
                 is_old = rows.now is None and rows.rows and rows.attempt < attempt
                 rows = self._records.rows(rows.run_id) if is_old else self._records.refreshed(rows)
                 run = self._assembled(rows, attempt)
                 show(run)
                 if run.ended:
                     return run
-            self._patience.rest(f"run {rows.run_id} to end")
+            self._patience.pause_for(f"run {rows.run_id} to end")
 
     def _assembled(self, rows: RunRows, attempt: int) -> GraphRun:
         self._look_at_attempts(rows)
@@ -235,9 +235,9 @@ class Watch:
         return run
 
     def _look_at_attempts(self, rows: RunRows) -> None:
-        """Read the run's attempts and services anew if a task has ended since, or if some time has passed.
+        """Read the run's attempts and services again if a task has ended since, or if some time has passed.
 
-        A task's history must never be younger than its job's attempts: it would look as if it had none.
+        The attempts must be read after the task states: otherwise an ended task could seem to have had no attempt.
         """
         now = self._clock.monotonic()
         ended = frozenset((row.name, row.attempt) for row in rows.rows if row.ended)

@@ -1,1 +1,1 @@
-"""`jobconfig.yaml`: reading it, checking it and the model of what it says."""
+"""`jobconfig.yaml`: reading it, checking it, and its data model."""

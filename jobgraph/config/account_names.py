@@ -1,7 +1,7 @@
-"""What the things that jobs name are called in the account: pools, warehouses and integrations belong to all of it.
+"""Renames the objects of a job configuration that belong to the whole account: pools, warehouses, integrations.
 
-Knows which names of a job are the account's. Must not know how settings are read. Two stacks of one file live in one
-account because each calls them differently.
+Knows which names in a job refer to such objects. Must not know how settings are read. Two stacks can deploy one file
+to one account because each has its own names for them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def in_account(config: Config, settings: Settings) -> Config:
-    """Return the configuration with pools, warehouses and integrations as a stack calls them.
+    """Return the configuration with the stack's names for pools, warehouses and integrations.
 
-    Give it what was read, once: a name that is another's as well would be replaced again.
+    Apply this only once: if a new name is also an old one, it would be replaced again.
     """
     pools = {pool.logical: pool.name for pool in settings.pools if pool.key}
     warehouses, integrations = dict(settings.warehouses), dict(settings.integrations)

@@ -1,6 +1,6 @@
-"""Makes the model of what was read: defaults filled in, matrices expanded, values given their types.
+"""Builds the model from the sections read: fills in defaults, expands matrices, converts values.
 
-Knows the sections that `keys` describes and the model. Must not know the rules that the whole has to keep (`rules`).
+Knows the sections that `keys` describes, and the model. Must not know the rules between values (`rules`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _EMPTY: dict[str, Any] = {key.name: key.default for key in JOB_KEYS}
 
 @dataclass(frozen=True)
 class Assembler:
-    """Makes the model. Problems go to the document; without `payloads`, no file of a payload is looked for."""
+    """Builds the model, and reports problems to the document. Without `payloads`, payload files are not looked for."""
 
     document: Document
     payloads: PayloadFolder | None = None
@@ -47,7 +47,7 @@ class Assembler:
         return Config(self.document.file, block.values.get("version", 1), graphs)
 
     def _notify(self, key: str, graph: Block, of_file: tuple[Receiver, ...]) -> tuple[Receiver, ...]:
-        """Return whom a graph tells: its own receivers, or those of the file."""
+        """Return the receivers of a graph's messages: its own, or those of the file."""
         own = receivers_of(graph, f"graphs.{key}.", self.document)
         return of_file if own is None else own
 
@@ -79,7 +79,7 @@ class Assembler:
         )
 
     def _jobs(self, path: str, key: str, node: yaml.Node, block: Block, base: _Base) -> Iterator[Job]:
-        """Yield the job, or those of its matrix."""
+        """Yield the job, or the jobs of its matrix."""
         values, nodes = base.over(block)
         nodes[""] = node
         places = Places(self.document, nodes, block.nodes)
@@ -119,7 +119,7 @@ class Assembler:
                 self.document.report(node, f"{path}.matrix.{name}", rule="matrix-empty", issue=issue, remedy=remedy)
 
     def _payload(self, path: str, block: Block) -> Payload | None:
-        """Return the payload with its files; what is wrong with them is reported."""
+        """Return the payload with its files; their problems are reported."""
         values = block.values
         if "path" not in values:
             return None
@@ -136,7 +136,7 @@ class Assembler:
             node = block.nodes.get("entrypoint", block.node)
             issue = f"`{values['path']}` has no file `{entrypoint}`"
             if "entrypoint" not in values:
-                issue = f"`{values['path']}` is a folder, and nothing says which of its files to run"
+                issue = f"`{values['path']}` is a folder, and the file to run is not named"
             remedy, close = "name the file to run with `entrypoint:`", nearest(entrypoint, content.files)
             self.document.report(
                 node, f"{path}.payload.entrypoint", rule="payload-missing", issue=issue, remedy=remedy, close=close
@@ -146,16 +146,16 @@ class Assembler:
 
 @dataclass(frozen=True)
 class _Base:
-    """What defaults say for every job of a graph: values, and the nodes that say so."""
+    """The defaults for every job of a graph: the values and their nodes."""
 
     values: dict[str, Any]
     nodes: dict[str, yaml.Node]
 
     @staticmethod
     def of(file: Block | None, graph: Mapping[str, Any]) -> _Base:
-        """Lay the defaults of the file, what the graph says of its jobs and its defaults over one another."""
+        """Merge the defaults of the file, the graph's own keys for its jobs, and the graph's defaults."""
         base = _Base(_EMPTY, {})
-        if "timeout" in graph:  # a job that does not say how long it may take does not outlast its graph
+        if "timeout" in graph:  # by default, a job may not take longer than its graph
             base = _Base({**_EMPTY, "timeout": min(_EMPTY["timeout"], graph["timeout"])}, {})
         if file is not None:
             base = _Base(*base.over(file))
@@ -164,7 +164,7 @@ class _Base:
         return _Base(*base.over(graph["defaults"])) if graph.get("defaults") is not None else base
 
     def over(self, block: Block) -> tuple[dict[str, Any], dict[str, yaml.Node]]:
-        """Return values and nodes of a section on top of these; variables are added name by name."""
+        """Return the values and nodes of a section merged over the defaults; variables are merged name by name."""
         values = {**self.values, **block.values}
         for name in block.wrong:
             values[name] = _EMPTY.get(name)
@@ -177,7 +177,7 @@ class _Base:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts of a value as it was read."""
+    """Yield all texts within a value that was read."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -187,7 +187,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _expanded(job: Job, members: Mapping[str, tuple[str, ...]]) -> Job:
-    """Return the job with the names of matrices in its `after` replaced by those of their jobs."""
+    """Return the job with every matrix name in its `after` replaced by the names of the matrix's jobs."""
     if not any(name in members for name in job.after):
         return job
     pairs = [(member, place) for place, name in enumerate(job.after) for member in members.get(name, (name,))]

@@ -1,6 +1,6 @@
-"""Cron expressions as Snowflake documents them: which it accepts, when they fire, and what the clock does to them.
+"""Cron expressions as Snowflake documents them: which are valid, when they fire, and the effects of clock changes.
 
-Knows docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE. Must not know what time it is: instants are given.
+Knows docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE. Must not read the clock: instants are parameters.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from jobgraph.config.schedules import Cron
 
 NEVER_FIRES = "this never fires: no month has such a day"
-# A cron expression means the same in every year, so any instant will do to try it from.
+# A cron expression means the same in every year, so it can be tried from any instant.
 ANY_INSTANT = datetime(2001, 1, 1, tzinfo=UTC)
 _FEWEST_FIRINGS = 50
 _WEEK = timedelta(days=7)
-# docs.snowflake.com/en/developer-guide/snowpark-container-services/working-with-compute-pool: hours of the week,
-# counted from Monday 00:00: Saturday 20:00 to Sunday 08:00, Sunday 20:00 to Monday 08:00
+# docs.snowflake.com/en/developer-guide/snowpark-container-services/working-with-compute-pool: the maintenance, in hours
+# from Monday 00:00: Saturday 20:00 to Sunday 08:00, and Sunday 20:00 to Monday 08:00
 _MAINTENANCE_HOURS = (*range(5 * 24 + 20, 6 * 24 + 8), *range(6 * 24 + 20, 7 * 24), *range(8))
-# Years whose clock changes are tried. They lie ahead, so that the zone's present rules hold in them.
+# The years whose clock changes are tried: future ones, in which the zone's present rules apply.
 _TRIED_YEARS = range(2030, 2036)
 
 
 @dataclass(frozen=True)
 class _Field:
-    """One of the five fields: its range, the names that stand for numbers, and where L may stand in it."""
+    """One of the five fields: its range, the names that stand for numbers, and where it allows L."""
 
     name: str
     low: int
@@ -44,7 +44,7 @@ class _Field:
 
     @property
     def accepts(self) -> str:
-        """What Snowflake documents for the field, in words."""
+        """The documented values of the field, as text."""
         names = f" or {self.names[0]}-{self.names[-1]}" if self.names else ""
         last = ", L" if self.last else ""
         return f"*, {self.low}-{self.high}{names}{last}, ranges (1-5), lists (1,3) and steps (*/2)"
@@ -64,7 +64,7 @@ _ITEM = re.compile(r"(?P<start>\*|\w+)(?:-(?P<end>\w+))?(?:/(?P<step>\d{1,2}))?"
 
 
 def cron_problem(expression: str) -> str:
-    """Return what is wrong with a cron expression: Snowflake does not accept it, or it never fires; empty: nothing."""
+    """Return the problem of a cron expression that Snowflake rejects or that never fires; empty if there is none."""
     parts = expression.upper().split()
     if len(parts) != len(_FIELDS):
         return f"this is not a cron expression: it has {len(parts)} fields instead of {len(_FIELDS)}"
@@ -95,23 +95,23 @@ def _accepted(field: _Field, item: str) -> bool:
 
 
 def _number(field: _Field, text: str) -> int:
-    """Return the number that a text stands for; -1, which no field takes, if there is none."""
+    """Return the number that a text stands for; -1, which no field accepts, if there is none."""
     if text in field.names:
         return field.names.index(text) + field.low
     return int(text) if text.isdecimal() and len(text) <= len("59") else -1
 
 
 def _simulation(expression: str, start: datetime) -> CronSim:
-    """Return the firings after `start`."""
+    """Return an iterator over the times after `start` at which the expression fires."""
     parts = expression.upper().split()
     parts[_DAY_OF_WEEK] = ",".join(map(_weekday, parts[_DAY_OF_WEEK].split(",")))
     return CronSim(" ".join(parts), start)
 
 
 def _weekday(item: str) -> str:
-    """Return an item of the field day of week as CronSim reads it, to which 7 is a Sunday.
+    """Return an item of the day-of-week field in the form that CronSim reads, in which 7 is Sunday.
 
-    A bare L is taken for the last day of the week, Saturday: Snowflake's page does not say what it means.
+    A bare L is read as the last day of the week, Saturday: Snowflake's page does not say what it means.
     """
     if item == "L":
         return "6"
@@ -120,9 +120,10 @@ def _weekday(item: str) -> str:
 
 
 def only_in_maintenance(schedule: Cron, region_timezone: str | None = None, start: datetime = ANY_INSTANT) -> bool:
-    """Tell whether a schedule fires only in the weekly maintenance of compute pools.
+    """Return whether a schedule fires only during the weekly maintenance of compute pools.
 
-    Maintenance is at hours of the region's local time; without it, the schedule's own zone is taken for the region's.
+    Maintenance is in the region's local time. Without `region_timezone`, the schedule's zone is assumed to be the
+    region's.
     """
     region = ZoneInfo(region_timezone or schedule.timezone)
     firings = _simulation(schedule.expression, start.astimezone(ZoneInfo(schedule.timezone)))
@@ -136,11 +137,10 @@ def only_in_maintenance(schedule: Cron, region_timezone: str | None = None, star
 
 
 def clock_change_effects(schedule: Cron) -> tuple[bool, bool]:
-    """Tell whether a change of the clocks makes a schedule run twice, and whether it makes it skip a run.
+    """Return whether a clock change makes a schedule run twice, and whether it makes it skip a run.
 
-    Snowflake goes by the local time (docstring of snowflake.core.task.Cron): what is scheduled in the hour that comes
-    twice runs twice, what is scheduled in the hour that is left out does not run. To a schedule of every hour that
-    makes no difference.
+    Snowflake uses the local time (docstring of snowflake.core.task.Cron): a time in the repeated hour runs twice, and a
+    time in the skipped hour does not run. For a schedule of every hour, this makes no difference.
     """
     if schedule.expression.split()[_HOUR] == "*":
         return False, False
@@ -153,7 +153,7 @@ def clock_change_effects(schedule: Cron) -> tuple[bool, bool]:
 
 @lru_cache(maxsize=64)
 def _clock_changes(timezone: str) -> tuple[tuple[datetime, datetime, bool], ...]:
-    """Return start and end of local times, without a zone, that come twice or not at all, and whether it is twice."""
+    """Return each span of local times that is repeated (True) or skipped (False): start and end without a zone."""
     return tuple(_changes(ZoneInfo(timezone)))
 
 
@@ -177,10 +177,10 @@ def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
 
 
 def firings_a_year(schedule: Cron) -> float:
-    """Return how often a schedule fires in a year: the mean of four, one of them a leap year.
+    """Return how often a schedule fires in a year: the mean of four years, one of them a leap year.
 
-    It goes by the local time, as Snowflake does (`clock_change_effects`): times in an hour that comes twice count
-    twice, times in an hour that is left out do not count.
+    The local time counts, as in Snowflake (`clock_change_effects`): times in a repeated hour count twice, times in a
+    skipped hour do not count.
     """
     years = range(_TRIED_YEARS.start, _TRIED_YEARS.start + 4)
     times = _times_of_day(schedule.expression)
@@ -194,7 +194,7 @@ def firings_a_year(schedule: Cron) -> float:
 
 
 def shortest_gap(schedule: Cron) -> timedelta:
-    """Return the shortest time between two firings of a schedule on days that follow one another."""
+    """Return the shortest time between two firings of a schedule within a day or on consecutive days."""
     times = [*_times_of_day(schedule.expression)]
     following = [*times[1:], times[0] + timedelta(days=1)]
     return min(later - earlier for earlier, later in zip(times, following, strict=True))
@@ -202,24 +202,24 @@ def shortest_gap(schedule: Cron) -> timedelta:
 
 @lru_cache(maxsize=1000)
 def _times_of_day(expression: str) -> tuple[timedelta, ...]:
-    """Return the times of a day at which an expression fires, in order."""
+    """Return the times of day at which an expression fires, sorted."""
     simulation = _simulation(expression, ANY_INSTANT)
     return tuple(timedelta(hours=h, minutes=m) for h in sorted(simulation.hours) for m in sorted(simulation.minutes))
 
 
 @lru_cache(maxsize=1000)
 def _firing_days(expression: str, years: range) -> frozenset[date]:
-    """Return the days of some years on which an expression fires."""
+    """Return the days of the years on which an expression fires."""
     noon = " ".join(["0", "12", *expression.split()[2:]])
-    end = datetime(years.stop, 1, 1)  # noqa: DTZ001  # local times, of no zone
+    end = datetime(years.stop, 1, 1)  # noqa: DTZ001  # local times, without a zone
     firings = _simulation(noon, datetime(years.start, 1, 1))  # noqa: DTZ001  # likewise
     return frozenset(firing.date() for firing in takewhile(lambda firing: firing < end, firings))
 
 
 def firings(schedule: Cron, start: datetime, end: datetime) -> Iterator[datetime]:
-    """Yield the instants from `start` to `end`, both included, at which a schedule fires; in UTC.
+    """Yield the instants in UTC at which a schedule fires, from `start` to `end`, both included.
 
-    By the local time, as Snowflake does: a time that comes twice fires twice, one that is left out does not.
+    The local time counts, as in Snowflake: a repeated time fires twice, a skipped time does not fire.
     """
     zone = ZoneInfo(schedule.timezone)
     local = (start - timedelta(hours=3)).astimezone(zone).replace(tzinfo=None)

@@ -1,6 +1,6 @@
-"""A file being read: where its nodes are, what its mappings hold, and the problems found so far.
+"""A file being read: the positions of its nodes, the entries of its mappings, and the problems so far.
 
-Knows YAML nodes. Must not know which values are right.
+Knows YAML nodes. Must not know which values are valid.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SHOWN_VALUE = 60
 
 @dataclass(frozen=True)
 class OverlayMark:
-    """Where a node of another file than the document's stands; line and column count from 0, as YAML's own marks do."""
+    """The position of a node in another file than the document's. Lines and columns count from 0, as in YAML."""
 
     name: str
     line: int
@@ -39,18 +39,18 @@ class OverlayMark:
 
 @dataclass
 class Document:
-    """A file being read: its name and the problems found so far."""
+    """A file being read: its name and the problems so far."""
 
     file: str
     problems: list[Problem] = field(default_factory=list)
 
     def mark(self, node: yaml.Node) -> Mark:
-        """Return where a node starts. A node of an overlay knows its own file (see `overlays`)."""
+        """Return the start of a node. A node of an overlay knows its own file (see `overlays`)."""
         mark = node.start_mark
         file = mark.name if isinstance(mark, OverlayMark) else self.file
         return Mark(file, mark.line + 1, mark.column + 1)
 
-    def report(  # noqa: PLR0913  # a problem has this many facts, all but two named at the call
+    def report(  # noqa: PLR0913  # a problem has this many fields; all but two are named at the call
         self,
         node: yaml.Node,
         path: str,
@@ -61,17 +61,17 @@ class Document:
         close: tuple[str, ...] = (),
         is_key: bool = False,
     ) -> None:
-        """Note one problem at a node; a key ends the path already, so that it is not shown as a value too."""
+        """Report a problem at a node. A key is not shown as the value, because it is the end of the path already."""
         value = "" if is_key else excerpt(node)
         self.problems.append(Problem(self.mark(node), rule, path, issue, remedy=remedy, value=value, nearest=close))
 
     def wrong_type(self, node: yaml.Node, path: str, expected: str, example: str) -> None:
-        """Note that a node is of another type than its key wants."""
+        """Report that a node has the wrong type."""
         issue = f"expected {expected}, not {in_words(node)}"
         self.report(node, path, rule="value-type", issue=issue, remedy=example)
 
     def wrong_length(self, node: yaml.Node, path: str, expected: str, example: str, units: tuple[str, ...]) -> None:
-        """Note that a node is not a number and one of the units of time: of a text, which part of it is wrong."""
+        """Report that a node is not a number and a unit of time; for a text, say which part is wrong."""
         if not isinstance(node, yaml.ScalarNode) or node.tag != TEXT:
             self.wrong_type(node, path, expected, example)
             return
@@ -80,9 +80,9 @@ class Document:
 
 
 class Places(Mapping[str, Mark]):
-    """Where the keys of a section stand: a key's mark is that of its value's node; `after.0` is the first of a list.
+    """The positions of a section's keys. A key has the position of its value; `after.0` is the first item of a list.
 
-    Marks are made when asked for, because hardly any ever is.
+    Marks are created on access, because few are ever used.
     """
 
     def __init__(self, document: Document, nodes: dict[str, yaml.Node], own: Collection[str] | None = None) -> None:
@@ -91,11 +91,11 @@ class Places(Mapping[str, Mark]):
         self._own = nodes if own is None else own
 
     def own(self, key: str) -> bool:
-        """Tell whether the section itself has the key, not only the defaults."""
+        """Return whether the section itself has the key, and not only the defaults."""
         return key in self._own
 
     def rearranged(self, key: str, order: Sequence[int]) -> Places:
-        """Return the same, but that the items of the list `key` are those that stand at these places of it."""
+        """Return a copy in which the items of the list `key` are in the given order of indices."""
         items = {f"{key}.{place}": self._node(f"{key}.{old}") for place, old in enumerate(order)}
         nodes = {item: node for item, node in items.items() if node is not None}
         return Places(self._document, {**self._nodes, **nodes}, self._own)
@@ -124,7 +124,7 @@ class Places(Mapping[str, Mark]):
 
 
 def _inner(node: yaml.Node | None, path: str) -> yaml.Node | None:
-    """Return the node at a dotted path of names and places in lists; `None` if there is none."""
+    """Return the node at a dotted path of names and list indices; None if there is none."""
     for step in path.split("."):
         if isinstance(node, yaml.MappingNode):
             node = next((value for key, value in node.value if key.value == step), None)
@@ -136,7 +136,7 @@ def _inner(node: yaml.Node | None, path: str) -> yaml.Node | None:
 
 
 def in_words(node: yaml.Node) -> str:
-    """Return what a node is, in words."""
+    """Return the type of a node in words."""
     if isinstance(node, yaml.MappingNode):
         return "a mapping"
     if isinstance(node, yaml.SequenceNode):
@@ -144,16 +144,16 @@ def in_words(node: yaml.Node) -> str:
     if node.tag == NULL:
         return "nothing"
     if node.tag == FLAG:
-        return f"yes or no, as which YAML reads {node.value}"
+        return f"yes or no (YAML reads {node.value} so)"
     if node.tag in (WHOLE, FRACTION) and ":" in str(node.value):
-        return f"a number to the base 60, as which YAML reads {node.value}"
+        return f"a number in base 60 (YAML reads {node.value} so)"
     return {TEXT: "a text", WHOLE: "a whole number", FRACTION: "a number", DATE: "a date"}.get(
         node.tag, f"a {node.tag.rpartition(':')[2]}"
     )
 
 
 def excerpt(node: yaml.Node) -> str:
-    """Return a scalar's text, cut to what fits on a line; nothing for lists and mappings."""
+    """Return a scalar's text, cut to fit on a line; empty for lists and mappings."""
     if not isinstance(node, yaml.ScalarNode):
         return ""
     text = str(node.value).replace("\n", " ")
@@ -161,7 +161,7 @@ def excerpt(node: yaml.Node) -> str:
 
 
 def entries(node: yaml.MappingNode, path: str, document: Document) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-    """Yield name, key node and value node of each entry, `<<` merged; keys that stand twice are reported."""
+    """Yield the name, key node and value node of each entry, with `<<` merged; repeated keys are reported."""
     keys: dict[str, yaml.Node] = {}
     for key, value in node.value:
         if key.tag == MERGE:
@@ -188,7 +188,7 @@ def _merged(
     document: Document,
     keys: dict[str, yaml.Node],
 ) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-    """Yield what `<<` brings in and the mapping itself does not say; a merged mapping's own `<<` is not followed."""
+    """Yield the entries that `<<` adds to the mapping's own. The `<<` of a merged mapping is not followed."""
     for key, value in node.value:
         if key.tag != MERGE:
             continue

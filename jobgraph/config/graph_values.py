@@ -1,6 +1,6 @@
-"""What the file says of a graph, made of the model: the way back of `assembly`.
+"""The values of a graph as they are written in the file, from the model: the inverse of `assembly`.
 
-Knows the model. Must not know how a text is laid out.
+Knows the model. Must not know how the text is laid out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OVERLAP_WORDS = {policy: word for word, policy in OVERLAPS.items()}
 
 
 def options_in_file(graph: Graph) -> dict[str, Any]:
-    """Return what the file says of a graph, but for its jobs."""
+    """Return the values of a graph in the file, without its jobs."""
     values = {
         "schedule": graph.schedule.in_file if graph.schedule else None,
         "root_task": graph.root_task,
@@ -32,11 +32,11 @@ def options_in_file(graph: Graph) -> dict[str, Any]:
         "timeout": duration_text(graph.timeout) if graph.timeout else None,
         "notify": [receiver_in_file(receiver) for receiver in graph.notify],
     }
-    # an empty configuration is one, too
+    # an empty configuration is written too
     config = {} if graph.config is None else {"config": dict(graph.config)}
     return {**stated(values), **config}
 
 
 def graph_in_file(graph: Graph) -> dict[str, Any]:
-    """Return what the file says of a graph, defaults included."""
+    """Return the values of a graph in the file, with its jobs and with defaults."""
     return {**options_in_file(graph), "jobs": {job.key: job_in_file(job) for job in graph.jobs}}

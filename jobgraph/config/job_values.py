@@ -1,8 +1,9 @@
-"""A job's values in the file and in the model, both ways: read into a `Job`, and written as the file says them.
+"""A job's values in the file and in the model: read into a `Job`, and written as in the file.
 
-Each value is read and written side by side. A new key of a job is a row in `keys`, a field of the model, a line in
-`job_of` and one in `job_in_file`; where a deploy hands it to the runner, a part in `jobgraph.plan.job_definition` too.
-Knows the model and what the kinds in `keys` yield. Must not know which values go together (see `rules`).
+The reading and the writing of each value are side by side. A new key of a job needs a row in `keys`, a field of the
+model, and a line each in `job_of` and `job_in_file`; if the runner uses it, also an entry in
+`jobgraph.plan.job_definition`. Knows the model and the values that the kinds in `keys` return. Must not know the rules
+between values (see `rules`).
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ _NO_RESOURCES = Resources()
 
 
 def items(entries: Any) -> tuple[Any, ...]:
-    """Return the values of a list as it was read."""
+    """Return the values of a list that was read."""
     return tuple([value for _, value, _ in entries]) if entries else ()
 
 
 def job_of(
     key: str, values: Mapping[str, Any], payload: Payload | None, marks: Places, combination: dict[str, str]
 ) -> Job:
-    """Return the job that the values say, with those of a matrix's `combination` put in."""
+    """Return the job with these values, with the values of a matrix's `combination` inserted."""
     after = _filled(items(values["after"]), combination)
     args = _filled(items(values["args"]), combination)
     env = values["env"] or {}
@@ -89,7 +90,7 @@ def job_of(
 
 
 def job_in_file(job: Job) -> dict[str, Any]:
-    """Return what the file says of a job, defaults included; what says nothing is left out."""
+    """Return the values of a job in the file, with defaults but without empty values."""
     values = {
         "image": job.image,
         "compute_pool": job.compute_pool,
@@ -119,7 +120,7 @@ def job_in_file(job: Job) -> dict[str, Any]:
 
 
 def stated(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what says nothing: no value, no text, no entries."""
+    """Return the values without empty ones: None, empty texts and empty collections."""
     return {name: value for name, value in values.items() if value is not None and value not in ("", [], {}, ())}
 
 
@@ -128,7 +129,7 @@ def _filled(texts: tuple[str, ...], combination: dict[str, str]) -> tuple[str, .
 
 
 def _condition(block: Block) -> Condition | None:
-    """Return the condition; `None` if the section lacks what it needs, which the rules or the reader tell."""
+    """Return the condition; None if the section is incomplete, which the rules or the reader report."""
     tests = [test for test in TESTS if test in block.values]
     values = block.values
     if len(tests) != 1 or ("job" in values) == ("config" in values) or {"output", "config"} <= values.keys():

@@ -1,9 +1,9 @@
-"""The kinds of values that a key of the configuration file may hold, each able to read itself from a YAML node.
+"""The kinds of values of keys in the configuration file. Each reads its value from a YAML node.
 
-Knows how a wrong value is reported. Must not know which keys exist (see `keys`) nor any rule that looks at more than
-one value (see `rules`).
+Knows how a wrong value is reported. Must not know which keys exist (see `keys`), nor the rules between values
+(see `rules`).
 
-A kind returns the value read, or `None` after it has reported why there is none: so one mistake never hides the next.
+A kind returns the value or, after reporting a problem, None, so that one mistake never hides the next.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
     from jobgraph.config.document import Document
 
 DEEPEST_JSON = 32
-# execve(2): MAX_ARG_STRLEN is 32 pages, with the NUL at the end; a variable has its name and `=` besides
+# execve(2): MAX_ARG_STRLEN is 32 pages, including the final NUL; for a variable, also its name and `=`
 LONGEST_ARGUMENT = 130_000
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
 class ValueKind(Protocol):
-    """One kind of value; `expected` says in words what it takes."""
+    """One kind of value; `expected` describes valid values."""
 
     @property
     def expected(self) -> str:
-        """What the kind takes, in words."""
+        """A description of the valid values."""
         ...
 
     def read(self, node: yaml.Node, path: str, document: Document) -> Any | None:
-        """Return the value, or `None` after reporting why there is none."""
+        """Return the value, or None after reporting a problem."""
         ...
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text, which may have to match a pattern. Numbers and yes/no must be quoted, so that nothing is guessed."""
+    """A text, optionally with a pattern. Numbers and yes/no must be quoted, so that nothing is guessed."""
 
     expected: str = "a text"
     example: str = "put the value in quotes"
@@ -73,26 +73,26 @@ class Text:
         return str(node.value)
 
     def _remedy(self, node: yaml.Node) -> str:
-        """Return what to do about a value that YAML takes for something else than a text: quotes, if they help."""
+        """Return the remedy for a value that YAML does not read as a text: quotes, if they help."""
         scalar = isinstance(node, yaml.ScalarNode) and node.tag != NULL and node.value.isprintable()
         if not scalar or not self._fits(node.value):
             return self.example
-        return f"put it in quotes, so that YAML takes it for a text: {json.dumps(node.value)}"
+        return f"put it in quotes, so that YAML reads it as a text: {json.dumps(node.value)}"
 
     def _fits(self, text: str) -> bool:
-        """Tell whether a text would be accepted."""
+        """Return whether a text would be accepted."""
         return self.pattern is None or self.pattern.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
 class Image(Text):
-    """An image that Snowflake can run: in one of its repositories, and with its version."""
+    """An image that Snowflake can run: in one of its repositories, and with a version."""
 
     expected: str = "an image with its version"
     example: str = "write my_job_image:1.1.0 (in the stack's repository), or /database/schema/repository/name:1.0.0"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
-        """Return the image as it is written."""
+        """Return the image as written."""
         reference = super().read(node, path, document)
         issue, remedy = image_problem(reference) if reference is not None else ("", "")
         if issue:
@@ -105,13 +105,13 @@ class Image(Text):
 
 @dataclass(frozen=True)
 class Identifier(Text):
-    """The name of an object that is not made here; told where it stands, also in defaults that no job uses."""
+    """The name of an existing object. A problem is reported even in defaults that no job uses."""
 
     expected: str = "a name"
     example: str = "write the name as plain text"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
-        """Return the name as it is written."""
+        """Return the name as written."""
         name = super().read(node, path, document)
         if name is None or is_plain(name):
             return name
@@ -121,7 +121,7 @@ class Identifier(Text):
 
 @dataclass(frozen=True)
 class Scalar:
-    """A text, number or yes/no, kept as the text that stands in the file (`1.50` stays `1.50`)."""
+    """A text, number or yes/no, as the text in the file (`1.50` stays `1.50`)."""
 
     expected: str = "a text or a number"
     example: str = 'write a value; an empty text is ""'
@@ -140,12 +140,14 @@ class Scalar:
 
 
 def _fits_a_program(node: yaml.ScalarNode, path: str, document: Document) -> bool:
-    """Tell whether a value can be an argument or a variable of a program; reports why it cannot."""
+    """Return whether a value can be an argument or a variable of a program; report the problem if it cannot."""
     issue = ""
     if "\0" in node.value:
-        issue = "the value holds a NUL character, which no program can be given"
+        issue = "the value holds a NUL character, which cannot be passed to a program"
     elif len(node.value.encode(errors="replace")) > LONGEST_ARGUMENT:
-        issue = f"the value is longer than the {LONGEST_ARGUMENT:,} bytes that Linux gives to a program in one piece"
+        issue = (
+            f"the value is longer than the {LONGEST_ARGUMENT:,} bytes that Linux allows for one argument or variable"
+        )
     if issue:
         document.report(
             node, path, rule="value-form", issue=issue, remedy="put it into a file of a stage and mount that"
@@ -154,7 +156,7 @@ def _fits_a_program(node: yaml.ScalarNode, path: str, document: Document) -> boo
 
 
 def _without_quotes(node: yaml.Node) -> str:
-    """Return the end of a remedy for a value in quotes, which YAML therefore takes for a text."""
+    """Return the end of the remedy for a value that YAML reads as a text only because of its quotes."""
     return ", without quotes" if isinstance(node, yaml.ScalarNode) and node.style in ("'", '"') else ""
 
 
@@ -167,7 +169,7 @@ class Whole:
 
     @property
     def expected(self) -> str:
-        """What the kind takes, in words."""
+        """A description of the valid values."""
         return f"a whole number from {self.low} to {self.high}" if self.low < self.high else f"the number {self.low}"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> int | None:
@@ -185,7 +187,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Flag:
-    """Yes or no; every way in which YAML writes it is taken."""
+    """Yes or no, in any of YAML's spellings."""
 
     expected: str = "true or false"
 
@@ -200,13 +202,13 @@ class Flag:
 
 @dataclass(frozen=True)
 class Plain:
-    """A text, a number or true/false, as the value that YAML makes of it."""
+    """A text, a number or true/false, as the value that YAML reads."""
 
     numbers_only: bool = False
 
     @property
     def expected(self) -> str:
-        """What the kind takes, in words."""
+        """A description of the valid values."""
         return "a number" if self.numbers_only else "a text, a number, or true or false"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> str | int | float | bool | None:
@@ -228,7 +230,7 @@ class OneOf:
 
     @property
     def expected(self) -> str:
-        """What the kind takes, in words."""
+        """A description of the valid values."""
         return f"one of {', '.join(self.words)}"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
@@ -244,17 +246,17 @@ class OneOf:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list of values of one kind; a single value stands for a list of one."""
+    """A list of values of one kind; a single value is read as a list of one."""
 
     kind: ValueKind
 
     @property
     def expected(self) -> str:
-        """What the kind takes, in words."""
+        """A description of the valid values."""
         return f"a list; each item {self.kind.expected}"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> tuple[Any, ...] | None:
-        """Return the items that could be read, as (place in the list, value, node)."""
+        """Return the items that could be read, as (index in the list, value, node)."""
         if not isinstance(node, yaml.SequenceNode):
             document.wrong_type(node, path, "a list", self._remedy(node))
             return None
@@ -262,7 +264,7 @@ class ListOf:
         return tuple(item for item in read if item[1] is not None)
 
     def _remedy(self, node: yaml.Node) -> str:
-        """Return what to do about a single value: write the list that a shell, or a reader, would make of it."""
+        """Return the remedy for a single value: the list that a shell, or a reader, would make of it."""
         if not isinstance(node, yaml.ScalarNode) or node.tag == NULL or not node.value.isprintable():
             return "write [first, second]"
         if isinstance(self.kind, Scalar) and self.kind.pattern is None:
@@ -277,7 +279,7 @@ class ListOf:
 
 @dataclass(frozen=True)
 class MapOf:
-    """Names, which must match a pattern, with values of one kind. In a `partial` one, nothing takes an entry away."""
+    """Names that match a pattern, with values of one kind. In a `partial` one, an empty value removes an entry."""
 
     kind: ValueKind
     names: re.Pattern[str]
@@ -286,7 +288,7 @@ class MapOf:
 
     @property
     def expected(self) -> str:
-        """What the kind takes, in words."""
+        """A description of the valid values."""
         return f"a mapping; each value {self.kind.expected}"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> dict[str, Any] | None:
@@ -310,7 +312,7 @@ class MapOf:
 
 @dataclass(frozen=True)
 class Duration:
-    """A length of time, as `30 minutes`; read as seconds."""
+    """A length of time, such as `30 minutes`, read as seconds."""
 
     shortest: int = 1
     longest: int = 7 * 86400
@@ -332,7 +334,7 @@ class Duration:
 
 
 def number_and_unit(node: yaml.Node) -> tuple[int, str] | None:
-    """Return number and unit (singular, lower case) of a scalar such as `59 minutes`."""
+    """Return the number and the unit (singular, lower case) of a scalar such as `59 minutes`."""
     if not isinstance(node, yaml.ScalarNode):
         return None
     match = re.fullmatch(r"\s*(\d{1,9})\s*(second|minute|hour|day)s?\s*", node.value, re.IGNORECASE)
@@ -341,7 +343,7 @@ def number_and_unit(node: yaml.Node) -> tuple[int, str] | None:
 
 @dataclass(frozen=True)
 class JsonValue:
-    """A mapping of anything that JSON can say."""
+    """A mapping of any JSON values."""
 
     expected: str = "a mapping"
 
@@ -355,9 +357,13 @@ class JsonValue:
 
     def _value(self, node: yaml.Node, path: str, document: Document, depth: int) -> Any:
         if depth > DEEPEST_JSON:
-            issue = f"more than {DEEPEST_JSON} levels stand inside one another here"
+            issue = f"more than {DEEPEST_JSON} levels are nested here"
             document.report(
-                node, path, rule="value-depth", issue=issue, remedy="write it flatter, without an anchor in itself"
+                node,
+                path,
+                rule="value-depth",
+                issue=issue,
+                remedy="nest it less deeply, without an anchor inside itself",
             )
             return None
         if isinstance(node, yaml.MappingNode):
@@ -376,9 +382,9 @@ _SCALARS = yaml.constructor.SafeConstructor()
 
 
 def _constructed(node: yaml.Node, path: str, document: Document) -> Any | None:
-    """Return the value that YAML makes of a scalar; `None` for nothing, and after reporting that it makes none.
+    """Return the value that YAML reads from a scalar; None for an empty scalar, and after reporting a problem.
 
-    A text may look like a date that there is not, or have a tag (`!!int`) that it does not keep.
+    A text may look like a date that does not exist, or have a tag (`!!int`) that does not match it.
     """
     try:
         return _SCALARS.construct_object(node)

@@ -1,7 +1,7 @@
-"""What a file says, taken apart into single values by dotted names, so that two files can be compared value by value.
+"""The values of a file, flattened to single values with dotted names, so that two files can be compared value by value.
 
-Knows the shapes of values: mappings, lists, and lists of things that have a name. Must not know any key, but for what a
-plain value is called where a mapping could stand (`retries: 2`).
+Knows the shapes of values: mappings, lists, and lists of named mappings. Must not know any key, except the full names
+of plain values that may replace a mapping (`retries: 2`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# the key inside a value that a plain value stands for: `retries: 2` and `retries: {count: 2}` say the same
+# the key that a plain value stands for: `retries: 2` and `retries: {count: 2}` mean the same
 _PLAIN = {"retries": "count"}
-# what tells things of a list apart
+# the keys that identify an item of a list
 _NAMES = ("name", "secret")
 
 
 def leaves(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the single values of a mapping by their dotted names; a list of plain values is one value."""
+    """Return the single values of a mapping by dotted name; a list of plain values is one value."""
     values_by_name: dict[str, Any] = {}
     for name, value in _walk("", values):
         label, count = name, 1

@@ -1,6 +1,6 @@
-"""A job with a `matrix` made into one job for each combination of its values.
+"""Expands a job with a `matrix` to one job for each combination of its values.
 
-Knows how the combinations are named and where their values are put. Must not know what any other key means.
+Knows how the combinations are named and where their values are inserted. Must not know the meaning of any other key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Combination = dict[str, str]
 
 
 def size(matrix: Mapping[str, Sequence[str]]) -> int:
-    """Return how many combinations there are."""
+    """Return the number of combinations."""
     count = 1
     for values in matrix.values():
         count *= len(values)
@@ -29,13 +29,13 @@ def size(matrix: Mapping[str, Sequence[str]]) -> int:
 
 
 def combinations(matrix: Mapping[str, Sequence[str]]) -> Iterator[Combination]:
-    """Yield each combination of the values, the last name's values changing first."""
+    """Yield each combination of the values; the values of the last name change fastest."""
     for values in itertools.product(*matrix.values()):
         yield dict(zip(matrix, values, strict=True))
 
 
 def name_of_combination(key: str, combination: Combination) -> str:
-    """Return the name of a combination's job: the matrix job's own and the values, `_` for what no name may hold."""
+    """Return the name of a combination's job: the matrix job's name and the values, with `_` for illegal characters."""
     return "_".join([key, *(_NOT_IN_NAMES.sub("_", value) for value in combination.values())])
 
 
@@ -47,5 +47,5 @@ def filled(text: str, combination: Combination) -> str:
 
 
 def unknown_names(text: str, matrix: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the names that the text asks for and the matrix does not have."""
+    """Return the names in the text's placeholders that the matrix does not have."""
     return [name for name in PLACEHOLDER.findall(text) if name not in matrix]

@@ -1,7 +1,7 @@
-"""The job configuration as data: what a valid `jobconfig.yaml` says, with all defaults filled in.
+"""The job configuration as data: the content of a valid `jobconfig.yaml`, with all defaults filled in.
 
-Knows the shape only. Must not know YAML, the rules that make a configuration valid, or how it is deployed.
-Names of tasks are upper case here already, as Snowflake keeps them.
+Knows only the shape. Must not know YAML, the rules that make a configuration valid, or how it is deployed.
+Names of tasks are in upper case already, as Snowflake stores them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _no_marks() -> Mapping[str, Mark]:
 
 @dataclass(frozen=True)
 class Resources:
-    """What the container asks for and may use at most; `None` leaves it to Snowflake."""
+    """What the container requests, which is also its limit; None leaves it to Snowflake."""
 
     cpu: str | None = None
     memory: str | None = None
@@ -40,9 +40,9 @@ class Resources:
 
 @dataclass(frozen=True)
 class Secret:
-    """A Snowflake secret handed to the container, as a variable (`env`) or as files in a `directory`; one of the two.
+    """A Snowflake secret for the container: either as a variable (`env`) or as files in a `directory`.
 
-    `key` says which part of the secret a variable gets: secret_string, username, password or access_token.
+    `key` is the part of the secret that a variable gets: secret_string, username, password or access_token.
     """
 
     secret: str
@@ -55,7 +55,7 @@ class Secret:
 class Volume:
     """Storage mounted into the container at `path`; `source` is local, memory, stage or block.
 
-    `size` as 10Gi, for memory and block; `stage` as the file names it, with or without a folder, for stage.
+    `size`, such as 10Gi, is for memory and block. `stage`, with or without a folder, is spelled as in the file.
     """
 
     name: str
@@ -65,16 +65,16 @@ class Volume:
     stage: str | None = None
 
 
-# different conditions on the outputs of one job: see `jobgraph.plan.conditions`
+# the most different conditions on the outputs of one job: see `jobgraph.plan.conditions`
 MOST_CONDITIONS = 5
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A job's `when`: compares with `value` what task `job` returned, or its field `output`; or the run's `config`.
+    """A job's `when`: compares `value` with the return value of task `job`, with its field `output`, or with `config`.
 
-    `test` is one of `is`, `is_not`, `above`, `below`. `config` is a key of the graph's configuration; then `job` is
-    empty.
+    `test` is one of `is`, `is_not`, `above`, `below`. `config` is a key of the run's configuration; `job` is empty
+    then.
     """
 
     job: str
@@ -86,9 +86,9 @@ class Condition:
 
 @dataclass(frozen=True)
 class RetryRule:
-    """Retries after some failures: `exit_codes` as ranges, ends included; `message` is a regular expression.
+    """Retries after some failures. `exit_codes` are inclusive ranges; `message` is a regular expression.
 
-    What is empty fits all failures. Pauses in seconds; `None` is that of all retries.
+    An empty field matches all failures. Pauses are in seconds; None means the pause of all retries.
     """
 
     count: int
@@ -101,9 +101,9 @@ class RetryRule:
 
 @dataclass(frozen=True)
 class RetryRules:
-    """How retries go about: pauses in seconds, doubled each time up to the longest; `causes`: retries by cause.
+    """The rules for retries: pauses in seconds, doubled each time up to the longest, and numbers of retries by cause.
 
-    The first of `rules` that fits a failure decides. A `backoff` of `None` has not been given.
+    The first of `rules` that matches a failure decides. A `backoff` of None is not set.
     """
 
     backoff: int | None = None
@@ -115,9 +115,9 @@ class RetryRules:
 
 @dataclass(frozen=True)
 class Payload:
-    """Code that a runtime image runs. `path` and `entrypoint` as the file names them.
+    """Code that a runtime image runs. `path` and `entrypoint` are spelled as in the file.
 
-    `files` are the files of `path` by their name below it, in base64.
+    `files` are the contents of the files below `path`, in base64, by relative name.
     """
 
     path: str
@@ -128,9 +128,9 @@ class Payload:
 
 @dataclass(frozen=True)
 class EmailChannel:
-    """E-mail to addresses; `integration` is one that is there already, `None` one that the stack makes.
+    """E-mail to addresses. `integration` is an existing one; with None, the stack creates one.
 
-    `mark` is where the file names them.
+    `mark` is the position of the addresses in the file.
     """
 
     to: tuple[str, ...]
@@ -142,8 +142,8 @@ class EmailChannel:
 class WebhookChannel:
     """A webhook of slack, teams or pagerduty (`type`).
 
-    `integration` is one that is there already; else the stack makes one from `secret`, as the file names it, and `url`,
-    which has a placeholder for it; `None` is the type's own address.
+    `integration` is an existing one; with None, the stack creates one from `secret`, spelled as in the file, and `url`,
+    which has a placeholder for the secret. A `url` of None is the type's own address.
     """
 
     type: str
@@ -154,7 +154,7 @@ class WebhookChannel:
 
 @dataclass(frozen=True)
 class TimeOfDay:
-    """A time of day, as 07:00, in an IANA time zone."""
+    """A time of day, such as 07:00, in an IANA time zone."""
 
     time: str
     timezone: str
@@ -162,10 +162,10 @@ class TimeOfDay:
 
 @dataclass(frozen=True)
 class Receiver:
-    """Who is told of what: `events` of failure, success, recovered and late, by one of the channels.
+    """Who gets messages on which `events` (failure, success, recovered, late), by e-mail or webhook.
 
-    `late_after` is seconds after a scheduled start, or the first such time of day after it; a run that has not ended by
-    then is late.
+    `late_after` is a number of seconds after a scheduled start, or the first such time of day after it. A run that has
+    not ended by then is late.
     """
 
     events: tuple[str, ...]
@@ -176,14 +176,14 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Job:
-    """One containerized job. `key` is its name in the file, `name` its task's; `after` names tasks of other jobs.
+    """One containerized job. `key` is its name in the file, `name` its task, and `after` the tasks of its predecessors.
 
     `timeout` is in seconds, for one attempt; `retries` counts the attempts after the first. `warehouse` is for the
-    container's queries, `task_warehouse` for the task that waits for it. A job that is not `enabled` is passed over.
+    container's queries, `task_warehouse` for the task that waits for it. Runs skip a job that is not `enabled`.
     `runner` is managed (a procedure starts it and waits) or direct (its task's statement is the job itself).
-    `runbook` says what to do when it fails. `outputs_file` is the file that its outputs are read from, if not from its
-    log; `logs` is table or event_table.
-    `marks` tells where in the file a key stands (`""` is the job itself, `after.0` its first predecessor).
+    `runbook` describes what to do when it fails. `outputs_file` is the file that its outputs are read from, if not from
+    its log; `logs` is table or event_table.
+    `marks` has the positions of keys in the file (`""` is the job itself, `after.0` its first predecessor).
     """
 
     key: str
@@ -218,16 +218,16 @@ class Job:
 
     @property
     def is_direct(self) -> bool:
-        """Whether Snowflake runs the job as its task's own statement, with no warehouse awake for it."""
+        """Whether Snowflake runs the job as its task's own statement, without a warehouse."""
         return self.runner == DIRECT
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Jobs that run together: a root that starts them and a finalizer that closes the run. Jobs in the file's order.
+    """Jobs that run together, in the file's order: a root task starts them, and a finalizer closes the run.
 
-    Without `finalizer`, no task of the name `finalizer_task` is made. `overlap` is NO_OVERLAP, ALLOW_CHILD_OVERLAP or
-    ALLOW_ALL_OVERLAP; `timeout` is in seconds, for a whole run. `None` leaves Snowflake's default.
+    If `finalizer` is False, there is no task `finalizer_task`. `overlap` is NO_OVERLAP, ALLOW_CHILD_OVERLAP or
+    ALLOW_ALL_OVERLAP. `timeout` is in seconds, for a whole run. None means Snowflake's default.
     """
 
     key: str
@@ -247,7 +247,7 @@ class Graph:
 
     @cached_property
     def disabled(self) -> frozenset[str]:
-        """Tasks of the jobs that runs pass over."""
+        """The tasks of the jobs that runs skip."""
         return frozenset(job.name for job in self.jobs if not job.enabled)
 
     @cached_property
@@ -262,16 +262,16 @@ class Graph:
 
     @property
     def task_names(self) -> tuple[str, ...]:
-        """All tasks of the graph: root, jobs in the file's order, finalizer."""
+        """All tasks of the graph: the root, the jobs in the file's order, the finalizer."""
         end = (self.finalizer_task,) if self.finalizer else ()
         return (self.root_task, *(job.name for job in self.jobs), *end)
 
 
 @dataclass(frozen=True)
 class Config:
-    """A whole job configuration; `file` is the path it was read from, as the user gave it.
+    """A whole job configuration. `file` is the path that it was read from, as the user wrote it.
 
-    `warnings` are the problems with which it is valid all the same.
+    `warnings` are problems that do not make it invalid.
     """
 
     file: str
@@ -280,10 +280,10 @@ class Config:
     warnings: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
 
     def graph(self, key: str) -> Graph:
-        """Return the graph of that key, whatever its case.
+        """Return the graph with that key, ignoring case.
 
         Raises:
-            KeyError: if there is none.
+            KeyError: if there is no such graph.
         """
         for graph in self.graphs:
             if graph.key.casefold() == key.casefold():

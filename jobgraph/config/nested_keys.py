@@ -1,6 +1,6 @@
 """The keys inside the values of a job and of a graph: resources, secrets, volumes and so on, as tables.
 
-Knows what each may say, one value at a time. Must not know rules between values (see `rules`), nor how a key is used.
+Knows the valid values of each key. Must not know the rules between values (see `rules`), nor how a key is used.
 """
 
 from __future__ import annotations

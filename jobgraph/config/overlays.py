@@ -1,8 +1,8 @@
-"""What is different in one environment, merged over a job configuration before it is read.
+"""Merges an environment's changes over a job configuration before it is read.
 
 Knows YAML nodes, and that graphs and jobs have names. Must not know which other keys exist. Mappings are merged key by
-key; anything else in the overlay replaces what was there, and a key with nothing (`~`) removes it. Nodes keep their
-places, so that a mistake is reported where it stands.
+key. Any other value in the overlay replaces the base's value, and an empty value (`~`) removes the key. Nodes keep
+their positions, so that a mistake is reported where it was written.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 ENVIRONMENTS = "environments"
 GRAPHS = "graphs"
 JOBS = "jobs"
-# says that the file itself has no graph or job of this name, and that this is no slip
+# marks a graph or a job that the file itself intentionally does not have
 ONLY_HERE = "only_here"
 
 
 def from_file(node: yaml.Node, file: str) -> yaml.Node:
-    """Mark a node and all below it as of another file; returns the node."""
+    """Mark a node and all nodes below it as belonging to another file. Return the node."""
     todo, visited = [node], set()
     while todo:
         current = todo.pop()
-        if id(current) in visited:  # an anchor may stand in several places, even in itself
+        if id(current) in visited:  # an anchor may be used in several places, even inside itself
             continue
         visited.add(id(current))
         current.start_mark = OverlayMark(file, current.start_mark.line, current.start_mark.column)
@@ -42,7 +42,7 @@ def from_file(node: yaml.Node, file: str) -> yaml.Node:
 
 
 def take_environment(root: yaml.Node, environment: str) -> yaml.Node | None:
-    """Remove one environment from the file's `environments` and return what it says; `None` if it is not there."""
+    """Remove an environment from the file's `environments` and return its node; None if it is not there."""
     for key, value in _pairs(root):
         if _name(key) != ENVIRONMENTS or not isinstance(value, yaml.MappingNode):
             continue
@@ -61,7 +61,7 @@ def environment_names(root: yaml.Node) -> list[str]:
 
 @dataclass(frozen=True)
 class _Level:
-    """Where named things stand in an overlay: graphs, or the jobs of a graph."""
+    """A level of an overlay with named entries: graphs, or the jobs of a graph."""
 
     kind: str
     path: str
@@ -72,19 +72,19 @@ class _Level:
 def settle_names(base: yaml.Node, overlay: yaml.Node, document: Document) -> yaml.Node:
     """Report graphs and jobs of an overlay that the file does not have, unless they say `only_here: true`.
 
-    Without that, a slip in a name would be a new graph in one environment, of which nobody is told before it runs.
-    Returns the overlay without `only_here`, which has then said all it has to say.
+    Otherwise, a typo in a name would create a new graph in one environment, and nobody would notice before it runs.
+    Return the overlay without `only_here`, which is not needed any more.
     """
     return _settled(_Level("graph", GRAPHS, _value(base, GRAPHS), _value(overlay, GRAPHS)), overlay, document)
 
 
 def _settled(level: _Level, overlay: yaml.Node, document: Document) -> yaml.Node:
-    """Return the mapping that holds the level, with the level's own entries settled."""
+    """Return the mapping that contains the level, with the level's entries checked."""
     if not isinstance(level.overlay, yaml.MappingNode):
         return overlay
     key_of_level = level.path.rpartition(".")[2]
     entries = [(key, _entry(level, key, value, document)) for key, value in level.overlay.value]
-    # what has been reported is left out, so that nothing else is said of it
+    # a reported entry is left out, so that it causes no further problems
     section = _like(level.overlay, [(key, value) for key, value in entries if value is not None])
     pairs = [(key, section if _name(key) == key_of_level else value) for key, value in _pairs(overlay)]
     return _like(overlay, pairs)
@@ -102,7 +102,7 @@ def _entry(level: _Level, key: yaml.Node, value: yaml.Node, document: Document) 
         _report_stray(level, key, value, document)
         return None
     if existing is not None and claim is not None:
-        issue = f"`{name}` is not only here: the file has a {level.kind} of that name"
+        issue = f"`{name}` is not only here: the file has a {level.kind} with that name"
         document.report(claim, f"{path}.{ONLY_HERE}", rule="only-here", issue=issue, remedy=f"remove `{ONLY_HERE}`")
     if existing is None or level.kind != "graph":
         return own
@@ -113,9 +113,9 @@ def _report_stray(level: _Level, key: yaml.Node, value: yaml.Node, document: Doc
     name = str(key.value)
     names = [base_name for base_key, _ in _pairs(level.base) if (base_name := _name(base_key)) is not None]
     issue = f"the file has no {level.kind} `{name}`"
-    remedy = f"correct the name; a {level.kind} that only this environment has says `{ONLY_HERE}: true`"
+    remedy = f"correct the name; a {level.kind} that only this environment has needs `{ONLY_HERE}: true`"
     if value.tag == NULL:
-        issue, remedy = f"{issue} for this to remove", "correct the name, or remove the line"
+        issue, remedy = f"{issue} to remove here", "correct the name, or remove the line"
     path, close = f"{level.path}.{name}", nearest(name, names)
     document.report(key, path, rule="only-here", issue=issue, remedy=remedy, close=close)
 
@@ -127,19 +127,19 @@ def _like(node: yaml.Node, pairs: list[tuple[yaml.Node, yaml.Node]]) -> yaml.Nod
 
 
 def _value(node: yaml.Node | None, name: str) -> yaml.Node | None:
-    """Return the value of a key, if the node is a mapping that has it."""
+    """Return the value of a key; None unless the node is a mapping that has it."""
     return next((value for key, value in _pairs(node) if _name(key) == name and key.tag != MERGE), None)
 
 
 def merged(base: yaml.Node, overlay: yaml.Node) -> yaml.Node:
-    """Return the node that says what `base` says, but where `overlay` says otherwise. Both stay as they are."""
+    """Return `overlay` merged over `base`, as a new node. Neither is changed."""
     if not isinstance(base, yaml.MappingNode) or not isinstance(overlay, yaml.MappingNode):
         return base if overlay.tag == NULL else overlay
     return _merged(base, overlay, ())
 
 
 def _merged(base: yaml.MappingNode, overlay: yaml.MappingNode, above: tuple[int, ...]) -> yaml.MappingNode:
-    if id(overlay) in above:  # an anchor inside itself: read as it is, the reader will say so
+    if id(overlay) in above:  # an anchor inside itself: the reader reports it
         return overlay
     pairs = list(base.value)
     for key, value in overlay.value:

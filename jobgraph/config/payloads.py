@@ -1,7 +1,7 @@
 """The files of a payload, read from the folder next to the job configuration.
 
-Knows which files belong to a payload and how much a stage statement can carry. Must not know how they get to Snowflake.
-Besides `reading` the only module here that reads files.
+Knows which files belong to a payload, and the size limit of a stage statement. Must not know how they get to Snowflake.
+Apart from `reading`, this is the only module here that reads files.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The files go to the stage inside one statement, whose text may have 1 MB; base64 makes four bytes of three.
+# The files are sent to the stage in one statement of at most 1 MB; base64 turns three bytes into four.
 MOST_BYTES = 600_000
 MOST_FILES = 500
 
 
 @dataclass(frozen=True)
 class PayloadFiles:
-    """The files of a payload by name below its path, in base64; or what is wrong, and its rule and remedy."""
+    """The files of a payload in base64, by name below its path; or the problem: issue, rule and remedy."""
 
     files: dict[str, str] = field(default_factory=dict)
     rule: str = ""
@@ -28,14 +28,14 @@ class PayloadFiles:
 
 @dataclass
 class PayloadFolder:
-    """Reads payloads below `folder`, each once. Nothing outside of `project` is read: files go into Pulumi's state."""
+    """Reads payloads below `folder`, each once. Files outside `project` are refused, as they go into Pulumi's state."""
 
     folder: Path
     project: Path
     _read: dict[str, PayloadFiles] = field(default_factory=dict)
 
     def read(self, path: str) -> PayloadFiles:
-        """Return the files of a payload; `path` as the configuration has it."""
+        """Return the files of a payload; `path` is spelled as in the configuration."""
         if path not in self._read:
             self._read[path] = _read(self.folder / path, path, self.project.resolve())
         return self._read[path]
@@ -66,18 +66,18 @@ def _read(place: Path, path: str, project: Path) -> PayloadFiles:
 
 
 def _outside(path: str, issue: str) -> PayloadFiles:
-    remedy = f"copy into the project what `{path}` needs: payloads are shown in previews and kept in Pulumi's state"
+    remedy = f"copy what `{path}` needs into the project: payloads are shown in previews and stored in Pulumi's state"
     return PayloadFiles(rule="payload-outside", issue=issue, remedy=remedy)
 
 
 def _oddity(file: Path) -> str:
     if file.is_dir():
         return "is a link to a folder, which is not followed"
-    return "is a link that leads out of the project" if file.is_file() else "is a link to nothing, or no regular file"
+    return "is a link that leads out of the project" if file.is_file() else "is a broken link, or not a regular file"
 
 
 def _below(place: Path) -> list[Path]:
-    """Return the files below a folder, and links to folders, sorted; hidden ones and compiled Python are left out."""
+    """Return the files and the links to folders below a folder, sorted, without hidden files and compiled Python."""
     files: list[Path] = []
     for folder, folders, names in os.walk(place):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]

@@ -1,7 +1,7 @@
-"""Reads `jobconfig.yaml` into the model, or says everything that is wrong with it.
+"""Reads `jobconfig.yaml` into the model, or reports all of its problems.
 
-Knows YAML's errors and which files belong together. Must not know what a key may hold (see `keys`), which rules the
-whole has to keep (see `rules`), nor anything of a deployment. With `payloads`, the only module here that reads files.
+Knows YAML's errors and which files belong together. Must not know the valid values of keys (see `keys`), the rules
+between values (see `rules`), nor how anything is deployed. Only this module and `payloads` read files here.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from jobgraph.config.model import Config
 
 DEEPEST = 100
-# so many nodes may be read again because an alias stands for them: a thousand jobs with a hundred each
+# the most nodes that aliases may repeat: enough for a thousand jobs with a hundred each
 MOST_REPEATED = 100_000
 
 
-# libyaml's loader reads a thousand jobs in a tenth of the time; PyYAML has it on every platform with a wheel.
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # which one is known only at run time
-    """A loader that refuses what is nested too deeply: libyaml's own would crash the process."""
+# libyaml's loader needs a tenth of the time for a thousand jobs; PyYAML's wheels include it on every platform.
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the base class is known only at run time
+    """A loader that refuses deep nesting, with which libyaml's own loader would crash the process."""
 
     depth = 0
 
     def descend_resolver(self, parent: yaml.Node | None, index: object) -> None:
-        """Note one level more; called for every node."""
+        """Count one more level. Called for every node."""
         self.depth += 1
         if self.depth > DEEPEST:
             mark = parent.start_mark if parent is not None else None
@@ -46,7 +46,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         super().descend_resolver(parent, index)
 
     def ascend_resolver(self) -> None:
-        """Note one level less."""
+        """Count one level less."""
         self.depth -= 1
         super().ascend_resolver()
 
@@ -62,14 +62,14 @@ def read(
 ) -> Config:
     """Read and check a job configuration.
 
-    `pools` are the names of the compute pools that the stack has, perhaps as a mapping to their instance families;
-    without them, pool names are not looked up. `environment` is the Pulumi stack: what the file's `environments` say
-    of it, and a file of the same name with `.<environment>` before its ending, are merged over the file.
-    `region_timezone` is that of the account's region. With `strict`, a warning is an error.
+    `pools` are the names of the stack's compute pools, optionally as a mapping to their instance families; without
+    them, pool names are not checked. `environment` is the name of the Pulumi stack: its entry in the file's
+    `environments`, and the file of the same name with `.<environment>` before the ending, are merged over the file.
+    `region_timezone` is the time zone of the account's region. With `strict`, warnings are errors.
 
     Raises:
-        ConfigErrors: with every problem of the file, warnings included, if one is an error.
-        UsageError: if the file cannot be read at all.
+        ConfigErrors: if there is an error; lists all problems of the file, warnings included.
+        UsageError: if the file cannot be read.
     """
     path, file = Path(path), str(path)
     root = compose(_content(path), file)
@@ -81,7 +81,7 @@ def read(
 
 
 def _overlays(root: yaml.Node, path: Path, environment: str | None) -> Iterator[yaml.Node]:
-    """Yield what is different in an environment: by the file's `environments`, then by a file of its own."""
+    """Yield the changes of an environment: from the file's `environments`, then from the environment's own file."""
     if environment is None:
         return
     own = take_environment(root, environment)
@@ -93,12 +93,12 @@ def _overlays(root: yaml.Node, path: Path, environment: str | None) -> Iterator[
 
 
 def overlay_of(path: Path, environment: str) -> Path:
-    """Return the file that holds what is different in an environment: `jobconfig.prod.yaml` of `jobconfig.yaml`."""
+    """Return the path of an environment's overlay: `jobconfig.prod.yaml` for `jobconfig.yaml`."""
     return path.parent / f"{path.stem}.{environment}{path.suffix}"
 
 
 def project_of(path: Path) -> Path:
-    """Return the folder of the Pulumi project that a configuration belongs to; its own, if it belongs to none."""
+    """Return the folder of the Pulumi project that a configuration belongs to; its own folder if it belongs to none."""
     folders = path.absolute().parents
     return next((folder for folder in folders if (folder / "Pulumi.yaml").is_file()), folders[0])
 
@@ -118,7 +118,7 @@ def _content(path: Path) -> bytes:
 
 @garbage_collector.paused()
 def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, strict: bool = False) -> Config:
-    """Read and check a job configuration from its bytes; `file` is the name used in messages.
+    """Read and check a job configuration from its bytes. Messages name `file`.
 
     Raises:
         ConfigErrors: with every problem of the file.
@@ -126,7 +126,7 @@ def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, st
     return understand(compose(content, file), Document(file), pools, strict=strict)
 
 
-def understand(  # noqa: PLR0913  # what a stack and the caller say, all but three named at the call
+def understand(  # noqa: PLR0913  # the facts on the stack and the file; all but three are named at the call
     root: yaml.Node,
     document: Document,
     pools: Collection[str] | None = None,
@@ -135,9 +135,9 @@ def understand(  # noqa: PLR0913  # what a stack and the caller say, all but thr
     strict: bool = False,
     payloads: PayloadFolder | None = None,
 ) -> Config:
-    """Read and check a job configuration from its YAML nodes, wherever they come from.
+    """Read and check a job configuration from its YAML nodes.
 
-    `document` names their file, and may hold problems already. Without `payloads`, their files are not looked for.
+    `document` names their file and may have problems already. Without `payloads`, files of payloads are not looked for.
 
     Raises:
         ConfigErrors: with every problem found.
@@ -153,10 +153,10 @@ def understand(  # noqa: PLR0913  # what a stack and the caller say, all but thr
 
 
 def compose(content: bytes, file: str) -> yaml.Node:
-    """Return the root node of the only document.
+    """Return the root node of a file with a single document.
 
     Raises:
-        ConfigErrors: if this is not YAML, or empty.
+        ConfigErrors: if the content is not YAML, or is empty.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -180,12 +180,12 @@ def compose(content: bytes, file: str) -> yaml.Node:
 
 
 def _bound_aliases(root: yaml.Node, file: str) -> None:
-    """Refuse a file whose aliases stand for more nodes than could be read: nested nine-fold, eight make 43 million.
+    """Refuse a file whose aliases repeat too many nodes: eight levels of nine aliases each make 43 million.
 
     An alias inside its own anchor counts once; the reader reports it.
 
     Raises:
-        ConfigErrors: at the node that makes too many.
+        ConfigErrors: at the node that exceeds the limit.
     """
     sizes: dict[int, int] = {}
     stack = [root]
@@ -203,8 +203,8 @@ def _bound_aliases(root: yaml.Node, file: str) -> None:
         sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
         if sizes[id(node)] - len(sizes) > MOST_REPEATED:
             mark = Mark(file, node.start_mark.line + 1, node.start_mark.column + 1)
-            issue = f"aliases (`*name`) make more than {MOST_REPEATED:,} values of what stands here"
-            raise _unreadable(mark, issue, "write it without aliases inside of what other aliases name")
+            issue = f"aliases (`*name`) expand this to more than {MOST_REPEATED:,} values"
+            raise _unreadable(mark, issue, "do not use aliases inside values that other aliases repeat")
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

@@ -1,7 +1,7 @@
-"""Who is told of what: the receivers in a file's and a graph's `notify`, read into the model and written back.
+"""The receivers of messages in the `notify` of a file or a graph, read into the model and written back.
 
-Knows the model, what the kinds in `nested_keys` yield, and which values of a receiver go together. Must not know how a
-message is sent.
+Knows the model, the values that the kinds in `nested_keys` return, and the rules between the values of a receiver. Must
+not know how a message is sent.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ FAILURE, SUCCESS, RECOVERED, LATE = "failure", "success", "recovered", "late"
 PAGERDUTY = "pagerduty"
 PLACEHOLDER = "SNOWFLAKE_WEBHOOK_SECRET"
 _USUAL = (FAILURE, RECOVERED, LATE)
-# another's integration opens an incident with each message
+# an existing integration opens an incident with each message
 _USUAL_OF_FOREIGN_PAGERDUTY = (FAILURE, LATE)
-# docs.snowflake.com/en/sql-reference/sql/create-notification-integration-webhooks names these and no others
+# docs.snowflake.com/en/sql-reference/sql/create-notification-integration-webhooks allows only these
 _URLS = {
     "slack": re.compile(r"https://hooks\.slack\.com/services/\S+"),
     "teams": re.compile(
@@ -42,12 +42,12 @@ _URL_EXAMPLES = {
     "teams": "https://default<host>.environment.api.powerplatform.com/powerautomate/automations/direct/workflows/"
     f"{PLACEHOLDER}/triggers/manual/paths/invoke",
 }
-# rule, key, what is wrong, what to do
+# rule, key, issue, remedy
 _Wrong = tuple[str, str, str, str]
 
 
 def receivers_of(block: Block, path: str, document: Document) -> tuple[Receiver, ...] | None:
-    """Return the receivers of a file or graph, reporting what is wrong with each; `None` if it has no `notify`."""
+    """Return the receivers of a file or a graph, and report their problems; None if it has no `notify`."""
     if "notify" not in block.values:
         return None
     receivers = []
@@ -63,7 +63,7 @@ def receivers_of(block: Block, path: str, document: Document) -> tuple[Receiver,
 
 
 def receiver_in_file(receiver: Receiver) -> dict[str, Any]:
-    """Return what the file says of a receiver, defaults included."""
+    """Return the values of a receiver in the file, with defaults."""
     email, webhook, late = receiver.email, receiver.webhook, receiver.late_after
     if isinstance(late, TimeOfDay):
         late_after: Any = {"time": late.time, "timezone": late.timezone}
@@ -127,7 +127,7 @@ def _wrong(receiver: Receiver, block: Block) -> Iterator[_Wrong]:
         issue = "a receiver has either `email` or `webhook`"
         yield "notify-channel", "", issue, "write {email: [ops@example.org]}, or {webhook: {type: slack, secret: NAME}}"
     if "events" in block.values and not receiver.events:
-        yield "notify-events", "events", "without any event, nobody is told of anything", "name events, or remove it"
+        yield "notify-events", "events", "without any event, no message is sent", "name events, or remove it"
     if "late_after" in block.values and LATE not in receiver.events:
         issue = "`late_after` says when a run is late, but `events` leaves out `late`"
         yield "notify-late", "late_after", issue, "add `late` to `events`, or remove `late_after`"
@@ -138,11 +138,11 @@ def _wrong(receiver: Receiver, block: Block) -> Iterator[_Wrong]:
         opens = {SUCCESS, RECOVERED} if receiver.webhook.integration else {SUCCESS}
         opening = [event for event in receiver.events if event in opens]
         if receiver.webhook.type == PAGERDUTY and opening:
-            issue = f"at PagerDuty a message of {', '.join(opening)} would open an incident"
+            issue = f"at PagerDuty, a message about {', '.join(opening)} would open an incident"
             remedy = (
                 "leave `failure` and `late`; with a `secret` in place of `integration`, `recovered` resolves it"
                 if RECOVERED in opening
-                else "leave `failure`, `recovered` and `late`; tell somebody else of good runs"
+                else "leave `failure`, `recovered` and `late`; send messages about good runs to another receiver"
             )
             yield "notify-events", "events", issue, remedy
 
@@ -151,7 +151,7 @@ def _wrong_webhook(webhook: WebhookChannel) -> Iterator[_Wrong]:
     rule, key = "notify-webhook", "webhook"
     if webhook.integration and webhook.url:
         issue = "an existing integration has its own URL"
-        yield rule, key, issue, "remove `url`, or remove `integration` to have one made"
+        yield rule, key, issue, "remove `url`, or remove `integration` so that the stack creates one"
         return
     if webhook.integration:
         return
@@ -169,7 +169,7 @@ def _wrong_webhook(webhook: WebhookChannel) -> Iterator[_Wrong]:
     elif not _URLS[webhook.type].fullmatch(webhook.url):
         yield rule, key, f"Snowflake posts no {webhook.type} message there", f"write {_URL_EXAMPLES[webhook.type]}"
     elif PLACEHOLDER not in webhook.url:
-        issue = "the address holds its secret in the open"
+        issue = "the address contains its secret in plain text"
         yield rule, key, issue, f"put the secret part into the Snowflake secret, and {PLACEHOLDER} in its place"
 
 

@@ -1,6 +1,6 @@
-"""When a graph runs by itself: every so often, or at the times of a cron expression; and each way of writing that.
+"""The schedules of graphs, at an interval or by a cron expression, and their notations.
 
-Knows the words of the file, of people, of SHOW TASKS and of the provider. Must not know when anything is due.
+Knows the notations of the file, of messages, of SHOW TASKS and of the provider. Must not know when a run is due.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class IntervalSchedule:
     unit: str
 
     def __str__(self) -> str:
-        """Return it in words."""
+        """Return the schedule in words."""
         return f"every {self.in_file}"
 
     @property
@@ -53,7 +53,7 @@ class Cron:
     timezone: str
 
     def __str__(self) -> str:
-        """Return it in words."""
+        """Return the schedule in words."""
         return f"cron {self.expression} ({self.timezone})"
 
     @property

@@ -1,4 +1,4 @@
-"""Sections of the configuration file: mappings with a fixed set of keys, and mappings of names to sections.
+"""Sections of the configuration file: mappings with a fixed set of keys, and mappings from names to sections.
 
 Knows how unknown and missing keys are reported. Must not know which sections and keys exist (see `keys`).
 """
@@ -26,10 +26,10 @@ LONGEST_INTERVAL = 8 * 86400
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a section: its kind, what it means, what holds without it.
+    """One key of a section: its kind, meaning and default.
 
-    An `inherited` key may stand in `defaults` too, of the file and of a graph. `example` is a value as the file has it;
-    for a key inside a value, such as `resources.gpu`, it is that whole value.
+    An `inherited` key is also allowed in the `defaults` of the file and of a graph. `example` is a value as written in
+    the file; for a key inside a value, such as `resources.gpu`, it is that whole value.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Key:
 
 @dataclass
 class Block:
-    """A section as it was read: values by key, the node and mark of each, and which keys held something wrong."""
+    """A section that was read: the values by key, their nodes and marks, and the keys with wrong values."""
 
     node: yaml.Node
     values: dict[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """A mapping with a fixed set of keys. In a `partial` one none is required, and nothing takes a key away."""
+    """A mapping with a fixed set of keys. In a `partial` one, no key is required, and an empty value removes a key."""
 
     keys: tuple[Key, ...]
     expected: str = "a mapping"
@@ -65,7 +65,7 @@ class Section:
         return {key.name: key for key in self.keys}
 
     def read(self, node: yaml.Node, path: str, document: Document) -> Block | None:
-        """Return what could be read of it; unknown and missing keys are reported. Nothing is an empty section."""
+        """Return the values that could be read; report unknown and missing keys. An empty node is an empty section."""
         if isinstance(node, yaml.ScalarNode) and node.tag == NULL:
             node = yaml.MappingNode(node.tag, [], node.start_mark, node.end_mark)
         if not isinstance(node, yaml.MappingNode):
@@ -107,13 +107,13 @@ class Section:
 
 @dataclass(frozen=True)
 class NamedSections:
-    """A mapping of names that the user chooses to sections."""
+    """A mapping from names that the user chooses to sections."""
 
     section: Section
     expected: str
 
     def read(self, node: yaml.Node, path: str, document: Document) -> dict[str, tuple[yaml.Node, Block]] | None:
-        """Return key node and section by name, in the file's order."""
+        """Return the key node and the section by name, in the file's order."""
         if not isinstance(node, yaml.MappingNode):
             document.wrong_type(node, path, self.expected, "write a name, a colon, and its keys below")
             return None
@@ -126,7 +126,7 @@ class NamedSections:
 
 @dataclass(frozen=True)
 class Either:
-    """A plain value, or a section that says the same and more; `key` is the plain value's name in the section."""
+    """A plain value, or a section with more options; `key` is the plain value's key in the section."""
 
     plain: ValueKind
     section: Section
@@ -134,11 +134,11 @@ class Either:
 
     @property
     def expected(self) -> str:
-        """What the kind takes, in words."""
+        """A description of the valid values."""
         return f"{self.plain.expected}, or a mapping"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> Block | None:
-        """Return the section; a plain value is one with that key alone."""
+        """Return the section; a plain value becomes a section with only that key."""
         if isinstance(node, yaml.MappingNode):
             return self.section.read(node, path, document)
         value = self.plain.read(node, path, document)
@@ -147,15 +147,15 @@ class Either:
 
 @dataclass(frozen=True)
 class OneOrMore(ListOf):
-    """A list of mappings; a mapping by itself stands for a list of one."""
+    """A list of mappings; a single mapping is read as a list of one."""
 
     @property
     def expected(self) -> str:
-        """What the kind takes, in words."""
+        """A description of the valid values."""
         return f"{self.kind.expected}, or a list of them"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> tuple[Any, ...] | None:
-        """Return the items that could be read, as (place in the list, value, node)."""
+        """Return the items that could be read, as (index in the list, value, node)."""
         if not isinstance(node, yaml.MappingNode):
             return super().read(node, path, document)
         value = self.kind.read(node, path, document)
@@ -164,7 +164,7 @@ class OneOrMore(ListOf):
 
 @dataclass(frozen=True)
 class ScheduleText:
-    """When a graph runs: `59 minutes`, or `{cron, timezone}`; in a `partial` one, either may be left as it is."""
+    """When a graph runs: `59 minutes`, or `{cron, timezone}`; in a `partial` section, one of the two may be missing."""
 
     expected: str = "a schedule"
     partial: bool = False
@@ -203,18 +203,18 @@ class ScheduleText:
         return Cron(" ".join(cron.upper().split()), timezone) if cron and timezone and not (wrong or nowhere) else None
 
 
-# Five fields, of which minute and hour have no letters; with the time zone that SHOW TASKS puts behind them.
+# Five fields, of which minute and hour have no letters, optionally followed by a time zone, as in SHOW TASKS.
 _CRON_TEXT = re.compile(
     r"(?:USING CRON )?(?P<fields>[\d*,/-]+ [\d*,/-]+ \S+ \S+ \S+)(?: (?P<zone>\S+))?", re.IGNORECASE
 )
 
 
 def _report_no_schedule(node: yaml.Node, path: str, document: Document, expected: str) -> None:
-    """Report what is not a schedule, with the cron expression that the node holds, if it is one, else examples."""
+    """Report a value that is not a schedule. The remedy has the node's cron expression, if it is one, else examples."""
     text = " ".join(str(node.value).split()) if isinstance(node, yaml.ScalarNode) else ""
     cron = _CRON_TEXT.fullmatch(text)
     if cron is not None:
-        issue = "a cron expression is not a text but a mapping, which has its time zone too"
+        issue = "a cron expression is written as a mapping, together with its time zone, not as a text"
         remedy = f"write {{cron: '{cron['fields']}', timezone: {cron['zone'] or 'UTC'}}}"
         document.report(node, path, rule="value-form", issue=issue, remedy=remedy)
         return
@@ -224,7 +224,7 @@ def _report_no_schedule(node: yaml.Node, path: str, document: Document, expected
 
 @cache
 def partial(section: Section) -> Section:
-    """Return the section for changes to one: no key is required, at no depth, and a key with nothing is taken away."""
+    """Return the section for changes: at every depth, no key is required, and an empty value removes a key."""
     return replace(section, keys=tuple(replace(key, kind=_partial(key.kind)) for key in section.keys), partial=True)
 
 

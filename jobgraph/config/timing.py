@@ -1,7 +1,7 @@
-"""How long things may take: attempts of a job, pauses between them, chains of jobs.
+"""The longest possible durations of jobs, with their attempts and pauses, and of chains of jobs.
 
-Knows arithmetic on seconds, and what is wrong with a length of time as it is written. Must not know when anything
-happens (see `cron`).
+Calculates with seconds, and explains what is wrong with a written length of time. Must not know points in time (see
+`cron`).
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
     from jobgraph.config.model import Job
 
-# What the runner itself may need around an attempt: start, read logs, write history.
+# The seconds that the runner itself may need for an attempt: to start it, read logs and write history.
 RUNNER_OVERHEAD_SECONDS = 300
 # procedures/retries.py: retries after a fault of the infrastructure, and the first pause before one
 INFRASTRUCTURE_RETRIES = 2
 INFRASTRUCTURE_BACKOFF = 30
 # docs.snowflake.com/en/sql-reference/parameters, USER_TASK_TIMEOUT_MS
 LONGEST_TASK_SECONDS = 604_800
-# so many minutes or seconds are hard to read as hours
+# from this many minutes or seconds on, a text also shows hours
 _HARD_TO_READ = 120
 
 
 def job_seconds(job: Job) -> int:
-    """Return for how many seconds a job may go on by what the file says of it: attempts, and pauses between them."""
-    if job.is_direct:  # Snowflake's own limit for the task's statement, which is the job
+    """Return the longest duration of a job in seconds, by the file's attempts and the pauses between them."""
+    if job.is_direct:  # Snowflake limits the task's statement, which is the job
         return job.timeout
     rules = job.retry_rules
-    # causes and rules with a count of their own are counted apart from the others
+    # causes and rules with their own count are counted separately
     retries = job.retries + (sum(rules.causes.values()) if rules else 0)
     whole = (job.timeout + RUNNER_OVERHEAD_SECONDS) * (retries + 1)
     if rules is None:
@@ -45,20 +45,20 @@ def job_seconds(job: Job) -> int:
         whole += _pauses(rule.count, backoff or 0, rule.longest_backoff or rules.longest_backoff)
     if rules.max_elapsed is None:
         return whole
-    # after that much no new attempt is begun; the one under way still ends
+    # after `max_elapsed` no new attempt starts, but the present one continues to its end
     return min(whole, rules.max_elapsed + job.timeout + RUNNER_OVERHEAD_SECONDS)
 
 
 def most_seconds(job: Job) -> int:
-    """Return for how many seconds a job may go on at most, with the retries that faults of the infrastructure have.
+    """Return the longest duration of a job in seconds, including the default retries after infrastructure faults.
 
-    These are procedures/retries.py's: for two causes, unless the file says how many there are.
+    These retries are in procedures/retries.py: for two causes, unless the file sets their number.
     """
     if job.is_direct:
         return job.timeout
     rules = job.retry_rules
     causes = rules.causes if rules else {}
-    # faults before the program began; those that interrupt it, if it may be run more than once
+    # faults before the program began; and faults that interrupt it, if it may be run more than once
     kinds = sum((not {"image", "infrastructure"} <= causes.keys(), "infrastructure" not in causes and job.retries > 0))
     backoff = (rules.backoff if rules else None) or INFRASTRUCTURE_BACKOFF
     each = (job.timeout + RUNNER_OVERHEAD_SECONDS) * INFRASTRUCTURE_RETRIES
@@ -75,7 +75,7 @@ def _pauses(retries: int, backoff: int, longest: int | None) -> int:
 def longest_chain(
     jobs: Iterable[Job], before: Mapping[str, tuple[str, ...]], seconds_of: Callable[[Job], int] = job_seconds
 ) -> tuple[int, tuple[str, ...]]:
-    """Return the seconds and the task names of the chain that may take longest; `jobs` in topological order."""
+    """Return the seconds and the task names of the chain that may take longest; `jobs` are in topological order."""
     ends: dict[str, int] = {}
     previous: dict[str, str] = {}
     for job in jobs:
@@ -91,7 +91,7 @@ def longest_chain(
 
 
 def duration_text(seconds: int) -> str:
-    """Return seconds as the file writes them, in the largest unit that is exact: `90 seconds`, `2 hours`."""
+    """Return seconds as in the file, in the largest unit that is exact: `90 seconds`, `2 hours`."""
     for unit, size in (("hour", 3600), ("minute", 60), ("second", 1)):
         if seconds % size == 0 and seconds >= size:
             number = seconds // size
@@ -100,7 +100,7 @@ def duration_text(seconds: int) -> str:
 
 
 def long_duration_text(seconds: int) -> str:
-    """Return seconds as `duration_text` does, and from 120 of a unit on in hours too: `851 minutes (14:11:00)`."""
+    """Return seconds as `duration_text` does, with the hours from 120 of a unit on: `851 minutes (14:11:00)`."""
     text = duration_text(seconds)
     is_long = seconds % 3600 != 0 and int(text.split()[0]) >= _HARD_TO_READ
     return f"{text} ({rounded_text(seconds)})" if is_long else text
@@ -112,9 +112,9 @@ def rounded_text(seconds: int) -> str:
 
 
 def length_problem(text: str, expected: str, units: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """Return what is wrong with a text that is not a number and one of the `units`, and what may have been meant.
+    """Return the problem of a text that is not a number and one of the `units`, and similar units.
 
-    `expected` says what the text should be: a length of time, a schedule.
+    `expected` describes the text, such as a length of time or a schedule.
     """
     match = re.fullmatch(r"\s*(\S*\d)\s*([^\W\d_]+)\s*", text)
     if match is None:

@@ -1,4 +1,4 @@
-"""Who follows whom in a graph of jobs: its edges, an order that holds for all of them, and what comes before a job.
+"""The topology of a graph of jobs: its edges, a topological order, and the ancestors of a job.
 
 Knows the `after` of jobs. Must not know which edges are allowed (see `rules`), nor how they are drawn or deployed.
 """
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
     from jobgraph.config.model import Graph, Job
 
-# docs.snowflake.com/en/user-guide/tasks-graphs, "limits": the root counts, the finalizer is not said to.
+# docs.snowflake.com/en/user-guide/tasks-graphs, "limits": the root counts; the finalizer is not mentioned.
 MOST_TASKS = 1000
 MOST_PREDECESSORS = 100
 MOST_CHILDREN = 100
 
 
 def edges(graph: Graph) -> dict[str, tuple[str, ...]]:
-    """Return the predecessors among the graph's jobs, by task name; unknown ones and the task itself left out."""
+    """Return the predecessors of each task among the graph's jobs, without unknown ones and the task itself."""
     names = {job.name for job in graph.jobs}
     return {job.name: tuple(p for p in dict.fromkeys(job.after) if p in names and p != job.name) for job in graph.jobs}
 
 
 def topological(graph: Graph) -> tuple[Job, ...]:
-    """Return the jobs so that each follows its predecessors, always in the same order.
+    """Return the jobs in an order in which each follows its predecessors. The order is always the same.
 
     Raises:
         graphlib.CycleError: if there is a cycle.
@@ -36,7 +36,7 @@ def topological(graph: Graph) -> tuple[Job, ...]:
 
 
 def ancestors(before: Mapping[str, tuple[str, ...]], name: str) -> set[str]:
-    """Return all that comes before a task, directly or through others; `before` are the edges."""
+    """Return the direct and indirect predecessors of a task; `before` has the edges."""
     reached: set[str] = set()
     todo = list(before[name])
     while todo:

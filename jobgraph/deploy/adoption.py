@@ -35,6 +35,6 @@ def import_id(settings: Settings, kind: str, name: str = "") -> str | None:
 
 
 def stays(settings: Settings, kind: str, name: str = "") -> bool:
-    """Tell whether an object is kept when the stack is destroyed: it holds data, or existed before the stack."""
+    """Return whether an object is kept when the stack is destroyed: it holds data, or existed before the stack."""
     holds_data = kind in {"database", "schema", "stage", "history"}
     return settings.retain and (holds_data or import_id(settings, kind, name) is not None)

@@ -25,7 +25,7 @@ ABSENT = (2003, 2043)
 
 
 def is_superseded(comment: str | None) -> bool:
-    """Tell whether a procedure's comment has the mark of a procedure that deploys no longer use."""
+    """Return whether a procedure's comment has the mark of a procedure that deploys no longer use."""
     return (comment or "").endswith(SUPERSEDED)
 
 

@@ -1,7 +1,7 @@
-"""What is different between two job configurations: graphs and jobs added, removed and changed, value by value.
+"""Compares two job configurations: graphs and jobs that are added, removed or changed, value by value.
 
-Compares what the two files say, in the words of the file. Must not know any key but those that are edges and names, nor
-where the two come from, nor how a difference is shown (see `rendering`).
+Compares the values as written in the file. Must not know any key except those of edges and names, nor where the two
+come from, nor how a difference is shown (see `rendering`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Edge = tuple[str, str]
 
 @dataclass(frozen=True)
 class ValueChange:
-    """A field that is not the same: its dotted name, as `env.LEVEL`, and both values; `None`: it is not there."""
+    """A field that differs: its dotted name, such as `env.LEVEL`, and both values; None if it is absent."""
 
     field: str
     old: Any
@@ -38,7 +38,7 @@ class ValueChange:
 
 @dataclass(frozen=True)
 class JobChange:
-    """A job that stands in both, by task name: changed fields, predecessors that came and that went."""
+    """A job in both configurations, by task name, with its changed fields and its added and removed predecessors."""
 
     name: str
     fields: tuple[ValueChange, ...]
@@ -48,7 +48,7 @@ class JobChange:
 
 @dataclass(frozen=True)
 class GraphDifference:
-    """What is different in a graph. `old` and `new` are the graph in either; `None` in one that does not have it."""
+    """The differences in a graph. `old` and `new` are the graph in both configurations; None where it is absent."""
 
     key: str
     old: Graph | None
@@ -60,14 +60,14 @@ class GraphDifference:
 
     @property
     def status(self) -> str:
-        """`added`, `removed` or `changed`, the graph as a whole."""
+        """The status of the whole graph: `added`, `removed` or `changed`."""
         if self.old is None:
             return ADDED
         return REMOVED if self.new is None else CHANGED
 
     @property
     def job_status(self) -> dict[str, str]:
-        """The jobs that are not the same, by task name: `added`, `removed` or `changed`."""
+        """The statuses of the jobs that differ, by task name: `added`, `removed` or `changed`."""
         return (
             {job.name: ADDED for job in self.added}
             | {job.name: REMOVED for job in self.removed}
@@ -76,9 +76,9 @@ class GraphDifference:
 
 
 def compared(old: Config, new: Config) -> tuple[GraphDifference, ...]:
-    """Return what is different, graph by graph in the order of `new`; nothing for those that are the same.
+    """Return the differences by graph, in the order of `new`, without graphs that are the same.
 
-    The order of jobs, of predecessors and of graphs in the file makes no difference.
+    The order of graphs, jobs and predecessors in the file is ignored.
     """
     before = {graph.key.upper(): graph for graph in old.graphs}
     after = {graph.key.upper(): graph for graph in new.graphs}
@@ -87,7 +87,7 @@ def compared(old: Config, new: Config) -> tuple[GraphDifference, ...]:
 
 
 def _graph(old: Graph | None, new: Graph | None) -> GraphDifference | None:
-    key = (new or old).key  # type: ignore[union-attr]  # one of the two is there
+    key = (new or old).key  # type: ignore[union-attr]  # at least one of the two exists
     before = {job.name: job for job in old.jobs} if old else {}
     after = {job.name: job for job in new.jobs} if new else {}
     difference = GraphDifference(
@@ -132,13 +132,13 @@ def _values(job: Job) -> dict[str, Any]:
 
 
 def new_warnings(old: Config, new: Config) -> tuple[Problem, ...]:
-    """Return the warnings that the new configuration has and the old one has not, wherever they stand in the files."""
+    """Return the warnings that only the new configuration has. Their positions in the files are ignored."""
     old_warnings = {(problem.rule, problem.path, problem.issue) for problem in old.warnings}
     return tuple(problem for problem in new.warnings if (problem.rule, problem.path, problem.issue) not in old_warnings)
 
 
 def task_edges(graph: Graph | None) -> dict[Edge, None]:
-    """Return the edges between the tasks of a graph, from the root on, in the file's order; none of no graph."""
+    """Return the edges between the tasks of a graph, from the root on, in the file's order; none for None."""
     if graph is None:
         return {}
     return {(before, job.name): None for job in graph.jobs for before in job.after or (graph.root_task,)}

@@ -1,6 +1,6 @@
-"""Two values side by side, for a reader: the elements in which lists differ, and long texts around their difference.
+"""Prepares two values for display: the elements in which lists differ, and long texts cut around their difference.
 
-Must not know what the values are of, nor where they are written.
+Must not know the meaning of the values, nor where they are shown.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def _cut(text: str, start: int) -> str:
 
 
 def elements(name: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
-    """Return name, old and new value of each element that differs, as `args[1]`; of what is no list, the whole.
+    """Return the name, such as `args[1]`, and both values of each element that differs; of other values, the whole.
 
-    Lists that have little in common, and one that comes or goes, are shown whole.
+    Lists with little in common, and lists that are added or removed, are returned whole.
     """
     if not isinstance(old, list) or not isinstance(new, list):
         return [(name, old, new)]

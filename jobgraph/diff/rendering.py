@@ -1,7 +1,7 @@
-"""Differences between two job configurations, in words: for a terminal, as plain values, and for a pull request.
+"""Writes the differences between two job configurations: for terminals, as JSON, and for pull requests.
 
-Knows how changes are written and drawn. Must not know how they are found (see `comparing`), nor where the text goes.
-Keys of the JSON form are promised to scripts: add, never rename.
+Knows how changes are written and drawn. Must not know how they are found (see `comparison`), nor where the text goes.
+Scripts rely on the keys of the JSON form: add some, but never rename one.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from jobgraph.diff.comparison import GraphDifference, ValueChange
     from jobgraph.errors import Problem
 
-NOTHING = "No difference: both say the same.\n"
+NOTHING = "No difference: both configurations are the same.\n"
 _SIGNS = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
 
 
 def as_text(differences: Sequence[GraphDifference], warnings: Sequence[Problem] = ()) -> str:
-    """Return the differences as lines: `+` came, `-` went, `~` changed; then the warnings that are new."""
+    """Return the differences as lines (`+` added, `-` removed, `~` changed), then the new warnings."""
     if not differences and not warnings:
         return NOTHING
     parts = ["".join(f"{line}\n" for line in _graph_lines(difference)) for difference in differences]
@@ -107,7 +107,7 @@ def _change_json(change: ValueChange) -> dict[str, Any]:
 
 
 def as_markdown(differences: Sequence[GraphDifference], warnings: Sequence[Problem] = ()) -> str:
-    """Return the differences for a comment of a pull request: a picture and a table for each graph."""
+    """Return the differences for a pull request comment: a picture and a table for each graph."""
     if not differences and not warnings:
         return NOTHING
     return markdown.comment(_markdown_lines(differences, warnings), "jobgraph diff OLD NEW")
@@ -148,7 +148,7 @@ def _rows_of(change: ValueChange, name: str) -> Iterator[Sequence[str]]:
 
 
 def difference_picture(difference: GraphDifference) -> str:
-    """Return a Mermaid flowchart of both graphs in one: what came is green, what went red, what changed yellow."""
+    """Return a Mermaid flowchart of both graphs: additions are green, removals red, changes yellow."""
     old, new = _followed(difference.old), _followed(difference.new)
     status = difference.job_status
     tasks = [DrawnTask(name, new.get(name, ()), old.get(name, ()), status.get(name, "")) for name in new | old]
@@ -156,7 +156,7 @@ def difference_picture(difference: GraphDifference) -> str:
 
 
 def _followed(graph: Graph | None) -> dict[str, tuple[str, ...]]:
-    """Return what each task but the finalizer follows; the root follows nothing."""
+    """Return the predecessors of each task except the finalizer; the root has none."""
     if graph is None:
         return {}
     jobs = {job.name: tuple(dict.fromkeys(job.after)) or (graph.root_task,) for job in graph.jobs}

@@ -1,7 +1,7 @@
-"""A picture of a graph that changes: what comes is green, what goes red, what changes yellow.
+"""A picture of a graph's changes: additions are green, removals red, changes yellow.
 
-Knows how changes look, and how many tasks can be looked at. Must not know where the changes come from: they are given
-by task, in the words of a diff or of a preview.
+Knows how changes look, and how many tasks are readable. Must not know where the changes come from: they are passed by
+task, with the statuses of a diff or a preview.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jobgraph.drawing.mermaid import MermaidArrow, MermaidBox, flowchart
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# a picture with more tasks than these shows only what is different and its neighbours
+# a picture of more tasks shows only the changed ones and their neighbours
 MOST_DRAWN = 60
 _SIGNS = {"added": "+", "created": "+", "changed": "~", "replaced": "±", "removed": "-", "deleted": "-"}
 _SIGNS |= {"imported": "="}
@@ -27,9 +27,9 @@ _STROKE = ",stroke-width:2px"
 
 @dataclass(frozen=True)
 class DrawnTask:
-    """A task as it will be, or was; `status` is empty if it stays as it is.
+    """A task after the change, or before it if it is removed; `status` is empty if it does not change.
 
-    `after` are the tasks that it will follow, `before` those that it follows now. A finalizer follows the last jobs.
+    `after` are its predecessors after the change, `before` its present ones. A finalizer follows the last jobs.
     """
 
     name: str
@@ -45,9 +45,9 @@ def change_sign(status: str) -> str:
 
 
 def change_picture(tasks: Sequence[DrawnTask]) -> str:
-    """Return a Mermaid flowchart of a graph before and after at once. Of a large one, only what is near a change.
+    """Return a Mermaid flowchart of a graph before and after a change; of a large graph, only the parts near changes.
 
-    What is not drawn is told, with its number.
+    A remark counts the tasks and arrows that are not drawn.
     """
     edges = _edges(tasks)
     drawn = _drawn(tasks, edges)
@@ -87,7 +87,7 @@ def _edge(start: str, task: DrawnTask) -> MermaidArrow:
 
 
 def _drawn(tasks: Sequence[DrawnTask], edges: Sequence[MermaidArrow]) -> list[DrawnTask]:
-    """Return the tasks to be drawn: all, or of very many those that change and what they are joined to."""
+    """Return the tasks to draw: all or, of a large graph, those that change and their neighbours."""
     if len(tasks) <= MOST_DRAWN:
         return list(tasks)
     changed = {task.name for task in tasks if task.status}

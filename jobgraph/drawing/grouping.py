@@ -1,7 +1,7 @@
-"""The jobs of a large graph put into groups, so that a picture of it stays readable.
+"""Groups the jobs of a large graph, so that its picture stays readable.
 
 Knows names, pools and edges of jobs. Must not know how a group is drawn. Groups that would wait for one another are
-made one, so that the groups form a graph without cycles too.
+merged, so that the groups too form a graph without cycles.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from jobgraph.config.model import Graph, Job
 
-# more boxes than these are too many to look at
+# the most boxes in a readable picture
 MOST_SINGLE = 100
 MOST_GROUPS = 40
 FEWEST_GROUPS = 3
@@ -41,7 +41,7 @@ _LONGEST_PREFIX = 4
 
 @dataclass(frozen=True)
 class Cluster:
-    """Jobs that are drawn as one: its name, its jobs in the order of the graph, and the clusters that it follows."""
+    """Jobs that are drawn as one box: its name, its jobs in the graph's order, and the clusters that it follows."""
 
     name: str
     jobs: tuple[Job, ...]
@@ -54,10 +54,10 @@ class Cluster:
 
 
 def clusters(graph: Graph, way: str = AUTO) -> tuple[Cluster, ...] | None:
-    """Return the groups in an order in which each follows its predecessors; `None` if each job is to be drawn.
+    """Return the groups in an order in which each follows its predecessors; None if each job is drawn by itself.
 
-    `way`: by the start of their names (`prefix`), their depth (`layer`), their compute pool (`pool`), not at all
-    (`none`), or as suits the graph, if it is too large to draw every job (`auto`).
+    `way` groups jobs by the start of their names (`prefix`), their depth (`layer`) or their compute pool (`pool`), not
+    at all (`none`), or as suits the graph if it is too large to draw every job (`auto`).
     """
     if way == NONE or (way == AUTO and len(graph.jobs) <= MOST_SINGLE):
         return None
@@ -82,7 +82,7 @@ def _depths(jobs: Sequence[Job], before: Mapping[str, Sequence[str]]) -> dict[st
 
 
 def _labellings(depth: Mapping[str, int]) -> dict[str, list[Callable[[Job], str]]]:
-    """Return, for each way, functions that name a job's group: the finest first."""
+    """Return, for each way, the functions that name a job's group, the finest grouping first."""
     layers = max(depth.values(), default=0) + 1
     size = -(-layers // MOST_BANDS)
 
@@ -116,7 +116,7 @@ def _prefix(name: str, length: int) -> str:
 def _best(
     jobs: Sequence[Job], before: Mapping[str, Sequence[str]], labels: Sequence[Callable[[Job], str]]
 ) -> tuple[Cluster, ...]:
-    """Return the groups of the finest naming that gives few enough of them; of the coarsest, if none does."""
+    """Return the groups of the finest grouping that has few enough of them; else those of the coarsest."""
     groups: tuple[Cluster, ...] = ()
     for label in labels:
         groups = _clusters(jobs, before, {job.name: label(job) for job in jobs})
@@ -144,7 +144,7 @@ def _clusters(
 
 
 def _without_cycles(before: Mapping[str, Sequence[str]], label: Mapping[str, str]) -> dict[str, str]:
-    """Return for each label the name of the group it ends up in: labels that form a cycle become one."""
+    """Return the final group of each label: labels that form a cycle are merged into one group."""
     labels = list(dict.fromkeys(label.values()))
     number = {name: place for place, name in enumerate(labels)}
     pairs = {(number[label[start]], number[label[end]]) for end, starts in before.items() for start in starts}
@@ -157,10 +157,10 @@ def _without_cycles(before: Mapping[str, Sequence[str]], label: Mapping[str, str
 
 
 def _joined(labels: Sequence[str], other_labels: Collection[str]) -> str:
-    """Return one name for several labels: what they all start with, if that is no other group's."""
+    """Return one name for several labels: their common start, unless another group has that name."""
     if len(labels) == 1:
         return labels[0]
-    start = f"{os.path.commonprefix(list(labels)).rstrip('*')}*"  # noqa: RUF071  # letters are what is wanted
+    start = f"{os.path.commonprefix(list(labels)).rstrip('*')}*"  # noqa: RUF071  # the common letters, not a common path
     if "_" in start and " " not in start and start not in other_labels:
         return start
     return f"{labels[0]} and {len(labels) - 1} more"

@@ -1,6 +1,6 @@
-"""How the states of tasks look: a fill, a border, and one sign for a terminal.
+"""The looks of task states: a fill, a border, and a sign for terminals.
 
-Knows the words of Snowflake's task history and of job services. Must not know where a state comes from.
+Knows the states of Snowflake's task history and of job services. Must not know where a state comes from.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StateStyle:
-    """How a state is shown: fill and border colour, and one sign for a terminal."""
+    """The look of a state: the fill colour, the border colour, and a sign for terminals."""
 
     fill: str
     border: str

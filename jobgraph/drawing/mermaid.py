@@ -1,7 +1,7 @@
-"""Mermaid's text of a flowchart: boxes, arrows, and their styles. The only writer of it.
+"""Writes Mermaid flowcharts: boxes, arrows, and their styles. No other module writes Mermaid text.
 
-Knows Mermaid's syntax (mermaid.js.org/syntax/flowchart.html), and how much of it code hosts draw. Must not know what a
-box stands for.
+Knows Mermaid's syntax (mermaid.js.org/syntax/flowchart.html), and the limits of code hosts. Must not know what a box
+represents.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHAPES = {
 
 @dataclass(frozen=True)
 class MermaidBox:
-    """A box: its id, the text in it (none: the id), its shape, and its style as Mermaid has it."""
+    """A box: its id, its text (by default the id), its shape, and its style in Mermaid's notation."""
 
     id: str
     label: str = ""
@@ -35,7 +35,7 @@ class MermaidBox:
 
 @dataclass(frozen=True)
 class MermaidArrow:
-    """An arrow between the boxes of two ids."""
+    """An arrow between two boxes, named by their ids."""
 
     start: str
     end: str
@@ -44,7 +44,7 @@ class MermaidArrow:
 
 
 def flowchart(boxes: Sequence[MermaidBox], arrows: Sequence[MermaidArrow], remarks: Sequence[str] = ()) -> str:
-    """Return the flowchart, from left to right; `remarks` stand in boxes of their own."""
+    """Return the flowchart, from left to right; each of the `remarks` has its own box."""
     drawn = arrows[:MOST_ARROWS]
     notes = [*remarks, *([f"{len(arrows) - len(drawn)} arrows are not drawn"] if len(arrows) > len(drawn) else [])]
     lines = ["flowchart LR", *(f"  {_box(box)}" for box in boxes)]

@@ -1,9 +1,9 @@
-"""Pictures of a graph: Mermaid text for pull requests, lines for a terminal, SVG for a browser.
+"""Pictures of a graph: Mermaid for pull requests, text for terminals, SVG for browsers.
 
-Knows how tasks, edges and states look. Must not know where states come from: they are given by task name, in the
-words of Snowflake's task history (SUCCEEDED, FAILED, EXECUTING, SCHEDULED, SKIPPED, CANCELLED) or of job services
-(DONE, RUNNING, PENDING). A task without a state is drawn neutral. A graph with too many jobs to look at is drawn in
-groups of jobs (see `grouping`), each with the count of its jobs in every state.
+Knows the looks of tasks, edges and states. Must not know where states come from: they are passed by task name, as in
+Snowflake's task history (SUCCEEDED, FAILED, EXECUTING, SCHEDULED, SKIPPED, CANCELLED) or in job services (DONE,
+RUNNING, PENDING). A task without a state is drawn in a neutral colour. Of a graph with too many jobs, groups of jobs
+are drawn (see `grouping`), each with the number of its jobs in every state.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from jobgraph.drawing.grouping import Cluster
 
 
-# a finalizer that follows more tasks than these is drawn behind all, without an arrow from each
+# a finalizer that follows more tasks than this is drawn behind all of them, without an arrow from each
 MOST_ENDS = 5
-# of a group's or a graph's jobs that need a look, so many are named
+# the most jobs of a group or a graph that are named because they need attention
 MOST_NAMED = 20
-# what a group shows of its jobs' states: the first of these that one of its jobs has
+# the state that a group shows: the first of these that one of its jobs has
 _WORST_FIRST = (FAILED, CANCELLED, RUNNING, WAITING, SKIPPED, DONE)
 
 
 @dataclass(frozen=True)
 class _Task:
-    """A task to be drawn, or a group of `jobs`; `note` is the small second line."""
+    """A task to draw, or a group of `jobs`; `note` is the small second line."""
 
     name: str
     note: str
@@ -45,8 +45,8 @@ class _Task:
 
 
 def _tasks(graph: Graph, way: str, states: Mapping[str, str] | None) -> list[_Task]:
-    """Return root, jobs or groups of them in topological order, and the finalizer, if there is one."""
-    # of a run it is not always known which schedule its graph had
+    """Return the root, the jobs or their groups in topological order, and the finalizer if there is one."""
+    # the schedule of a run's graph is not always known
     unscheduled = "on demand" if states is None else ""
     root = _Task(graph.root_task, str(graph.schedule) if graph.schedule else unscheduled, (), "root")
     groups = clusters(graph, way)
@@ -58,7 +58,7 @@ def _tasks(graph: Graph, way: str, states: Mapping[str, str] | None) -> list[_Ta
 
 
 def _finalizer(graph: Graph, root: _Task, jobs: list[_Task]) -> list[_Task]:
-    """Return the finalizer, which follows the jobs that nothing follows."""
+    """Return the finalizer, which follows all jobs that no other job follows."""
     if graph.finalizer_task not in graph.task_names:
         return []
     followed = {name for task in jobs for name in task.after}
@@ -72,7 +72,7 @@ def _task(job: Job, otherwise: tuple[str, ...]) -> _Task:
 
 
 def _listed(*parts: str) -> str:
-    """Return the parts that say something, with commas between them."""
+    """Return the non-empty parts, joined by commas."""
     return ", ".join(filter(None, parts))
 
 
@@ -92,23 +92,23 @@ def _look(states: Mapping[str, str] | None, task: _Task) -> StateStyle:
 
 
 def _state(states: Mapping[str, str] | None, task: _Task) -> str:
-    """Return a task's state; of a group, how many of its jobs are in which, those that need a look first."""
+    """Return a task's state; for a group, the number of its jobs by state, states that need attention first."""
     if not task.jobs:
         return (states or {}).get(task.name, "")
     return ", ".join(f"{count} {state}" for state, count in _counts(states, task).items())
 
 
 def _counts(states: Mapping[str, str] | None, task: _Task) -> dict[str, int]:
-    """Return how many jobs of a group are in which state, those that need a look first."""
+    """Return the number of a group's jobs by state, states that need attention first."""
     counts = Counter(state for name in task.jobs if (state := (states or {}).get(name, "")))
     order = {state: place for place, look in enumerate(_WORST_FIRST) for state in counts if LOOKS.get(state) is look}
     return dict(sorted(counts.items(), key=lambda item: order.get(item[0], len(order))))
 
 
 def mermaid(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) -> str:
-    """Return a Mermaid flowchart; the finalizer is tied by a dotted line to the jobs that end the graph.
+    """Return a Mermaid flowchart. Dotted lines join the finalizer to the jobs at the end of the graph.
 
-    `way` says how jobs are grouped (see `grouping.clusters`).
+    `way` is the way of grouping jobs (see `grouping.clusters`).
     """
     tasks = _tasks(graph, way, states)
     ids = {task.name: f"group_{number}" if task.jobs else task.name for number, task in enumerate(tasks)}
@@ -130,9 +130,9 @@ def _mermaid_box(name: str, task: _Task, states: Mapping[str, str] | None) -> Me
 
 
 def text(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) -> str:
-    """Return the graph as a tree of lines: a task stands below the last of its predecessors, the others are named.
+    """Return the graph as a tree of lines. A task is below the last of its predecessors; its line names the others.
 
-    A graph drawn in groups is followed by the jobs that need a look: failed ones and running ones, by name.
+    Below a graph drawn in groups are the names of the failed and the running jobs.
     """
     tasks = _tasks(graph, way, states)
     children: dict[str, list[_Task]] = {task.name: [] for task in tasks}
@@ -154,9 +154,9 @@ def text(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO)
 
 
 def _branch(root: _Task, children: Mapping[str, list[_Task]], *, last: bool) -> Iterator[tuple[str, str, _Task]]:
-    """Yield (tree and name, note, task) of all tasks below one. Iterative: chains may be long.
+    """Yield (tree and name, note, task) of all tasks below a root. Iterative, because chains may be long.
 
-    `last`: nothing comes below the root's last child, so that one is the end of the root's line.
+    With `last`, nothing follows the root's last child, so the root's line ends there.
     """
     stack = [(root, "", "")]
     while stack:
@@ -169,7 +169,7 @@ def _branch(root: _Task, children: Mapping[str, list[_Task]], *, last: bool) -> 
 
 
 def _other_predecessors(task: _Task) -> str:
-    """Return the names of several predecessors; of very many, the first ones and their count."""
+    """Return the names of several predecessors; if there are too many, the first ones and the total."""
     if len(task.after) <= 1:
         return ""
     remainder = f" and {len(task.after) - MOST_ENDS} more" if len(task.after) > MOST_ENDS else ""
@@ -177,7 +177,7 @@ def _other_predecessors(task: _Task) -> str:
 
 
 def _to_look_at(tasks: list[_Task], states: Mapping[str, str] | None) -> Iterator[str]:
-    """Yield lines that name the jobs inside groups that have failed or are running."""
+    """Yield lines that name the failed and the running jobs inside groups."""
     inside = [name for task in tasks for name in task.jobs]
     for look, word in ((FAILED, "failed"), (RUNNING, "running")):
         names = [name for name in inside if LOOKS.get((states or {}).get(name, "")) is look]
@@ -198,10 +198,10 @@ def svg(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) 
 
 
 def _legend(graph: Graph, states: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Yield fill, border and words of each look; states that look alike, as SUCCEEDED and DONE, share one entry."""
-    shown = sorted({state for name in graph.task_names if (state := states.get(name, ""))})
+    """Yield the fill, border and states of each look; states that look alike (SUCCEEDED, DONE) share an entry."""
+    drawn_states = sorted({state for name in graph.task_names if (state := states.get(name, ""))})
     for look in _WORST_FIRST[::-1]:
-        words = [state for state in shown if LOOKS.get(state) is look]
+        words = [state for state in drawn_states if LOOKS.get(state) is look]
         if words:
             yield look.fill, look.border, ", ".join(words)
 

@@ -1,6 +1,6 @@
-"""Where boxes go that are joined by arrows: a layer for each, an order in each layer, a height for each place.
+"""The layout of boxes that are joined by arrows: a layer for each box, an order in each layer, and a height.
 
-Knows graphs and geometry. Must not know what a box stands for, nor how it is drawn.
+Knows graphs and geometry. Must not know what a box represents, nor how it is drawn.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import igraph
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# how often each layer is moved next to what it is joined to, to and fro; more makes no visible difference
+# how often the layers are moved towards their neighbours, back and forth; more makes no visible difference
 _SWEEPS = 12
 _ORDER_ROUNDS = 200
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Heights in pixels: of a box, between two boxes, and of the lane of an arrow that passes a layer."""
+    """Heights in pixels: of a box, of the gap between two boxes, and of the lane of an arrow that passes a layer."""
 
     box: float
     gap: float
@@ -29,7 +29,7 @@ class Sizes:
 
 @dataclass
 class _Place:
-    """A box, or the passage of an arrow, in a layer; `near` are those it is joined to, one layer before or after."""
+    """A box, or the passage of an arrow, in a layer; `near` are its neighbours in the layers before and after."""
 
     layer: int
     rank: float
@@ -40,7 +40,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class Placement:
-    """`layers` and `middles` by box (from the top, the first box's edge at 0); `lanes` by arrow, layer by layer."""
+    """`layers` and `middles` by box (pixels from the top edge of the first box); `lanes` by arrow, layer by layer."""
 
     layers: tuple[int, ...]
     middles: tuple[float, ...]
@@ -48,17 +48,17 @@ class Placement:
 
     @property
     def height(self) -> float:
-        """How far down anything reaches, measured to its middle."""
+        """The largest distance of a middle from the top, in pixels."""
         return max([*self.middles, *(middle for lane in self.lanes for middle in lane)], default=0.0)
 
 
 def placed(count: int, arrows: Sequence[tuple[int, int]], sizes: Sizes) -> Placement:
-    """Return the places of `count` boxes; each arrow leads from a box of a lower number to one of a higher."""
+    """Return the placement of `count` boxes. Each arrow leads from a box to one with a higher number."""
     layers = _layers(count, arrows)
     if not count:
         return Placement((), (), ())
     graph = igraph.Graph(n=count, edges=list(arrows), directed=True)
-    # igraph decides on the order: it lays layers out from top to bottom, so its x is our order from the top
+    # igraph determines the order. Its layers run from top to bottom, so its x is our position from the top.
     layout = graph.layout_sugiyama(layers=layers, hgap=1, vgap=1, maxiter=_ORDER_ROUNDS)
     boxes = [_Place(layers[n], float(layout.coords[n][0]), is_box=True, near=[]) for n in range(count)]
     passages: list[list[_Place]] = []
@@ -78,7 +78,7 @@ def placed(count: int, arrows: Sequence[tuple[int, int]], sizes: Sizes) -> Place
 
 
 def _layers(count: int, arrows: Sequence[tuple[int, int]]) -> list[int]:
-    """Return each box's layer: one after the last of those before it."""
+    """Return each box's layer: the one after the last layer of its predecessors."""
     before: list[list[int]] = [[] for _ in range(count)]
     for start, end in arrows:
         before[end].append(start)
@@ -89,7 +89,7 @@ def _layers(count: int, arrows: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _settle(places: Sequence[_Place], sizes: Sizes) -> None:
-    """Give each place its height: near to those it is joined to, and no two of a layer too close."""
+    """Set the height of each place: near its neighbours, with enough distance from the others in its layer."""
     columns: list[list[_Place]] = [[] for _ in range(max(place.layer for place in places) + 1)]
     for place in places:
         columns[place.layer].append(place)
@@ -109,7 +109,7 @@ def _settle(places: Sequence[_Place], sizes: Sizes) -> None:
 
 
 def _move(column: Sequence[_Place], targets: Sequence[float], sizes: Sizes) -> None:
-    """Place a layer so that the squares of the distances to what is wanted are least (pool adjacent violators)."""
+    """Place a layer so that the squared distances to the targets are minimal (pool adjacent violators)."""
     offsets, offset = [], 0.0
     for place, before in zip(column, [None, *column[:-1]], strict=True):
         if before is not None:
@@ -127,7 +127,7 @@ def _move(column: Sequence[_Place], targets: Sequence[float], sizes: Sizes) -> N
 
 
 def _distance(upper: _Place, lower: _Place, sizes: Sizes) -> float:
-    """Return the least distance between the middles of two neighbours in a layer."""
+    """Return the minimal distance between the middles of two neighbours in a layer."""
     if upper.is_box and lower.is_box:
         return sizes.box + sizes.gap
     return sizes.lane if not upper.is_box and not lower.is_box else (sizes.box + sizes.gap) / 2 + sizes.lane / 2

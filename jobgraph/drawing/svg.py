@@ -1,6 +1,6 @@
 """Boxes joined by arrows, laid out in layers and written as SVG.
 
-Knows geometry and SVG. Must not know tasks, states or Snowflake: texts, colours and edges are given.
+Knows geometry and SVG. Must not know tasks, states or Snowflake: texts, colours and edges are parameters.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ LAYER_GAP = 64
 ROW_GAP = 20
 MARGIN = 28
 HEADLINE = 64
-# widths of DejaVu Sans, the widest of the fonts below, in pixels for one character
+# pixels per character of DejaVu Sans, the widest of the fonts below
 NAME_CHARACTER = 8.6
 NOTE_CHARACTER = 6.7
 PADDING = 16
 FONT = "font-family=\"'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif\""
 ROUNDING = {"root": BOX_HEIGHT / 2, "job": 8, "group": 8, "finalizer": 8}
-# of this many arrows each is drawn thin, so that the boxes stand out
+# from this many arrows on, arrows are thin, so that the boxes stand out
 MANY_ARROWS = 40
 SIZES = Sizes(BOX_HEIGHT, ROW_GAP, 12)
 BAR = 6
@@ -38,8 +38,8 @@ Point = tuple[float, float]
 class Box:
     """A box with a name, a small note under it, and arrows from the boxes named in `after`.
 
-    One that is `after_all` has no arrows: it stands at the end, behind a bar. `parts` are shares of a strip at its
-    bottom, as colour and count; the shape `group` has a second edge behind it. `border` may be drawn `thick`.
+    A box that is `after_all` has no arrows: it is drawn at the end, behind a bar. `parts` are the shares of a strip at
+    its bottom, as colour and count. The shape `group` has a second edge behind it. With `thick`, the border is thick.
     """
 
     name: str
@@ -53,13 +53,13 @@ class Box:
 
     @property
     def width(self) -> float:
-        """Pixels that the texts need."""
+        """The width that the texts need, in pixels."""
         return max(len(self.name) * NAME_CHARACTER, len(self.note) * NOTE_CHARACTER) + 2 * PADDING
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A title, a remark, boxes, each listed after those in its `after`, and a legend of colours: fill, border, word."""
+    """A title, a remark, boxes (each listed after those in its `after`), and a legend as (fill, border, label)."""
 
     title: str
     remark: str
@@ -69,7 +69,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class _Frame:
-    """A box with its place: left, top and width."""
+    """A box with its position: left, top and width."""
 
     box: Box
     left: float
@@ -78,7 +78,7 @@ class _Frame:
 
     @property
     def middle(self) -> float:
-        """Its height, where arrows start and end."""
+        """The y of the middle, where arrows start and end."""
         return self.top + BOX_HEIGHT / 2
 
     @property
@@ -89,14 +89,14 @@ class _Frame:
 
 @dataclass(frozen=True)
 class _Arrow:
-    """An arrow by the points that it passes."""
+    """An arrow and the points that it passes."""
 
     points: tuple[Point, ...]
     dashed: bool
 
 
 def drawing_of(drawing: Drawing) -> str:
-    """Return the SVG document. The layout is computed: the same drawing always gives the same text."""
+    """Return the SVG document. The layout is deterministic: the same drawing always gives the same text."""
     frames, arrows = _layout(drawing.boxes)
     legend = list(_legend(drawing.legend))
     width = max((frame.right for frame in frames), default=0) + MARGIN
@@ -132,7 +132,7 @@ def _legend_width(word: str) -> float:
 
 
 def _legend(words: Sequence[tuple[str, str, str]]) -> Iterator[str]:
-    """Yield a row of small boxes, each with what its colour means."""
+    """Yield a row of small boxes, each with its label."""
     left_edge = float(MARGIN)
     for fill, border, word in words:
         yield f'<rect x="{left_edge:.1f}" y="62" width="14" height="11" rx="2" fill="{fill}" stroke="{border}"/>'
@@ -141,7 +141,7 @@ def _legend(words: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def _layout(boxes: Sequence[Box]) -> tuple[list[_Frame], list[_Arrow]]:
-    """Return the boxes and the arrows with their places."""
+    """Return the boxes and the arrows with their positions."""
     joined = [box for box in boxes if not box.after_all]
     ends = [box for box in boxes if box.after_all]
     number = {box.name: place for place, box in enumerate(joined)}
@@ -159,7 +159,7 @@ def _layout(boxes: Sequence[Box]) -> tuple[list[_Frame], list[_Arrow]]:
     ]
     arrows = []
     for (start, end), lane in zip(pairs, placement.lanes, strict=True):
-        # straight through the columns between, so that an arrow bends only where there are no boxes
+        # straight through the columns in between, so that arrows bend only where there are no boxes
         passing = [(x, top + y) for n, y in enumerate(lane, layers[start] + 1) for x in columns[n]]
         first, final = frames[start], frames[end]
         points = ((first.right, first.middle), *passing, (final.left - 2, final.middle))
@@ -168,7 +168,7 @@ def _layout(boxes: Sequence[Box]) -> tuple[list[_Frame], list[_Arrow]]:
 
 
 def _columns(boxes: Sequence[Box], layers: Sequence[int]) -> list[Point]:
-    """Return left and right of each layer: as wide as its widest box."""
+    """Return the left and right edge of each layer, which is as wide as its widest box."""
     widest = [0.0] * (max(layers, default=-1) + 1)
     for box, layer in zip(boxes, layers, strict=True):
         widest[layer] = max(widest[layer], box.width)
@@ -187,7 +187,7 @@ def _arrows(arrows: Sequence[_Arrow]) -> Iterator[str]:
 
 
 def _bars(frames: Sequence[_Frame]) -> Iterator[str]:
-    """Yield the bar in front of what comes after all, and the arrow from it."""
+    """Yield the bar in front of boxes that are `after_all`, and its arrows."""
     predecessors = [frame for frame in frames if not frame.box.after_all]
     for frame in frames:
         if frame.box.after_all and predecessors:
@@ -203,7 +203,7 @@ def _curve(points: Sequence[Point]) -> str:
     parts = [f"M{points[0][0]:.1f} {points[0][1]:.1f}"]
     for (x1, y1), (x2, y2) in pairwise(points):
         middle = (x1 + x2) / 2
-        if abs(y1 - y2) < 0.1:  # noqa: PLR2004  # less than can be seen
+        if abs(y1 - y2) < 0.1:  # noqa: PLR2004  # not visible
             parts.append(f"H{x2:.1f}")
         else:
             parts.append(f"C{middle:.1f} {y1:.1f} {middle:.1f} {y2:.1f} {x2:.1f} {y2:.1f}")
@@ -230,7 +230,7 @@ def _box(frame: _Frame) -> Iterator[str]:
 
 
 def _strip(frame: _Frame) -> Iterator[str]:
-    """Yield the strip at the bottom of a box, a piece for each of its parts as long as its share."""
+    """Yield the strip at the bottom of a box: a piece for each of its parts, as long as its share."""
     whole = sum(count for _, count in frame.box.parts)
     left_edge, room = frame.left + 8, frame.width - 16
     for colour, count in frame.box.parts:

@@ -1,1 +1,1 @@
-"""Images of jobs and the folders that they are built of. No I/O but reading those folders."""
+"""Images of jobs, and the folders that they are built from. The only I/O is reading those folders."""

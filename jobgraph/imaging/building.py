@@ -1,7 +1,7 @@
-"""How an image gets into a repository: by a container engine here, or by a job inside Snowflake. As texts, not sent.
+"""Commands and statements that build and push an image: with a local container engine, or a job inside Snowflake.
 
-Knows the arguments of docker and podman, and the job that `snow spcs service build-image` starts (facts of its source,
-version 3.31: an image of Snowflake's that reads the context from a stage). Must not know how a process is started.
+Knows the arguments of docker and podman, and the job that `snow spcs service build-image` starts (from its source,
+version 3.31: one of Snowflake's images, which reads the context from a stage). Must not know how a process is started.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 BUILDER = "/snowflake/images/snowflake_images/sf-image-build:0.0.1"
 ENGINES = ("docker", "podman")
-# Snowflake's nodes have no other.
+# Snowflake's nodes have no other platform.
 PLATFORM = "linux/amd64"
-# The builder's user, who has to read the context.
+# The user of the builder, which has to read the context.
 _BUILDER_USER = 65532
 _CONTEXT = "/app"
-# Beside the stack's own stage, which cannot be mounted. It is there only while images are built.
+# Separate from the stack's stage, which cannot be mounted. It exists only while images are built.
 STAGE = "IMAGE_BUILD_CONTEXTS"
 TOKEN_USER = "0sessiontoken"  # noqa: S105  # a user's name
 
 
 def build(engine: str, source: ImageFolder, target: str) -> list[str]:
-    """Return the command that builds an image for Snowflake under a name."""
+    """Return the command that builds an image for Snowflake with the name `target`."""
     return [engine, "build", "--platform", PLATFORM, "--tag", target, str(source.folder)]
 
 
 def push(engine: str, target: str) -> list[str]:
-    """Return the command that pushes it."""
+    """Return the command that pushes the image `target`."""
     return [engine, "push", target]
 
 
@@ -46,15 +46,15 @@ def login(engine: str, host: str) -> list[str]:
 
 
 def password(token: str, seconds: int) -> str:
-    """Return what the registry takes for a password of `0sessiontoken`."""
+    """Return the password that the registry accepts for the user `0sessiontoken`."""
     return json.dumps({"token": token, "expires_in": seconds})
 
 
 def create_stage(settings: Settings) -> str:
-    """Return the statement that makes the stage of contexts; only stages of this encryption can be mounted."""
+    """Return the statement that creates the stage of contexts. Only stages with this encryption can be mounted."""
     return (
         f"CREATE STAGE IF NOT EXISTS {settings.qualified(STAGE)} ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')"
-        " COMMENT = 'jobgraph: folders that images are built of'"
+        " COMMENT = 'jobgraph: folders that images are built from'"
     )
 
 
@@ -64,12 +64,12 @@ def drop_stage(settings: Settings) -> str:
 
 
 def stage_folder(settings: Settings, source: ImageFolder) -> str:
-    """Return where in the stage of contexts an image's is laid."""
+    """Return the folder of an image's context in the stage."""
     return f"@{settings.qualified(STAGE)}/{source.name}/{source.tag}"
 
 
 def uploads(settings: Settings, source: ImageFolder) -> Iterator[str]:
-    """Yield the statements that lay the context into the stage, a file each, folders and all."""
+    """Yield the statements that upload the context to the stage, one for each file, keeping its folders."""
     place = stage_folder(settings, source)
     for file in source.files:
         folder = file.rpartition("/")[0]
@@ -79,7 +79,7 @@ def uploads(settings: Settings, source: ImageFolder) -> Iterator[str]:
 
 
 def job_name(source: ImageFolder) -> str:
-    """Return the name of the job service that builds an image; one of a content runs at a time."""
+    """Return the name of the job service that builds an image. Only one per content can run at a time."""
     safe = source.name.upper().replace("-", "_").replace(".", "_")
     return f"BUILD_{safe}_{source.tag.upper()}"
 
@@ -87,7 +87,7 @@ def job_name(source: ImageFolder) -> str:
 def build_inside(settings: Settings, source: ImageFolder, pool: str, registry: str) -> str:
     """Return the statement that starts a job which builds and pushes an image inside Snowflake.
 
-    registry: host and path of the repository, as SHOW IMAGE REPOSITORIES tells it; inside, the host is another.
+    `registry` is the host and path of the repository from SHOW IMAGE REPOSITORIES; the host inside Snowflake differs.
     """
     environment = {
         "IMAGE_REGISTRY_URL": registry.replace(".registry.", ".registry-local.", 1),
@@ -117,28 +117,28 @@ def build_inside(settings: Settings, source: ImageFolder, pool: str, registry: s
 
 
 def describe_job(settings: Settings, source: ImageFolder) -> str:
-    """Return the statement that tells the state of the build, as `status`."""
+    """Return the statement that shows the state of the build, in the column `status`."""
     return f"DESCRIBE SERVICE {settings.database}.{settings.schema}.{job_name(source)}"
 
 
 def log_of_job(settings: Settings, source: ImageFolder) -> str:
-    """Return the statement that tells the end of the build's log, as LOG."""
+    """Return the statement that reads the end of the build's log, in the column LOG."""
     name = f"{settings.database}.{settings.schema}.{job_name(source)}"
     return f"SELECT SYSTEM$GET_SERVICE_LOGS({literal(name)}, 0, 'main', 20) AS LOG"
 
 
 def drop_job(settings: Settings, source: ImageFolder) -> str:
-    """Return the statement that removes the build's job service; it may not be there."""
+    """Return the statement that removes the build's job service if it exists."""
     return f"DROP SERVICE IF EXISTS {settings.database}.{settings.schema}.{job_name(source)} FORCE"
 
 
 def show_images(settings: Settings) -> str:
-    """Return the statement that lists what is in the stack's repository."""
+    """Return the statement that lists the images in the stack's repository."""
     return f"SHOW IMAGES IN IMAGE REPOSITORY {settings.qualified(settings.image_repository)}"
 
 
 def show_repository(settings: Settings) -> str:
-    """Return the statement that tells the repository's address."""
+    """Return the statement that shows the repository's address."""
     return (
         f"SHOW IMAGE REPOSITORIES LIKE {literal(settings.image_repository.replace('_', chr(92) + '_'))}"
         f" IN SCHEMA {settings.qualified()}"

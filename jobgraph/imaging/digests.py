@@ -1,7 +1,7 @@
-"""The digests of pushed images, written into a stack's file so that the next deploy runs exactly these.
+"""Writes the digests of pushed images into a stack's file, so that the next deploy runs exactly these images.
 
-Knows `image_digests` of the settings in Pulumi.<stack>.yaml. Must not know where the file is. All else in the text,
-comments and order included, stays as it is.
+Knows the setting `image_digests` in Pulumi.<stack>.yaml. Must not know where the file is. The rest of the text,
+including comments and order, stays unchanged.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _SETTINGS, _DIGESTS = "jobgraph:settings", "image_digests"
 
 
 def with_digests(text: str, digests: Mapping[str, str], where: str) -> str:
-    """Return the text of a stack's file with these digests; those of other images stay.
+    """Return the text of a stack's file with these digests added; the digests of other images stay.
 
     Raises:
-        UsageError: the file has no settings in the usual form; what to write by hand is in it.
+        UsageError: if the settings are not in the usual form; the remedy shows the text to write by hand.
     """
     config = _entry(yaml.compose(text), "config")
     settings = _entry(config, _SETTINGS)
@@ -41,7 +41,7 @@ def with_digests(text: str, digests: Mapping[str, str], where: str) -> str:
     start, end = present.start_mark.index, present.end_mark.index
     if present.flow_style:
         return text[:start] + value + text[end:]
-    # a block begins on a line of its own and ends before the next key
+    # a block begins on its own line and ends before the next key
     before = text[:start].rstrip()
     after = text[end:]
     indent = len(text[:end]) - len(text[:end].rstrip(" "))

@@ -1,7 +1,7 @@
-"""Which image is built of which folder, and the tag that says what is in it.
+"""The folders that images are built from, and the tags that identify their contents.
 
-Knows Dockerfiles only as far as their labels: the title is the image's name, as for the sandbox. Must not know
-container engines nor Snowflake.
+Knows only the labels of Dockerfiles: the title is the image's name, as in the sandbox. Must not know container engines
+nor Snowflake.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DOCKERFILE = "Dockerfile"
 _TITLE = re.compile(r"org\.opencontainers\.image\.title\s*=\s*\"?([a-z0-9][a-z0-9._-]*)")
-# Digits of the content's hash in a tag: one of two contents in 10^19.
+# Digits of the content's hash in a tag: two contents have the same tag with a probability of 1 in 10^19.
 _TAG_LENGTH = 16
 _LEFT_OUT = frozenset({"__pycache__", ".git", ".DS_Store", ".mypy_cache", ".ruff_cache"})
 
@@ -29,11 +29,10 @@ class ImageFolder:
     """An image and its folder.
 
     Attributes:
-        reference: As `jobconfig.yaml` or the settings name it, as `my_job_image:1.1.0`; the key in `image_digests`.
-        name: Its name in the repository.
-        folder: Holds the Dockerfile; all of it is the build's context.
-        tag: The hash of names, modes and contents, so it never moves.
-        files: The context's files by their names below the folder, sorted.
+        reference: Its name in `jobconfig.yaml` or the settings, such as `my_job_image:1.1.0`; the key in
+        `image_digests`. name: Its name in the repository. folder: The folder with the Dockerfile; all of it is the
+        build's context. tag: The hash of the files' names, modes and contents, so that it never moves. files: The
+        context's files by relative name, sorted.
     """
 
     reference: str
@@ -44,7 +43,7 @@ class ImageFolder:
 
 
 def titles(places: Iterable[Path]) -> dict[str, Path]:
-    """Return the folders with a Dockerfile below `places`, by the names of their images; of a name the first."""
+    """Return the folders with a Dockerfile below `places`, by image name; if a name occurs twice, the first."""
     folders: dict[str, Path] = {}
     for file in (file for place in places for file in sorted(place.glob(f"*/{DOCKERFILE}"))):
         match = _TITLE.search(file.read_text("utf-8"))
@@ -53,9 +52,9 @@ def titles(places: Iterable[Path]) -> dict[str, Path]:
 
 
 def sources(references: Iterable[str], folders: Mapping[str, Path]) -> tuple[list[ImageFolder], list[str]]:
-    """Return those images that have a folder, and the references of the other ones, each sorted.
+    """Return the images that have a folder, and the references of the others, both sorted.
 
-    An image that names a repository of its own, or a digest, is somebody else's to build.
+    An image whose reference has a repository or a digest is not built here.
     """
     own, foreign = [], []
     for reference in sorted(set(references)):
@@ -80,7 +79,7 @@ def source(reference: str, name: str, folder: Path) -> ImageFolder:
 
 
 def context(folder: Path) -> Iterable[str]:
-    """Return the names of the files of a build's context, sorted; caches are no part of it."""
+    """Return the names of the files in a build's context, sorted, without caches."""
     names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(
         PurePosixPath(name).as_posix()

@@ -1,1 +1,1 @@
-"""Job configurations made from the quickstart's JSON list or from a live graph."""
+"""Imports job configurations from the quickstart's JSON list or from a live graph."""

@@ -1,8 +1,8 @@
-"""The tasks of a live graph turned into the text of a `jobconfig.yaml`.
+"""Converts the tasks of a live graph to the text of a `jobconfig.yaml`.
 
-Knows what a deployment writes into tasks: the columns of SHOW TASKS and SHOW PARAMETERS, and the definitions in the
-tasks' bodies. Must not know where rows come from. Tasks that jobgraph did not make are named and left out. What was
-deployed and is imported again gives the same plan; a job for which that is not so is named too.
+Knows the properties of deployed tasks: the columns of SHOW TASKS and SHOW PARAMETERS, and the definitions in the tasks'
+bodies. Must not know where rows come from. Tasks that jobgraph did not create are named and left out. Importing a
+deployed graph gives the same plan again; jobs for which it does not are named too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _JOB_COMMENT = re.compile(r"jobgraph: job (\w+) of graph \w+")
 
 @dataclass(frozen=True)
 class _Live:
-    """The rows of a graph: its root, its finalizer, the tasks between by name, and the stack's settings."""
+    """The rows of a graph: its root, its finalizer, the tasks in between by name, and the stack's settings."""
 
     root: Row
     finalizer: Row | None
@@ -46,7 +46,7 @@ class _Live:
 
     @property
     def jobs(self) -> dict[str, Row]:
-        """The tasks that run jobs of ours, predecessors first."""
+        """The tasks that run jobs of jobgraph, predecessors first."""
         before = {name: [task for task in predecessors(row) if task in self.tasks] for name, row in self.tasks.items()}
         return {name: row for name in TopologicalSorter(before).static_order() if _is_ours(row := self.tasks[name])}
 
@@ -54,18 +54,18 @@ class _Live:
 def from_tasks(
     rows: Sequence[Row], database: str, schema: str, root_task: str, parameters: Sequence[Row] = ()
 ) -> Imported:
-    """Return the job configuration of a graph that is deployed.
+    """Return the job configuration of a deployed graph.
 
     Args:
-        rows: SHOW TASKS IN SCHEMA, as mappings with the columns' names in lower case.
-        database: where the graph is, upper case.
-        schema: likewise.
-        root_task: the name of its root task, whatever the case.
-        parameters: SHOW PARAMETERS IN TASK of the root: `key`, `value`, `level`; without them the graph's own time
-            limit, retries and suspension are not known.
+        rows: the rows of SHOW TASKS IN SCHEMA, with column names in lower case.
+        database: the graph's database, in upper case.
+        schema: the graph's schema, in upper case.
+        root_task: the name of its root task, in any case.
+        parameters: the rows of SHOW PARAMETERS IN TASK for the root: `key`, `value`, `level`. Without them, the graph's
+            time limit, retries and suspension are unknown.
 
     Raises:
-        UsageError: if there is no such root task, or none of its tasks runs a job of ours.
+        UsageError: if there is no such root task, or none of its tasks runs a job of jobgraph.
     """
     live = _live(rows, database, schema, root_task)
     jobs = live.jobs
@@ -73,7 +73,7 @@ def from_tasks(
         raise UsageError(
             f"no task after {live.root['name']} runs a job that jobgraph deployed",
             where=f"{database}.{schema}",
-            cause="the graph was made otherwise, or its role does not let you see the tasks' definitions",
+            cause="the graph was not created by jobgraph, or your role cannot see the tasks' definitions",
             remedy="for a graph of the quickstart, import its file: jobgraph import jobconfig.json",
         )
     key = str(next(_definitions(jobs))["graph"])
@@ -104,11 +104,11 @@ def _jobs(key: str, jobs: Mapping[str, Row], live: _Live) -> tuple[dict[str, dic
 
 
 def _not_the_same(graph: Graph, live: _Live) -> Iterator[str]:
-    """Yield a sentence for every job that the file would deploy otherwise than it is deployed now."""
+    """Yield a sentence for every job that the file would deploy differently."""
     for job in graph.jobs:
         keys = differing_entries(definition(live.tasks[job.name]), job_definition(graph, job, live.settings))
         if keys:
-            yield f"{job.key}: the file says otherwise than what is deployed: {', '.join(keys)}"
+            yield f"{job.key}: the file differs from the deployed job in {', '.join(keys)}"
 
 
 def _live(rows: Sequence[Row], database: str, schema: str, root_task: str) -> _Live:
@@ -136,9 +136,10 @@ def _is_ours(row: Row) -> bool:
 
 
 def _settings(database: str, schema: str, rows: Sequence[Row], tasks: Mapping[str, Row]) -> Settings:
-    """Return the settings that the graph was deployed with, as far as tasks show them.
+    """Return the settings that the graph was deployed with, as far as its tasks show them.
 
-    The stack's warehouse is that of its finalizers, of this graph or another. Without one, jobs say theirs themselves.
+    The stack's warehouse is that of a finalizer, of this graph or another. Without one, the jobs name theirs in the
+    file.
     """
     tables = ("job_runs_table", "job_logs_table")
     names = {name: settings[name] for settings in _definitions(tasks) for name in tables if name in settings}
@@ -154,18 +155,18 @@ def _warehouse(row: Row) -> str | None:
 
 
 def _key(row: Row) -> str:
-    """Return a job's name in the file: its task's comment has it, unless the job has a comment of its own."""
+    """Return a job's name in the file: from its task's comment or, if the job has its own comment, from the task."""
     match = _JOB_COMMENT.fullmatch(row.get("comment") or "")
     return match[1] if match and match[1].upper() == row["name"] else str(row["name"]).lower()
 
 
 def _job(name: str, row: Row, live: _Live, keys: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """Return what the file says of a job, and remarks on it."""
+    """Return the values of a job in the file, and remarks on it."""
     entries, remarks = definition(row), list(_remarks_on(definition(row)))
     own = _warehouse(row)
     skipped = [before for before in predecessors(row) if before in live.tasks and before not in keys]
     if skipped:
-        remarks.append(f"followed {', '.join(skipped)}, left out; it now follows what that followed")
+        remarks.append(f"followed {', '.join(skipped)}, left out; it now follows their predecessors")
     when, started = _when(row, remarks), row.get("state") == "started"
     if not started and entries.get("enabled", True):
         remarks.append("its task is suspended, so it is not enabled")
@@ -184,12 +185,12 @@ def _job(name: str, row: Row, live: _Live, keys: Mapping[str, str]) -> tuple[dic
     return values, remarks
 
 
-# what need not be said: as the file says it, for a length of time is kept in seconds
+# defaults that the file need not repeat; in the file's notation, because lengths of time are stored in seconds
 _DEFAULTS = {key.name: duration_text(key.default) if key.name == "timeout" else key.default for key in JOB_KEYS}
 
 
 def _remarks_on(entries: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for all that the file cannot say, or not in the way that it was deployed from."""
+    """Yield a sentence for everything that the file cannot express, or only in another way than the original file."""
     unknown = unknown_entries(entries)
     if unknown:
         yield f"left out, because this version does not know it: {', '.join(unknown)}"
@@ -214,31 +215,31 @@ def _after(name: str, live: _Live) -> list[str]:
 
 
 def _when(row: Row, remarks: list[str]) -> Condition | None:
-    """Return a task's condition as a job's; one that we would not write so is remarked upon."""
+    """Return a task's condition as a job's `when`; add a remark if the file cannot express it."""
     text = row.get("condition")
     if text in (None, "", "null"):
         return None
     when = read_condition(str(text))
     if when is None:
-        remarks.append(f"its condition was left out, for the file cannot say it: {' '.join(str(text).split())}")
+        remarks.append(f"its condition was left out, because the file cannot express it: {' '.join(str(text).split())}")
     return when
 
 
 def _foreign(live: _Live) -> Iterator[str]:
-    """Yield a sentence for every task of the graph that is not ours."""
+    """Yield a sentence for every task of the graph that jobgraph did not create."""
     for name, row in live.tasks.items():
         if not _is_ours(row):
             body = " ".join(str(row.get("definition") or "hidden from this role").split())
-            yield f"{name} was left out: no job of jobgraph is in its body ({body[:60]}{'...' if body[60:] else ''})"
+            yield f"{name} was left out: its body runs no job of jobgraph ({body[:60]}{'...' if body[60:] else ''})"
     body = str(live.root.get("definition") or "").strip().removesuffix(";")
     if not is_root_body(body):
-        yield f"{live.root['name']} will do nothing but start the graph; now its body is: {' '.join(body.split())[:60]}"
+        yield f"{live.root['name']} will only start the graph; its present body is: {' '.join(body.split())[:60]}"
     if live.finalizer is not None and "task_runs_table" not in definition(live.finalizer):
-        yield f"{live.finalizer['name']} will be replaced by jobgraph's own finalizer"
+        yield f"{live.finalizer['name']} will be replaced by jobgraph's finalizer"
 
 
 def _options(live: _Live, key: str) -> dict[str, Any]:
-    """Return what the file says of the graph itself."""
+    """Return the values of the graph itself in the file."""
     row = live.root
     comment, config = row.get("comment") or None, row.get("config")
     overlap = OVERLAP_WORDS.get(definition(live.finalizer).get("overlap", "")) if live.finalizer else None
@@ -256,7 +257,7 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
 
 
 def _limits(graph: Graph, parameters: Sequence[Row]) -> dict[str, Any]:
-    """Return what the root's own parameters say of the graph, where the plan would not say the same by itself."""
+    """Return the limits of the graph from the root's parameters, where they differ from the plan's defaults."""
     own = {str(row["key"]).upper(): row["value"] for row in parameters if str(row.get("level", "")).upper() == "TASK"}
     planned = min(longest_chain(topological(graph), edges(graph), most_seconds)[0], LONGEST_TASK_SECONDS)
     seconds = int(own.get("USER_TASK_TIMEOUT_MS", planned * 1000)) // 1000
@@ -269,5 +270,5 @@ def _limits(graph: Graph, parameters: Sequence[Row]) -> dict[str, Any]:
 
 
 def _present(**values: Any) -> dict[str, Any]:
-    """Return the values that are there."""
+    """Return the values that are not None."""
     return {name: value for name, value in values.items() if value is not None}

@@ -1,8 +1,8 @@
-"""The quickstart's `jobconfig.json` turned into the text of a `jobconfig.yaml`.
+"""Converts the quickstart's `jobconfig.json` to the text of a `jobconfig.yaml`.
 
-Knows the keys of that JSON list and what the quickstart's procedures do with them. Must not know what our own keys may
-hold: the JSON's nodes are put under our keys and then read by `jobgraph.config.reading`, so that a mistake is told in
-the same words as ever, at its place in the JSON file. Choices that were made stand in the text as comments.
+Knows the keys of that JSON list and how the quickstart's procedures use them. Must not know the valid values of our own
+keys: the JSON's nodes are put under our keys and read by `jobgraph.config.reading`, so that a mistake causes the usual
+error, at its position in the JSON file. Comments in the text explain the choices made.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OPEN = "expected an object in braces, with task_name, image_name and compute_po
 
 @dataclass
 class Imported:
-    """The text of a configuration file, and notes for the one who asked for it, one a line."""
+    """The text of a configuration file, and notes for the user, one per line."""
 
     text: str
     notes: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Imported:
 
 @dataclass
 class _Jobs:
-    """What was read so far: the jobs' nodes by our keys, the same as values, and the comments on them."""
+    """The jobs read so far: their nodes by our keys, the same as values, and the comments on them."""
 
     document: Document
     nodes: list[tuple[yaml.Node, yaml.Node]] = field(default_factory=list)
@@ -55,15 +55,15 @@ class _Jobs:
     remarks: Remarks = field(default_factory=dict)
 
     def remark(self, job: str, text: str) -> None:
-        """Note a comment above a job."""
+        """Add a comment above a job."""
         self.remarks.setdefault(("graphs", GRAPH, "jobs", job), []).append(text)
 
 
 def from_quickstart(content: bytes, file: str) -> Imported:
-    """Return the job configuration that says what a quickstart's `jobconfig.json` says.
+    """Return the job configuration that is equivalent to a quickstart's `jobconfig.json`.
 
     Raises:
-        ConfigErrors: with every problem of the JSON file, at its lines.
+        ConfigErrors: lists all problems of the JSON file, at its lines.
     """
     document = Document(file)
     jobs = _Jobs(document)
@@ -80,7 +80,7 @@ def from_quickstart(content: bytes, file: str) -> Imported:
 
 
 def _nodes(content: bytes, file: str) -> yaml.Node:
-    """Return the JSON as YAML nodes, which know their places; JSON is YAML but for tabs and pairs of surrogates."""
+    """Return the JSON as YAML nodes, which know their positions. JSON is YAML except for tabs and surrogate pairs."""
     try:
         text = content.decode("utf-8-sig")
         json.loads(text)
@@ -89,7 +89,7 @@ def _nodes(content: bytes, file: str) -> yaml.Node:
         mark = Mark(file, error.lineno, error.colno)
         raise ConfigErrors(file, [Problem(mark, "json", "", issue, remedy)]) from error
     except (UnicodeDecodeError, RecursionError):
-        return compose(content, file)  # which says where bytes are not UTF-8, or what is nested too deeply
+        return compose(content, file)  # raises an error with the position of bad UTF-8 or of too deep nesting
     return compose(_SURROGATES.sub(_character, text).replace("\t", " ").encode(errors="replace"), file)
 
 
@@ -98,7 +98,7 @@ def _character(pair: re.Match[str]) -> str:
 
 
 def _items(root: yaml.Node, document: Document) -> list[yaml.Node]:
-    """Return the jobs' nodes; an object with one job is taken as a list of one."""
+    """Return the jobs' nodes; an object with one job is read as a list of one."""
     if isinstance(root, yaml.SequenceNode) and root.value:
         return list(root.value)
     if isinstance(root, yaml.MappingNode):
@@ -109,7 +109,7 @@ def _items(root: yaml.Node, document: Document) -> list[yaml.Node]:
 
 
 def _job(node: yaml.Node, path: str, jobs: _Jobs) -> None:
-    """Put one job's nodes under our keys. Keys that are missing or unknown are reported, or remarked upon."""
+    """Put one job's nodes under our keys. Missing and unknown keys are reported, or noted in a comment."""
     if not isinstance(node, yaml.MappingNode):
         jobs.document.report(node, path, rule="value-type", issue=_OPEN, remedy="write one object for each job")
         return
@@ -144,34 +144,34 @@ def _unknown(key: str, node: yaml.Node, path: str, job: str, jobs: _Jobs) -> Non
             node, f"{path}.{key}", rule="unknown-key", issue=issue, remedy=remedy, close=close, is_key=True
         )
     else:
-        jobs.remark(job, f"{key} of the JSON file was left out: the quickstart does nothing with it")
+        jobs.remark(job, f"{key} of the JSON file was left out: the quickstart does not use it")
 
 
 def _retries(values: _Values, job: str, jobs: _Jobs) -> list[_Entry]:
-    """Return `retries`, if there are any. The quickstart pastes the number into SQL, so there it may be a text."""
+    """Return `retries`, if there are any. The quickstart pastes the number into SQL, so it may be a text there."""
     if "retry_count" not in values:
         return []
     key, value = values["retry_count"]
     if isinstance(value, yaml.ScalarNode) and value.tag == TEXT and value.value.strip().isdecimal():
-        jobs.remark(job, f'retry_count stood in quotes, as "{value.value}"')
+        jobs.remark(job, f'retry_count was in quotes: "{value.value}"')
         value = yaml.ScalarNode(WHOLE, value.value.strip(), value.start_mark, value.end_mark)
     return [] if value.value == "0" and value.tag == WHOLE else [(key, "retries", value)]
 
 
 def _after(values: _Values, path: str, job: str, jobs: _Jobs) -> list[_Entry]:
-    """Return `after` from names between commas. A job that follows the root says nothing."""
+    """Return `after` from names separated by commas. A job that follows the root has none."""
     if "after_task_name" not in values:
         jobs.remark(job, f"after_task_name was missing: the job follows {ROOT_TASK}")
         return []
     key, value = values["after_task_name"]
     if not isinstance(value, yaml.ScalarNode) or value.tag != TEXT:
-        issue = "a text with names between commas"
+        issue = "a text with names separated by commas"
         jobs.document.wrong_type(value, f"{path}.after_task_name", issue, 'write "t_myjob_1,t_myjob_2" or "root_task"')
         return []
     names = [name.strip() for name in value.value.split(",")]
     predecessors = [name for name in names if name and name.lower() != ROOT_TASK]
     if "" in names:
-        jobs.remark(job, f'after_task_name had an empty place: "{value.value}"')
+        jobs.remark(job, f'after_task_name had an empty entry: "{value.value}"')
     elif predecessors and len(predecessors) < len(names):
         jobs.remark(job, f"{ROOT_TASK} was left out of after_task_name: the other predecessors follow it anyway")
     items = [yaml.ScalarNode(TEXT, name, value.start_mark, value.end_mark) for name in predecessors]
@@ -179,7 +179,7 @@ def _after(values: _Values, path: str, job: str, jobs: _Jobs) -> list[_Entry]:
 
 
 def _arguments(values: _Values, path: str, jobs: _Jobs) -> list[_Entry]:
-    """Return `args` as the quickstart's procedure writes them: its fixed query, and the table for its result."""
+    """Return `args` as the quickstart's procedure writes them: a fixed query, and the table for its result."""
     if "table_name" not in values:
         return []
     key, value = values["table_name"]
@@ -196,7 +196,7 @@ _MAP = "tag:yaml.org,2002:map"
 
 
 def _mapping(place: yaml.Node, entries_of_job: list[_Entry]) -> yaml.MappingNode:
-    """Return a mapping node at a place, its keys at the places of the keys that they come from."""
+    """Return a mapping node at the position of `place`. Its keys have the positions of their JSON keys."""
     pairs = [(yaml.ScalarNode(TEXT, key, node.start_mark, node.end_mark), value) for node, key, value in entries_of_job]
     return yaml.MappingNode(_MAP, pairs, place.start_mark, place.end_mark)
 
@@ -208,10 +208,10 @@ def _value(node: yaml.Node) -> Any:
 
 
 def _check(root: yaml.Node, jobs: _Jobs) -> None:
-    """Read the jobs as a configuration of ours.
+    """Check the jobs as a configuration of jobgraph.
 
     Raises:
-        ConfigErrors: with the problems noted so far and those of the reading.
+        ConfigErrors: lists the problems so far and those of this check.
     """
     at = root.start_mark
 
@@ -227,7 +227,7 @@ def _check(root: yaml.Node, jobs: _Jobs) -> None:
     try:
         understand(file, Document(jobs.document.file))
     except ConfigErrors as error:
-        # what is missing was told already, in the JSON's own words
+        # missing keys have been reported already, with their names in the JSON file
         reported = {"job-complete"} if jobs.nodes else {"job-complete", "no-jobs"}
         problems += [problem for problem in error.problems if problem.rule not in reported]
     if problems:
@@ -235,7 +235,7 @@ def _check(root: yaml.Node, jobs: _Jobs) -> None:
 
 
 def common_values(jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the image and the pool that most jobs have; nothing of a single job."""
+    """Return the image and the pool that most jobs have; empty for a single job."""
     return {
         key: Counter(job[key] for job in jobs.values()).most_common(1)[0][0]
         for key in _COPIED.values()
@@ -246,28 +246,28 @@ def common_values(jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def file_values(
     key: str, options: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]], defaults: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what a file says of one graph: its jobs without what its defaults say already."""
+    """Return the content of a file with one graph, whose jobs leave out the values of the defaults."""
     own = {name: {k: value for k, value in job.items() if defaults.get(k) != value} for name, job in jobs.items()}
     return {"version": 1} | ({"defaults": defaults} if defaults else {}) | {"graphs": {key: {**options, "jobs": own}}}
 
 
 def _heading(file: str) -> list[str]:
     return [
-        f"Imported from {file}. Comments say where a choice was made.",
-        "job_name is gone: every attempt has a service of its own, named after the job, its run and the attempt.",
+        f"Imported from {file}. Comments explain the choices made.",
+        "job_name is not needed: every attempt has its own service, named after the job, its run and the attempt.",
     ]
 
 
 def _choices(defaults: dict[str, Any]) -> Remarks:
-    """Return the comments on what the JSON file does not say, or says otherwise."""
+    """Return the comments on values that are missing or different in the JSON file."""
     here = ("graphs", GRAPH)
     remarks: Remarks = {
         (*here, "schedule"): ["The quickstart's procedure sets this schedule, these two names, and every job's query."],
         (*here, "jobs"): [
-            "A job that fails stops those that follow it. The quickstart lets them go on:",
-            "add `on_failure: continue` to the defaults for that.",
+            "A job that fails stops its dependents. In the quickstart, they run anyway:",
+            "for that, add `on_failure: continue` to the defaults.",
         ],
     }
     return remarks | (
-        {("defaults",): ["The values that most jobs share; a job only has what differs."]} if defaults else {}
+        {("defaults",): ["The values that most jobs share; a job has only the others."]} if defaults else {}
     )

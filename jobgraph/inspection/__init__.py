@@ -1,1 +1,1 @@
-"""Whether an account has what a stack needs: what is asked, and what follows from the answers. No I/O."""
+"""Checks whether an account has everything that a stack needs: the questions, and the findings. No I/O."""

@@ -1,4 +1,4 @@
-"""What an account has said, and what is said of it."""
+"""An account's answers, and the findings about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line. `ok` is False if something will fail; None if Snowflake did not say. `detail` has the remedy."""
+    """One line of a report. `ok` is False if something will fail, None if that is unknown. `detail` has the remedy."""
 
     name: str
     ok: bool | None
@@ -25,15 +25,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answers:
-    """What Snowflake said.
+    """Snowflake's answers.
 
     Attributes:
-        rows: by the question's name; a question that is not there was refused.
-        refused: Snowflake's words, by the question's name.
+        rows: the result rows by the question's name; refused questions are absent.
+        refused: Snowflake's error texts, by the question's name.
         role: the session's role.
-        grants: rows of SHOW GRANTS of the session's role and of the roles below it.
-        budget_use: what is used of the stack's budget; None if it has none, or if the question was refused.
-        server_time, own_time: aware instants at the same moment.
+        grants: the rows of SHOW GRANTS for the session's role and for the roles below it.
+        budget_use: the use of the stack's budget; None if it has none, or if the question was refused.
+        server_time, own_time: the same moment by both clocks, as aware instants.
     """
 
     rows: Mapping[str, Rows]

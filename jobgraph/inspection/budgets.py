@@ -1,7 +1,7 @@
-"""Whether the stack's budget is there, holds, and can be made: its limit, what is used, the monitor that suspends.
+"""Findings on the stack's budget: whether it exists or can be created, its limit and use, and its resource monitor.
 
-Knows the rows of SHOW and of GET_SPENDING_LIMIT (user-guide/budgets, user-guide/resource-monitors). Must not ask
-anything.
+Knows the rows of SHOW and of GET_SPENDING_LIMIT (user-guide/budgets, user-guide/resource-monitors). Must not send
+statements.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _REMEDY = "raise `credits_per_month`, or spend less: `jobgraph cost --since 7d` 
 
 
 def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
-    """Yield what can be said of a stack's budget; nothing if it has none."""
+    """Yield the findings on a stack's budget; none if it has no budget."""
     if plan.settings.budget is None:
         return
     yield from _limit(plan, answers)
@@ -37,25 +37,25 @@ def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
 def _limit(plan: Plan, answers: Answers) -> Iterator[Finding]:
     budget, name = plan.settings.budget, f"budget {plan.settings.budget_name}"
     if not answers.rows.get(questions.BUDGET):
-        yield Finding(name, ok=None, detail="not there, or not visible to the role: `pulumi up` makes it")
+        yield Finding(name, ok=None, detail="does not exist, or the role cannot see it: `pulumi up` creates it")
         return
-    told = [str(value) for row in answers.rows.get(questions.BUDGET_LIMIT, ()) for value in row.values()]
-    if not told:
+    spending_limit = [str(value) for row in answers.rows.get(questions.BUDGET_LIMIT, ()) for value in row.values()]
+    if not spending_limit:
         reason = answers.refused.get(questions.BUDGET_LIMIT, "no limit")
-        yield Finding(name, ok=None, detail=f"there; Snowflake did not say its limit: {reason}")
-    elif budget is not None and float(told[0]) != budget.credits_per_month:
-        limit = "no limit" if told[0] == "-1" else f"a limit of {told[0]} credits a month"
-        detail = f"has {limit}, the settings say {budget.credits_per_month}: `pulumi up` sets it"
+        yield Finding(name, ok=None, detail=f"exists; Snowflake did not show its limit: {reason}")
+    elif budget is not None and float(spending_limit[0]) != budget.credits_per_month:
+        limit = "no limit" if spending_limit[0] == "-1" else f"a limit of {spending_limit[0]} credits a month"
+        detail = f"has {limit}, but the settings say {budget.credits_per_month}: `pulumi up` sets it"
         yield Finding(name, ok=False, detail=detail)
     else:
-        yield Finding(name, ok=True, detail=f"limit {told[0]} credits a month")
+        yield Finding(name, ok=True, detail=f"limit {spending_limit[0]} credits a month")
 
 
 def _use(plan: Plan, answers: Answers) -> Iterator[Finding]:
     name, use = f"budget {plan.settings.budget_name} used", answers.budget_use
     if use is None:
         reason = answers.refused.get(questions.BUDGET_USE, "")
-        yield Finding(name, ok=None, detail=f"Snowflake did not say: {reason}")
+        yield Finding(name, ok=None, detail=f"unknown, because Snowflake answered: {reason}")
     elif use.used is None:
         yield Finding(name, ok=None, detail=use.state)
     elif use.suspended:
@@ -76,7 +76,7 @@ def _monitor(plan: Plan, answers: Answers) -> Iterator[Finding]:
             used += f": warehouse {plan.settings.warehouse} is suspended until the month ends, {_REMEDY}"
         yield Finding(name, ok=not suspends, detail=used)
     elif answers.role == ADMINISTRATOR:
-        yield Finding(name, ok=True, detail="`pulumi up` makes it")
+        yield Finding(name, ok=True, detail="`pulumi up` creates it")
     else:
         (deployer,) = (role for role in roles(plan, {}) if role.kind == DEPLOYER)
-        yield Finding(name, ok=False, detail=f"not there, or not visible to the role. {' '.join(deployer.remarks)}")
+        yield Finding(name, ok=False, detail=f"does not exist, or the role cannot see it. {' '.join(deployer.remarks)}")

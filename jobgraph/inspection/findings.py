@@ -1,6 +1,6 @@
-"""What follows from an account's answers: what a deploy or a run will fail at, and the remedy.
+"""The findings from an account's answers: what would make a deploy or a run fail, and the remedy.
 
-Knows the plan and the columns of SHOW. Must not ask anything.
+Knows the plan and the columns of SHOW. Must not send statements.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from jobgraph.plan.planning import Plan
     from jobgraph.plan.roles import Need
 
-# How the stack's own objects begin their comments; its mark ends them.
+# The start of the comments of the stack's own objects; the stack's mark is at the end.
 _OURS = "jobgraph:"
-# Seconds by which this machine's clock may differ: a key pair's token with other times is refused.
+# The seconds by which this machine's clock may differ; with a larger difference, tokens of key pairs are refused.
 _DRIFT = 60
-# States in which a pool takes jobs at once, or will by itself.
+# The states in which a pool accepts jobs at once, or will do so by itself.
 _READY = frozenset({"IDLE", "ACTIVE", "STARTING", "RESIZING"})
 _ADMINISTRATOR = "ACCOUNTADMIN"
 
 
 def findings(plan: Plan, answers: Answers) -> list[Finding]:
-    """Return every finding, in the order in which a deploy would meet them."""
+    """Return all findings, in the order in which a deploy would meet them."""
     return [
         _clock(answers),
         *_deploying(plan, answers),
@@ -66,7 +66,7 @@ def _deploying(plan: Plan, answers: Answers) -> Iterator[Finding]:
         if is_administrator or _has(answers.grants, need):
             yield Finding(name, ok=True, detail=f"role {answers.role}: {need.why}")
         elif _already_made(need, plan, answers):
-            yield Finding(name, ok=True, detail=f"role {answers.role} lacks it, but what it makes is there already")
+            yield Finding(name, ok=True, detail=f"role {answers.role} lacks it, but its objects exist already")
         else:
             yield Finding(
                 name,
@@ -79,7 +79,7 @@ _MADE_BY = {"CREATE ROLE": "roles", "CREATE WAREHOUSE": "warehouses", "CREATE DA
 
 
 def _already_made(need: Need, plan: Plan, answers: Answers) -> bool:
-    """Whether the privilege only makes what this stack has made already."""
+    """Return whether the privilege is only needed to create objects that this stack has created already."""
     question = _MADE_BY.get(need.privilege)
     if need.privilege == "CREATE COMPUTE POOL":
         rows = {row["name"]: row for row in answers.rows.get("pools", ())}
@@ -99,7 +99,7 @@ def _grant_text(need: Need, role: str) -> str:
 
 
 def _has(rows: Sequence[Mapping[str, Any]], need: Need) -> bool:
-    """Whether rows of SHOW GRANTS have a privilege, or own what it is on."""
+    """Return whether rows of SHOW GRANTS have a privilege, or the ownership of its object."""
     grant = need.grant
     for row in rows:
         granted_on = str(row["granted_on"]).replace("_", " ")
@@ -117,7 +117,7 @@ def _has(rows: Sequence[Mapping[str, Any]], need: Need) -> bool:
 
 
 def _bare(name: Any) -> str:
-    """Return a name without quotes and arguments, which SHOW GRANTS writes in ways of its own."""
+    """Return a name without quotes and arguments, which SHOW GRANTS writes differently."""
     return str(name).replace('"', "").partition("(")[0].upper()
 
 
@@ -143,13 +143,13 @@ def _objects(plan: Plan, answers: Answers) -> Iterator[Finding]:
     warehouse = next((row for row in answers.rows.get("warehouses", ()) if row["name"] == settings.warehouse), None)
     if warehouse and str(warehouse["auto_resume"]).lower() == "false" and str(warehouse["state"]) != "STARTED":
         remedy = f'ALTER WAREHOUSE "{settings.warehouse}" SET AUTO_RESUME = TRUE'
-        yield Finding(f"warehouse {settings.warehouse}", ok=False, detail=f"is suspended and stays so: {remedy}")
+        yield Finding(f"warehouse {settings.warehouse}", ok=False, detail=f"is suspended and stays suspended: {remedy}")
 
 
 def _absent(kind: str, *, foreign: bool) -> str:
     if not foreign:
-        return "the first deploy makes it"
-    return f"the settings say that it is there, but the role does not see it: have {kind} made or granted"
+        return "the first deploy creates it"
+    return f"the settings say that it exists, but the role cannot see it: have the {kind} created or granted"
 
 
 def _pools(plan: Plan, answers: Answers) -> Iterator[Finding]:
@@ -160,7 +160,7 @@ def _pools(plan: Plan, answers: Answers) -> Iterator[Finding]:
         name, row = f"pool {pool.name}", rows.get(pool.name)
         node_limit = int(row["max_nodes"]) if row else pool.max_nodes
         if replicas.get(pool.name, 1) > node_limit:
-            detail = f"a job wants {replicas[pool.name]} nodes and it grows to {node_limit}: raise max_nodes"
+            detail = f"a job needs {replicas[pool.name]} nodes, but it grows only to {node_limit}: raise max_nodes"
             yield Finding(name, ok=False, detail=detail)
         elif row is None:
             foreign = pool.existing or pool.imported
@@ -177,7 +177,7 @@ def _pools(plan: Plan, answers: Answers) -> Iterator[Finding]:
 
 
 def _replicas(plan: Plan) -> dict[str, int]:
-    """Return how many nodes at once the widest job of each pool wants."""
+    """Return the most nodes that a job needs at once, by pool."""
     widest: dict[str, int] = {}
     for graph in plan.graphs:
         for task in graph.tasks:
@@ -194,11 +194,11 @@ def _pool_state(name: str, row: Mapping[str, Any]) -> Finding:
     if state in _READY or (state == "SUSPENDED" and resumes):
         return Finding(name, ok=True, detail=used)
     remedy = f"ALTER COMPUTE POOL {row['name']} SET AUTO_RESUME = TRUE" if state == "SUSPENDED" else "wait"
-    return Finding(name, ok=False, detail=f"{used}: jobs wait until it is there. {remedy}")
+    return Finding(name, ok=False, detail=f"{used}: jobs wait until it is available. {remedy}")
 
 
 def _pending(answers: Answers) -> dict[str, str]:
-    """Return pools for which maintenance is due, with Snowflake's words; none where it did not say."""
+    """Return the pools for which maintenance is due, with Snowflake's text; empty if it did not answer."""
     rows = answers.rows.get(questions.MAINTENANCE) or []
     text = next((str(value) for row in rows for value in row.values()), "")
     try:
@@ -234,10 +234,10 @@ def _integrations(plan: Plan, answers: Answers) -> Iterator[Finding]:
             continue
         row = rows.get(name)
         if row is None:
-            detail = "not there, or not visible to the role: have it made, or USAGE granted"
+            detail = "does not exist, or the role cannot see it: have it created, or USAGE granted"
             yield Finding(f"integration {name}", ok=False, detail=detail)
         elif str(row["enabled"]).lower() == "false":
-            detail = f"switched off: ALTER INTEGRATION {name} SET ENABLED = TRUE"
+            detail = f"disabled: ALTER INTEGRATION {name} SET ENABLED = TRUE"
             yield Finding(f"integration {name}", ok=False, detail=detail)
         else:
             yield Finding(f"integration {name}", ok=True, detail="there")
@@ -248,13 +248,13 @@ def _secrets(plan: Plan, answers: Answers) -> Iterator[Finding]:
         schema, _, bare = name.rpartition(".")
         question = f"secrets {schema}"
         names = {str(row["name"]) for row in answers.rows.get(question, ())}
-        reason = answers.refused.get(question, "not there, or not visible to the role")
-        detail = "there" if bare in names else f"{reason}: CREATE SECRET, or have READ granted"
+        reason = answers.refused.get(question, "does not exist, or the role cannot see it")
+        detail = "exists" if bare in names else f"{reason}: CREATE SECRET, or have READ granted"
         yield Finding(f"secret {name}", ok=bare in names, detail=detail)
 
 
 def images(plan: Plan) -> dict[str, list[str]]:
-    """Return the jobs that use each image: its path, with tag or digest."""
+    """Return the jobs that use each image, by the image's path with tag or digest."""
     used: dict[str, list[str]] = {}
     for graph in plan.graphs:
         for task in graph.tasks:
@@ -266,11 +266,11 @@ def images(plan: Plan) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class MissingImage:
-    """An image that its repository does not have.
+    """An image that is missing in its repository.
 
     Attributes:
-        jobs: The tasks that would run it, as the plan names them.
-        similar: The end of a sentence: images of the repository that may have been meant, if any.
+        jobs: The tasks that would run it, by their names in the plan.
+        similar: The end of a sentence that suggests similar images of the repository; empty if there are none.
     """
 
     jobs: tuple[str, ...]
@@ -278,9 +278,9 @@ class MissingImage:
 
 
 def missing_images(plan: Plan, rows: Mapping[str, Rows]) -> dict[str, MissingImage]:
-    """Return the images that are not in their repositories, by their paths.
+    """Return the images that are missing in their repositories, by path.
 
-    `rows` are those of SHOW IMAGES, as Answers has them; what is in a repository that was not asked is left out.
+    `rows` are those of SHOW IMAGES, by the question's name. Images of other repositories are left out.
     """
     lacking: dict[str, MissingImage] = {}
     for path, jobs in images(plan).items():
@@ -322,7 +322,7 @@ def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
             )
             yield Finding(name, ok=False, detail=detail)
         elif f"images {repository}" not in answers.rows:
-            yield Finding(name, ok=None, detail=f"{repository} is not there yet: the first deploy makes it")
+            yield Finding(name, ok=None, detail=f"{repository} does not exist yet: the first deploy creates it")
         else:
             yield Finding(name, ok=True, detail=f"in {repository}")
 
@@ -330,7 +330,9 @@ def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
 def _anaconda(plan: Plan, answers: Answers) -> Finding:
     name = "Anaconda packages"
     if questions.ANACONDA in answers.refused:
-        return Finding(name, ok=None, detail=f"Snowflake did not say: {answers.refused[questions.ANACONDA]}")
+        return Finding(
+            name, ok=None, detail=f"unknown, because Snowflake answered: {answers.refused[questions.ANACONDA]}"
+        )
     holders = {str(row.get("grantee_name", "")).upper() for row in answers.rows.get(questions.ANACONDA, ())}
     if holders & {"PUBLIC", plan.settings.role, answers.role}:
         return Finding(name, ok=True, detail=f"{questions.ANACONDA_ROLE} is granted")
@@ -342,7 +344,7 @@ def _bundles(answers: Answers) -> Iterator[Finding]:
     for bundle in questions.BUNDLES:
         question = f"bundle {bundle}"
         if question in answers.refused:
-            yield Finding(question, ok=None, detail=f"Snowflake did not say: {answers.refused[question]}")
+            yield Finding(question, ok=None, detail=f"unknown, because Snowflake answered: {answers.refused[question]}")
             continue
         rows = answers.rows.get(question) or [{}]
         yield Finding(question, ok=True, detail=str(next(iter(rows[0].values()), "")).lower())

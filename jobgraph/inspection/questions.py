@@ -1,6 +1,6 @@
-"""What an account is statements before a deploy or a run: statements that change nothing and need no warehouse.
+"""The statements that inspect an account before a deploy or a run. They change nothing and need no warehouse.
 
-Knows SHOW statements and system functions. Must not know who sends them, nor what an answer means.
+Knows SHOW statements and system functions. Must not know who sends them, nor what the answers mean.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from jobgraph.plan.sql import literal
 if TYPE_CHECKING:
     from jobgraph.plan.planning import Plan
 
-# The newest bundles of behaviour changes that this version was written for (release-notes/bcr-bundles).
+# The newest behaviour change bundles that this version supports (release-notes/bcr-bundles).
 BUNDLES = ("2026_06", "2026_07", "2026_08")
-# Creating or running a Python procedure with packages of Anaconda's needs it (BCR-2379); PUBLIC has it by default.
+# Needed to create or run a Python procedure with Anaconda's packages (BCR-2379); PUBLIC has it by default.
 ANACONDA_ROLE = "SNOWFLAKE.ANACONDA_REPOSITORY_USER"
 GRANTS, RUN_ROLE_GRANTS = "grants", "run role grants"
 ANACONDA, MAINTENANCE = "anaconda", "maintenance"
@@ -26,7 +26,7 @@ NOTIFICATIONS, USERS, ALERT = "notification integrations", "users", "alert"
 
 
 def questions(plan: Plan) -> dict[str, str]:
-    """Return the statements by the name of what they ask for."""
+    """Return the statements by the name of the question."""
     settings, needs = plan.settings, plan.needs
     place = settings.qualified()
     statements = {
@@ -81,10 +81,10 @@ def repository(plan: Plan) -> str:
 
 
 def show_grants(role: str) -> str:
-    """Return the statement that lists what a role has; the roles that it was granted are among the rows."""
+    """Return the statement that lists a role's privileges and the roles granted to it."""
     return f"SHOW GRANTS TO ROLE {quoted(role)}"
 
 
 def _like(name: str) -> str:
-    """Return a pattern that means one name; `_` stands for any letter else."""
+    """Return a LIKE pattern for one name; an unescaped `_` would match any character."""
     return literal(name.replace("_", "\\_"))

@@ -1,7 +1,7 @@
-"""Whether those who are to be told of runs can be: integrations that are there already, and addresses of e-mails.
+"""Findings on the receivers of messages: existing integrations, and e-mail addresses.
 
-Knows SHOW USERS and the rows of an integration. No column of Snowflake's says whether an address is verified: only that
-a user has it can be seen, and that an integration allows it.
+Knows the rows of SHOW USERS and of an integration. They show only that a user has an address and that an integration
+allows it: no column says whether an address is verified.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ _NOT_SAID = "no statement says whether it is verified: jobgraph notify test"
 
 
 def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
-    """Yield what keeps messages from arriving, and what can be said of each address."""
+    """Yield what prevents messages from arriving, and a finding on each address."""
     rows = {str(row["name"]): row for row in answers.rows.get(questions.NOTIFICATIONS, ())}
     for name in plan.notifying.existing:
         row = rows.get(name)
         if row is None:
-            detail = "not there, or not visible to the role: have it made, or USAGE granted"
+            detail = "does not exist, or the role cannot see it: have it created, or USAGE granted"
             yield Finding(f"integration {name}", ok=False, detail=detail)
         elif str(row["enabled"]).lower() == "false":
-            detail = f"switched off: ALTER NOTIFICATION INTEGRATION {name} SET ENABLED = TRUE"
+            detail = f"disabled: ALTER NOTIFICATION INTEGRATION {name} SET ENABLED = TRUE"
             yield Finding(f"integration {name}", ok=False, detail=detail)
         else:
             yield Finding(f"integration {name}", ok=True, detail="there")
     alert = plan.settings.alert
     if suspended(alert, answers.rows.get(questions.ALERT, ())):
         remedy = f"`pulumi up` resumes it, or ALTER ALERT {plan.settings.qualified(alert)} RESUME"
-        yield Finding(f"alert {alert}", ok=False, detail=f"is suspended, so nobody is told of late runs: {remedy}")
+        yield Finding(f"alert {alert}", ok=False, detail=f"is suspended, so late runs are not reported: {remedy}")
     users = users_by_address(answers.rows.get(questions.USERS, ()))
     for address, integration in plan.notifying.recipients:
         yield address_finding(address, integration, users, answers)
 
 
 def strangers(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each address that no user has, given the rows of SHOW USERS; none if they hide addresses.
+    """Return a sentence for each address that no user has, or none if `rows`, of SHOW USERS, hide addresses.
 
-    A deploy fails at such an address where the stack makes the integration, and a message where it is there already.
+    With such an address, a deploy fails if the stack creates the integration; with an existing one, the message fails.
     """
     users = users_by_address(rows)
-    made = {integration.name for integration in plan.notifying.integrations}
+    created = {integration.name for integration in plan.notifying.integrations}
     return [
         _stranger(
-            address, plan, "so the next `pulumi up` fails" if integration in made else "so nobody gets the message"
+            address, plan, "so the next `pulumi up` fails" if integration in created else "so nobody gets the message"
         )
         for address, integration in plan.notifying.recipients
         if users is not None and address.lower() not in users
@@ -71,10 +71,10 @@ def _stranger(address: str, plan: Plan, effect: str) -> str:
 
 
 def users_by_address(rows: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
-    """Return the users that have an address, by address; None if the role may not see addresses.
+    """Return the users by their e-mail address; None if the role may not see addresses.
 
-    A role without privileges on users gets their rows with most columns empty. Every user has a login name, so a role
-    that sees one sees addresses too, where there are any.
+    A role without privileges on users sees most columns empty. Every user has a login name, so a role that sees one
+    also sees the addresses.
     """
     if not any(row.get("login_name") or row.get("email") for row in rows):
         return None
@@ -82,11 +82,11 @@ def users_by_address(rows: Sequence[Mapping[str, Any]]) -> dict[str, str] | None
 
 
 def address_finding(address: str, integration: str, users: dict[str, str] | None, answers: Answers) -> Finding:
-    """Return what can be said of an address that an integration sends to; Snowflake's own is called ''."""
+    """Return the finding on an address that an integration sends to; '' means the stack's own integration."""
     name = f"address {address}"
     allowed = _allowed(integration, answers)
     if allowed and address.lower() not in allowed:
-        remedy = f"ALTER NOTIFICATION INTEGRATION {integration} SET ALLOWED_RECIPIENTS = (...), with it among them"
+        remedy = f"ALTER NOTIFICATION INTEGRATION {integration} SET ALLOWED_RECIPIENTS = (...), including this address"
         return Finding(name, ok=False, detail=f"{integration} does not allow it, so nobody gets the message: {remedy}")
     if users is None:
         return Finding(name, ok=None, detail=f"the role may not see users' addresses; {_NOT_SAID}")
@@ -98,7 +98,7 @@ def address_finding(address: str, integration: str, users: dict[str, str] | None
 
 
 def _allowed(integration: str, answers: Answers) -> set[str]:
-    """Return whom an integration that is there already sends to; none if it sends to all, or did not say."""
+    """Return the allowed recipients of an existing integration; empty if it sends to all, or if that is unknown."""
     rows = answers.rows.get(f"{questions.NOTIFICATIONS} {integration}", ())
     values = {str(row["property"]).upper(): str(row["property_value"] or "") for row in rows}
     listed = values.get("ALLOWED_RECIPIENTS", "").strip("[]")

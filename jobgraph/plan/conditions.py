@@ -71,7 +71,7 @@ def root_body(asked: Sequence[Condition]) -> str:
 
 
 def is_root_body(text: str) -> bool:
-    """Tell whether a body is one that deploys give to roots."""
+    """Return whether a body is one that deploys give to roots."""
     return text == ROOT_BODY or text.startswith(block(_DECIDES).partition(_DECIDES)[0] + _DECIDES)
 
 

@@ -138,7 +138,7 @@ def _webhook_integrations(graph: Graph, receiver: Receiver, settings: Settings) 
 
 
 def _resolves(receiver: Receiver) -> bool:
-    """Tell whether a `recovered` message ends the incident that others began; it needs a second integration."""
+    """Return whether a `recovered` message ends the incident that others began; it needs a second integration."""
     webhook = receiver.webhook
     return (
         webhook is not None
@@ -286,5 +286,5 @@ def alert(settings: Settings, procedure: str, definition: Mapping[str, Any]) -> 
 
 
 def suspended(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether the alert is among the rows of SHOW ALERTS and is suspended."""
+    """Return whether the alert is among the rows of SHOW ALERTS and is suspended."""
     return any(row["name"] == name and str(row["state"]).lower() == "suspended" for row in rows)

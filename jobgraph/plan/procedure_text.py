@@ -31,7 +31,7 @@ class Folder(Protocol):
         """Yield the entries of the folder."""
 
     def is_dir(self) -> bool:
-        """Tell whether it is a folder."""
+        """Return whether it is a folder."""
 
     def read_text(self, encoding: str) -> str:
         """Return the file's text."""
@@ -152,5 +152,5 @@ def _body(source: str, tree: ast.Module) -> str:
 
 
 def _is_type_checking(node: ast.stmt) -> bool:
-    """Tell whether a statement holds imports for type checkers only; annotations are not evaluated."""
+    """Return whether a statement holds imports for type checkers only; annotations are not evaluated."""
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"

@@ -79,7 +79,7 @@ def _last_config(settings: Settings) -> str:
 
 
 def takes_requests(body: str) -> bool:
-    """Tell whether a job's task reads the request of its run; tasks of earlier versions do not."""
+    """Return whether a job's task reads the request of its run; tasks of earlier versions do not."""
     return literal(_LAST_CONFIG) in body
 
 

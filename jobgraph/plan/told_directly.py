@@ -39,7 +39,7 @@ def tell_directly(definition: dict[str, Any], task: str, runner: str) -> None:
 
 
 def asks_for_requests(definition: Mapping[str, Any]) -> bool:
-    """Tell whether a direct job is known to read the request of its run, because `job_run.py` starts its program.
+    """Return whether a direct job is known to read the request of its run, because `job_run.py` starts its program.
 
     The runtime image, in which payloads run, always uses `job_run.py`; for another image the command must name it.
     """

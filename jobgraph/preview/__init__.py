@@ -1,1 +1,1 @@
-"""What a `pulumi preview` changes, as a reviewer wants to read it."""
+"""Summaries of a `pulumi preview` for reviewers."""

@@ -1,6 +1,6 @@
-"""What a preview changes, as values: objects, their fields, graphs, and what is destructive.
+"""The changes of a preview as values: objects, their fields, graphs, and destructive changes.
 
-Must not know where these come from, nor how they are written.
+Must not know where changes come from, nor how they are written.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ CREATED, CHANGED, REPLACED, DELETED, RETAINED, IMPORTED = (
     "imported",
 )
 
-# what becomes of a procedure whose step goes with it (jobgraph.components.runner):
-# it is dropped when no run calls it any more
-SUPERSEDED = "stays as long as runs under way need it"
+# the remark on a superseded procedure (jobgraph.components.runner), which is dropped when no run calls it any more
+SUPERSEDED = "stays as long as runs in progress need it"
 
 
 @dataclass(frozen=True)
 class Field:
-    """A value that is not the same; `None` where it is not there. `loosely_same`: only case or white space differ."""
+    """A value that differs; None where it is absent. If `loosely_same`, only case or white space differs."""
 
     name: str
     old: Any
@@ -38,9 +37,9 @@ class Field:
 
 @dataclass(frozen=True)
 class ObjectChange:
-    """An object that is not the same. `kind` is the last part of its type token, `graph` that of a task.
+    """An object that differs. `kind` is the last part of its type token; `graph` is the graph of a task.
 
-    `about` says in a few words what a new task does, or what else there is to say.
+    `about` is a short description of a new task, or another remark.
     """
 
     action: str
@@ -53,7 +52,7 @@ class ObjectChange:
 
 @dataclass(frozen=True)
 class Danger:
-    """A change that can cost data or stop jobs: what happens, and what is lost by it."""
+    """A change that can lose data or stop jobs: the event, and the loss."""
 
     event: str
     loss: str
@@ -61,7 +60,7 @@ class Danger:
 
 @dataclass(frozen=True)
 class GraphSummary:
-    """A graph that is touched: its tasks' changes, all its tasks for a picture, and what the deploy does besides."""
+    """An affected graph: the changes of its tasks, all its tasks for a picture, and the deploy's other actions."""
 
     key: str
     changes: tuple[ObjectChange, ...]
@@ -71,11 +70,12 @@ class GraphSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A whole preview. `drift`: it compares with the account and not with the program. `retained` outlive the stack.
+    """A whole preview. With `drift`, it compares the state with the account, not with the program.
 
-    unnamed: how many steps that only look would see something else; the engine counts them and does not list them.
-    steps: how many steps of the deploy itself run, though nothing else says so. `warnings` are the program's.
-    `cost`: what the change does to the cost of a month; None if it was not estimated, and `cost_unknown` says why.
+    `retained` are objects that outlive the stack. `unnamed` is the number of read-only steps that would see a change,
+    which the engine counts but does not list. `steps` is the number of the deploy's own steps that no other change
+    explains. `warnings` are the program's. `cost` is the effect on the monthly cost; if it was not estimated, it is
+    None, and `cost_unknown` is the reason.
     """
 
     drift: bool

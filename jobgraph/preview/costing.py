@@ -1,6 +1,6 @@
-"""How a preview's changes affect the monthly cost, next to its summary.
+"""Adds the effect on the monthly cost to a preview's summary.
 
-Knows the deployments before and after it. Must not know how cost is estimated, nor how it is written.
+Knows the deployments before and after the preview. Must not know how cost is estimated, nor how it is written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jobgraph.preview.changes import Summary
     from jobgraph.settings import Settings
 
-_NOT_WHOLE = "not estimated, as this preview leaves out what stays the same: pulumi preview --json --show-sames"
+_NOT_WHOLE = "not estimated, because unchanged resources are not listed: pulumi preview --json --show-sames"
 
 
 def with_cost(summary: Summary, preview: Mapping[str, Any], settings: Settings, history: History | None) -> Summary:

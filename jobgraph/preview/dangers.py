@@ -1,6 +1,6 @@
-"""What the changes of a preview can destroy: data that is lost, jobs that stop. The worst comes first.
+"""The destructive changes of a preview, which lose data or stop jobs. The worst come first.
 
-Knows what goes with an object of each kind. Must not know what a preview looks like, nor how this is written.
+Knows what is lost with an object of each kind. Must not know the format of a preview, nor how dangers are written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from jobgraph.preview.changes import Field, GraphSummary, ObjectChange
 
-# kind -> what goes with it; the worst first
+# kind -> the loss when such an object is deleted; the worst first
 _LOSSES = {
     "Database": "everything in it is lost",
     "Schema": "everything in it is lost",
@@ -27,7 +27,7 @@ _LOSSES = {
 }
 _ORDER = (*_LOSSES, "ProcedurePython", "Task")
 _WORDS = {"StageInternal": "stage", "AccountRole": "role", "ProcedurePython": "procedure"}
-# the step that keeps a pool as long as runs need it (jobgraph.components.runner)
+# the step that delays the deletion of a pool as long as runs need it (jobgraph.components.runner)
 _GUARD = "compute pool {}-needed"
 _EXECUTE = "Execute"
 _TABLE, _POOL, _TASK, _PROCEDURE = "Table", "ComputePool", "Task", "ProcedurePython"
@@ -36,20 +36,20 @@ _TABLE, _POOL, _TASK, _PROCEDURE = "Table", "ComputePool", "Task", "ProcedurePyt
 def dangers(
     graphs: Sequence[GraphSummary], changes: Sequence[ObjectChange], running: Mapping[str, int]
 ) -> Iterator[Danger]:
-    """Yield what is destructive; `running`: how many jobs run on each pool now, if somebody has looked."""
+    """Yield the destructive changes; `running` is the number of jobs that run on each pool now, if known."""
     ranked = sorted(changes, key=lambda change: _ORDER.index(change.kind) if change.kind in _ORDER else len(_ORDER))
     whole = {graph.key for graph in graphs if graph.tasks and all(task.status == DELETED for task in graph.tasks)}
     guarded = {change.name for change in changes if change.kind == _EXECUTE}
     for change in ranked:
         if change.kind == _POOL and change.action == DELETED and _GUARD.format(change.name) in guarded:
-            loss = "not while runs of this stack's graphs are under way; other jobs that run on it are cancelled"
+            loss = "not while runs of this stack's graphs are in progress; other jobs that run on it are cancelled"
             yield Danger(f"{_kind(change)} {change.name} is deleted", loss + _running(change, running))
         elif change.kind != _TASK:
             yield from _of_object(change, running)
     history = "" if _loses_history(ranked) else "; its history stays"
     for graph in graphs:
         if graph.key in whole:
-            tasks = f"its {len(graph.tasks)} tasks go, so it never runs again"
+            tasks = f"its {len(graph.tasks)} tasks are dropped, so it never runs again"
             yield Danger(f"graph {graph.key} is deleted", tasks + history)
     for change in ranked:
         if change.kind == _TASK and change.action == DELETED and change.graph not in whole:
@@ -65,7 +65,7 @@ def _of_object(change: ObjectChange, running: Mapping[str, int]) -> Iterator[Dan
     if change.action in {DELETED, REPLACED} and change.kind in _LOSSES:
         yield Danger(event, _LOSSES[change.kind] + _running(change, running))
     elif change.action == DELETED and change.kind == _PROCEDURE and change.about != SUPERSEDED:
-        yield Danger(event, "runs under way that call it later fail")
+        yield Danger(event, "runs in progress that call it later fail")
     else:
         for field in change.fields:
             yield from _of_field(change, field, running)
@@ -74,7 +74,7 @@ def _of_object(change: ObjectChange, running: Mapping[str, int]) -> Iterator[Dan
 def _of_field(change: ObjectChange, field: Field, running: Mapping[str, int]) -> Iterator[Danger]:
     if change.kind == _POOL and field.name == "max nodes" and _less(field):
         event = f"{_kind(change)} {change.name} shrinks from {field.old} to {field.new} nodes"
-        yield Danger(event, "jobs on the nodes that go may fail" + _running(change, running))
+        yield Danger(event, "jobs on the removed nodes may fail" + _running(change, running))
     if change.kind == _TABLE and field.name.startswith("columns.") and field.new is None:
         yield Danger(f"table {change.name} loses column {field.name.partition('.')[2]}", "the values in it are lost")
 

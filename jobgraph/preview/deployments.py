@@ -1,6 +1,6 @@
-"""The deployments before and after a preview, as far as they cost something.
+"""The deployments before and after a preview, with everything that costs credits.
 
-Knows the engine's states of tasks, pools and warehouses. Must not know what anything costs.
+Knows the engine's states of tasks, pools and warehouses. Must not know the rates.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ State = dict[str, Any]
 
 
 def is_whole(preview: Mapping[str, Any]) -> bool:
-    """Tell whether a preview lists what stays the same, too (`--show-sames`)."""
+    """Return whether a preview also lists unchanged resources (`--show-sames`)."""
     unchanged = (preview.get("changeSummary") or {}).get("same", 0)
     return not unchanged or any(step["op"] == "same" for step in preview.get("steps") or ())
 
 
 def stack_of(preview: Mapping[str, Any]) -> str:
-    """Return the name of the stack: the third part of every URN; empty if there is no step."""
+    """Return the name of the stack, the third part of every URN; empty if there are no steps."""
     urns = (str(step["urn"]) for step in preview.get("steps") or ())
     return next((urn.split(":")[2] for urn in urns if urn.count(":") > 2), "")  # noqa: PLR2004  # urn:pulumi:STACK::
 
 
 def deployed(preview: Mapping[str, Any], side: str, settings: Settings) -> Deployment:
-    """Return the deployment before a preview (OLD) or after it (NEW). What it does not make is the settings'."""
+    """Return the deployment before a preview (OLD) or after it (NEW), completed with objects of the settings."""
     states = _states(without_owner(preview.get("steps") or []), side)
     pools = {pool.name: pool for pool in settings.pools if pool.existing}
     pools |= {pool.name: pool for state in states if state["type"] == _POOL for pool in [_pool(state["inputs"])]}
@@ -56,16 +56,16 @@ def deployed(preview: Mapping[str, Any], side: str, settings: Settings) -> Deplo
         if state["type"] == TASK:
             tasks.setdefault(str(state["parent"]).rpartition("::")[2], []).append(state["inputs"])
     graphs = [_graph(key, inputs, pools, settings) for key, inputs in tasks.items()]
-    named = [costed_graph(graph, settings.warehouse) for graph in graphs if graph is not None]
-    return Deployment(tuple(sorted(named, key=lambda graph: graph.key)), pools, warehouses)
+    costed_graphs = [costed_graph(graph, settings.warehouse) for graph in graphs if graph is not None]
+    return Deployment(tuple(sorted(costed_graphs, key=lambda graph: graph.key)), pools, warehouses)
 
 
 def _states(steps: Iterable[Mapping[str, Any]], side: str) -> list[State]:
-    """Return the states of one side, each object's once: a replacement has several steps."""
+    """Return the states of one side, once for each object: a replacement has several steps."""
     states: dict[str, State] = {}
     for step in steps:
         state = step.get(side) or {}
-        # what only one of a replacement's steps deletes is there before, and what it makes is there after
+        # of a replacement's steps, the one that deletes has the old state, and the one that creates has the new state
         if state.get("type") and not (side == NEW and step["op"].startswith("delete")):
             states[step["urn"]] = {"parent": "", **state, "inputs": state.get("inputs") or {}}
     return list(states.values())
@@ -86,14 +86,14 @@ def _warehouse(inputs: Mapping[str, Any]) -> Warehouse:
     return Warehouse(
         name=usual.name,
         size=str(inputs.get("warehouseSize") or usual.size),
-        auto_suspend=int(inputs.get("autoSuspend", 600)),  # Snowflake's default where nothing is said
+        auto_suspend=int(inputs.get("autoSuspend", 600)),  # Snowflake's default
         concurrency=int(inputs.get("maxConcurrencyLevel") or usual.concurrency),
         clusters=int(inputs.get("maxClusterCount") or usual.clusters),
     )
 
 
 def _graph(key: str, tasks: Sequence[State], pools: dict[str, Pool], settings: Settings) -> Graph | None:
-    """Return the graph of some tasks; None without its root, of which nothing can be told. Adds pools of others."""
+    """Return the graph of some tasks, or None if its root is missing. Pools of other owners are added to `pools`."""
     root = next((task for task in tasks if not task.get("afters") and not task.get("finalize")), None)
     if root is None:
         return None
@@ -126,6 +126,6 @@ def _job(task: Mapping[str, Any], content: Mapping[str, Any], settings: Settings
         name=str(task["name"]),
         after=tuple(last_part(name) for name in task["afters"]),
         task_warehouse=task.get("warehouse"),
-        # what it compares makes no difference
+        # its comparison does not affect the cost
         when=Condition("", "is", str(task["when"])) if task.get("when") else None,
     )

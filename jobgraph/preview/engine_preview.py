@@ -1,7 +1,7 @@
-"""What a `pulumi preview --json` (or a `refresh --preview-only --json`) says, as a reviewer wants it: per job.
+"""Summarizes the output of `pulumi preview --json` (or `refresh --preview-only --json`) for reviewers: job by job.
 
-Knows the shape of that output (github.com/pulumi/pulumi, sdk/go/common/apitype and pkg/display). Must not know what a
-change can cost (see `preview_dangers`), nor how a summary is written (see `preview_reports`).
+Knows the format of that output (github.com/pulumi/pulumi, sdk/go/common/apitype and pkg/display). Must not know what a
+change can destroy (see `dangers`), nor how a summary is written (see `rendering`).
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ _ACTIONS = {
 _EXECUTE = "Execute"
 # the first step of a deploy of a graph (components.task_graph)
 _OPENING = "-opening"
-# the step that says which runs of a graph may overlap: the only one that is a setting (jobgraph.components.task_graph)
+# the step that sets which runs of a graph may overlap, the only step that is a setting (jobgraph.components.task_graph)
 _OVERLAP = "-overlap"
 
 
 def parse_preview(text: str, where: str) -> dict[str, Any]:
-    """Return the preview in a command's output, which may have lines before it.
+    """Return the preview in a command's output, in which other lines may precede it.
 
     Raises:
-        UsageError: if there is none in it.
+        UsageError: if the output has no preview.
     """
     try:
         content = json.loads(text[text.index("{") :])
@@ -73,14 +73,14 @@ def parse_preview(text: str, where: str) -> dict[str, Any]:
 
 
 def _is_preview(content: Mapping[str, Any]) -> bool:
-    """Tell whether a mapping has what all previews have: steps, or without any the errors that prevented them."""
+    """Return whether a mapping is a preview: it has steps or, without any, the errors that prevented them."""
     listed = content.get("steps", content.get("diagnostics"))
     steps = content.get("steps") or ()
     return isinstance(listed, list) and all(isinstance(step, dict) and {"op", "urn"} <= step.keys() for step in steps)
 
 
 def summarize(preview: Mapping[str, Any], running: Mapping[str, int] | None = None) -> Summary:
-    """Return the summary of a preview. `running`: how many jobs run on each pool now, if somebody has looked."""
+    """Return the summary of a preview; `running` is the number of jobs that run on each pool now, if known."""
     steps = _by_object(without_owner(preview.get("steps") or []))
     changes = [change for step in steps if (change := _change(step)) is not None]
     changes.sort(key=lambda change: (change.kind, change.name))
@@ -108,7 +108,7 @@ def _messages(preview: Mapping[str, Any], severity: str) -> Iterator[str]:
 
 
 def _by_object(steps: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return one step for each object; of the several steps of a replacement, the one that holds both states."""
+    """Return one step for each object; of the steps of a replacement, the one with both states."""
     by_urn: dict[str, Mapping[str, Any]] = {}
     for step in steps:
         former = by_urn.get(step["urn"])
@@ -123,7 +123,7 @@ def _state(step: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_told(change: ObjectChange) -> bool:
-    """Whether an object is more than a step of the deployment itself, which follows from the others' changes."""
+    """Return whether an object is reported: steps of the deploy itself follow from other changes, so they are not."""
     if change.kind == _EXECUTE and not change.name.endswith(_OVERLAP):
         return False
     return bool(change.fields or change.action != CHANGED)
@@ -142,7 +142,7 @@ def _change(step: Mapping[str, Any]) -> ObjectChange | None:
     if any(field.name == "after" for field in fields):
         fields = tuple(field for field in fields if field.name != READS)
     if token == TASK and not fields and action in {CHANGED, REPLACED}:
-        # nothing that the file says: then the statement itself, if that is it
+        # no key of the file differs: show the statement itself, if it does
         fields = _fields(*({"statement": side.get("sqlStatement")} for side in (old, new)))
     graph = str(state.get("parent", "")).rpartition("::")[2] if token == TASK else ""
     note = about(new) if token == TASK and action == CREATED else ""
@@ -179,7 +179,7 @@ def _graphs(steps: Sequence[Mapping[str, Any]], changes: Sequence[ObjectChange])
 
 
 def _notes(steps: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return what the first steps of a deploy have seen and will mend, by graph."""
+    """Return what the first steps of a deploy have observed and will repair, by graph."""
     notes: dict[str, list[str]] = {}
     changing = {
         str(_inputs(_state(step)).get("name"))
@@ -201,17 +201,17 @@ def _sentences(observed: Observation, changing: Collection[str]) -> Iterator[str
         yield f"{observed.failed_root}, which Snowflake suspended because its runs failed, is resumed"
     drifted = "" if observed.tasks == observed.failed_root else _beside(observed.tasks, changing)
     if drifted:
-        yield f"not as configured in Snowflake now, and made so: {drifted}"
+        yield f"not as configured in Snowflake now, so they are repaired: {drifted}"
 
 
 def _beside(tasks: str, changing: Collection[str]) -> str:
-    """Return those of the tasks that the deploy does not change anyway; of those only counted, it may change any."""
+    """Return the tasks that the deploy does not change anyway. A mere count stays, as its tasks are unknown."""
     names, _, counted = tasks.partition(" and ")
     listed = names.split(", ")
     drifted = [name for name in listed if name not in changing]
     hidden = max(int(counted.split()[0]) - len(set(changing) - set(listed)), 0) if counted else 0
-    more = f"{hidden} more" if drifted else f"{hidden} tasks"
-    return " and ".join(filter(None, [", ".join(drifted), more if hidden else ""]))
+    hidden_count = f"{hidden} more" if drifted else f"{hidden} tasks"
+    return " and ".join(filter(None, [", ".join(drifted), hidden_count if hidden else ""]))
 
 
 def _drawn(step: Mapping[str, Any], state: Mapping[str, Any]) -> DrawnTask:
@@ -228,7 +228,7 @@ def _follows(state: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def _inputs(state: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a state's inputs as the program wrote them: without the defaults that the plugin has filled in."""
+    """Return a state's inputs as the program wrote them, without the defaults that the plugin filled in."""
     return dict(_as_written((state or {}).get("inputs") or {}))
 
 

@@ -1,6 +1,6 @@
-"""The names of a preview's resources without that of the JobGraph that they belong to, which says nothing to a reader.
+"""Removes the name of the JobGraph from the names of a preview's resources, because readers do not need it.
 
-Knows how the program names resources: all of a JobGraph begin with its name. Must not know what the resources are.
+Knows that the names of all resources of a JobGraph begin with its name. Must not know what the resources are.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _STATES = ("newState", "oldState")
 
 
 def without_owner(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the steps with the JobGraph's name taken off all others; where there are several, names stay whole."""
+    """Return the steps without the JobGraph's name in other names; if there are several JobGraphs, names stay whole."""
     owners = {owner for step in steps for owner in _owners(step)}
     return [_shortened(step, f"{next(iter(owners))}-") for step in steps] if len(owners) == 1 else list(steps)
 
 
 def _owners(step: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the JobGraph's name if the step tells it: its own, or that before the name of an object in Snowflake."""
+    """Yield the JobGraph's name if the step shows it: as its own name, or before the name of an object in Snowflake."""
     urn = str(step.get("urn", ""))
     kinds, _, name = urn.rpartition("::")
     if kinds.endswith(f"::{_OWNER}"):

@@ -1,7 +1,7 @@
-"""Summaries of previews as people and tools read them: lines for a terminal, Markdown for a pull request, plain values.
+"""Writes summaries of previews: lines for terminals, Markdown for pull requests, and JSON.
 
-Knows these forms. Must not know how a summary is found (see `previewing`), nor where it goes. Keys of the JSON form are
-promised to scripts: add, never rename.
+Knows these formats. Must not know how a summary is computed (see `engine_preview`), nor where it goes. Scripts rely on
+the keys of the JSON format: add some, but never rename one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from jobgraph.preview.changes import Field, GraphSummary, ObjectChange, Summary
 
 _ACTIONS = (CREATED, CHANGED, REPLACED, DELETED, IMPORTED)
-_LOOKED = "a staged file, or a root that failed too often: `pulumi refresh --preview-only` without --json names it"
+_CHECKED = "a staged file, or a root that failed too often: `pulumi refresh --preview-only` without --json names it"
 _LOOSELY = "only case or white space"
-# so many objects that are changed alike are told together, and so many of them by name
+# from this many objects with the same change on, they are shown together, and at most this many by name
 _FEWEST_ALIKE = 3
 _MOST_NAMED = 10
 
@@ -39,19 +39,19 @@ def _title(summary: Summary) -> str:
     around = len(summary.around)
     parts = [f"tasks: {tasks}" if tasks else "", f"{around} other object{'s' * (around != 1)}" if around else ""]
     notes = sum(len(graph.notes) for graph in summary.graphs)
-    parts.append(f"{notes} thing{'s' * (notes != 1)} put right in Snowflake" if notes else "")
+    parts.append(f"{notes} repair{'s' * (notes != 1)} in Snowflake" if notes else "")
     parts.append(f"{summary.steps} step{'s' * (summary.steps != 1)} of the deploy itself" if summary.steps else "")
-    parts.append(f"{summary.unnamed} seen by looking ({_LOOKED})" if summary.unnamed else "")
-    start = "Changed behind the program" if summary.drift else "What changes"
-    return f"{start}: {'; '.join(part for part in parts if part) or 'what stays is given up'}"
+    parts.append(f"{summary.unnamed} seen only by checks ({_CHECKED})" if summary.unnamed else "")
+    start = "Changed outside Pulumi" if summary.drift else "Changes"
+    return f"{start}: {'; '.join(part for part in parts if part) or 'objects leave the stack but stay in Snowflake'}"
 
 
 def _heading(summary: Summary) -> str:
-    return "Lost behind the program" if summary.drift else "Destructive"
+    return "Lost outside Pulumi" if summary.drift else "Destructive"
 
 
 def as_text(summary: Summary) -> str:
-    """Return the summary as lines, what is destructive first."""
+    """Return the summary as lines, destructive changes first."""
     return "".join(f"{line}\n" for line in _text_lines(summary))
 
 
@@ -69,7 +69,7 @@ def _text_lines(summary: Summary) -> Iterator[str]:
         yield from ("", "Around the graphs:")
         yield from _text_changes(summary.around)
     if summary.retained:
-        yield from ("", "No longer in the stack, but kept (drop it by hand if you do not need it):")
+        yield from ("", "No longer in the stack, but not dropped (drop it by hand if you do not need it):")
         yield from (f"  {change.kind} {change.name}" for change in summary.retained)
     if summary.warnings:
         yield from ("", "Warnings:")
@@ -92,7 +92,7 @@ def _text_changes(changes: Sequence[ObjectChange]) -> Iterator[str]:
 
 
 def _sides(field: Field) -> Iterator[tuple[str, str, str, str]]:
-    """Yield name, both values and a note of each element in which a field differs."""
+    """Yield the name, both values and a note for each element in which a field differs."""
     note = _LOOSELY if field.loosely_same else ""
     for name, old, new in elements(field.name, field.old, field.new):
         before, after = side_by_side(old, new)
@@ -100,7 +100,7 @@ def _sides(field: Field) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _alike(changes: Sequence[ObjectChange]) -> Iterator[list[ObjectChange]]:
-    """Yield the changes, one by one; but many objects that are changed alike together."""
+    """Yield the changes one by one, but many objects with the same change together."""
     groups: dict[str, list[ObjectChange]] = {}
     for change in changes:
         groups.setdefault(repr((change.kind, change.action, change.fields, change.about)), []).append(change)
@@ -112,7 +112,7 @@ def _alike(changes: Sequence[ObjectChange]) -> Iterator[list[ObjectChange]]:
 
 
 def _in_a_row(names: Sequence[str]) -> str:
-    """Return names in a row; of very many, the first ones and their count."""
+    """Return the names in a row; if there are too many, the first ones and the total."""
     remainder = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + remainder
 
@@ -124,7 +124,7 @@ def _action(same: Sequence[ObjectChange]) -> str:
 
 
 def as_markdown(summary: Summary) -> str:
-    """Return the summary for a comment of a pull request: what is destructive first, then each graph with a picture."""
+    """Return the summary for a pull request comment: destructive changes first, then each graph with a picture."""
     return markdown.comment(_markdown_lines(summary), "jobgraph preview-summary preview.json")
 
 
@@ -148,7 +148,7 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
     if summary.around:
         yield from ("", "#### Around the graphs", "", *_table("Object", summary.around))
     if summary.retained:
-        yield from ("", "#### No longer in the stack, but kept", "")
+        yield from ("", "#### No longer in the stack, but not dropped", "")
         yield from (f"- {change.kind} {markdown.code(change.name)}" for change in summary.retained)
     if summary.warnings:
         yield from ("", "#### Warnings", "")
@@ -172,7 +172,7 @@ def _rows(same: Sequence[ObjectChange]) -> Iterator[Sequence[str]]:
 
 
 def summary_picture(graph: GraphSummary) -> str:
-    """Return a Mermaid flowchart: green comes, red goes, yellow changes. Of a large graph, only what is near these."""
+    """Return a Mermaid flowchart: additions are green, removals red, changes yellow. Large graphs show only these."""
     return change_picture(graph.tasks)
 
 

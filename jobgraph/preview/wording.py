@@ -1,7 +1,7 @@
-"""A deployed object's inputs in its author's terms: keys of jobconfig.yaml for tasks, otherwise plain names.
+"""Translates a deployed object's inputs to the user's terms: keys of jobconfig.yaml for tasks, else plain names.
 
-Knows the inputs that the components give to tasks and the definition inside a task's statement. Must not know what a
-preview is, nor how two values are compared.
+Knows the inputs that the components set for tasks, and the definition inside a task's statement. Must not know what a
+preview is, nor how values are compared.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 TASK = "snowflake:index/task:Task"
 
-# `CALL "DB"."SCHEMA".RUN_JOB_1A2B3C4D('T_JOB', (SELECT ...), $${...}$$)`; the JSON holds no `$`
+# `CALL "DB"."SCHEMA".RUN_JOB_1A2B3C4D('T_JOB', (SELECT ...), $${...}$$)`; the JSON contains no `$`
 _CALL = re.compile(
     r"^CALL (?:\"[^\"]*\"\.)*(?P<procedure>\w+)\((?:'[^']*', )?(?:\(SELECT .*\), )?\$\$(?P<definition>[^$]*)\$\$\)$",
     re.DOTALL,
 )
-# inputs that other words tell, or that say where and not what
+# inputs that other fields show, or that are only locations
 _IN_OTHER_WORDS = {"afters", "sqlStatement", "started", "finalize", "userTaskTimeoutMs", "comment", "when"}
 _TASK_WORDS = {
     "warehouse": "warehouse.task",
@@ -38,7 +38,7 @@ _TASK_WORDS = {
     "taskAutoRetryAttempts": "auto_retry",
     "userTaskManagedInitialWarehouseSize": "size of the root's serverless warehouse",
 }
-# follows from `after`, but also from whether those jobs are enabled
+# depends on `after`, but also on whether those jobs are enabled
 READS = "reads the return values of"
 _DEFINITION_WORDS = {
     "predecessors": READS,
@@ -57,26 +57,26 @@ _DEFINITION_WORDS = {
     "uses": "procedures in use",
     "drop_superseded": "procedure that drops old ones",
 }
-# the rest of a finalizer's definition says where, or follows from the jobs
+# the other entries of a finalizer's definition are locations, or follow from the jobs
 _HIDDEN = {"hash", "database", "schema", "graph", "jobs", "overlap"}
 _VARIABLES = {
     "PAYLOAD_FILE": "payload (its files)",
     "PAYLOAD_ENTRYPOINT": "payload.entrypoint",
     "PAYLOAD_PACKAGES": "payload.pip_requirements",
 }
-# what a deploy writes where the file has no comment; it tells nothing but the graph
+# the comment that a deploy writes if the file has none; it has no information except the names
 _OWN_COMMENT = re.compile(r"jobgraph: (?:closes runs of|job \S+ of) graph \S+")
-# sdk/go/common/resource/stack, computedValuePlaceholder: stands for a value that only the deploy makes
+# sdk/go/common/resource/stack, computedValuePlaceholder: stands for a value that only the deploy computes
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-UNKNOWN = "(known only when it is deployed)"
-# sdk/go/common/resource, SigKey: the mark of a value that has more to it than its text; here only secrets have one
+UNKNOWN = "(known after the deploy)"
+# sdk/go/common/resource, SigKey: the mark of special values; here, only secrets have it
 _SIGNED = "4dabf18193072939515e22adb298388d"
-SECRET = "(secret)"  # noqa: S105  # it is what is shown instead of one
+SECRET = "(secret)"  # noqa: S105  # shown instead of a secret
 _SPACED = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def words(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the inputs of an object say, by the name that a person knows it by. `kind` is its type token."""
+    """Return the values of an object's inputs by their names for people. `kind` is the object's type token."""
     inputs = _plain(inputs)
     if kind == TASK:
         return _task(inputs)
@@ -85,7 +85,7 @@ def words(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value with the engine's own marks in it put into words."""
+    """Return a value in which the engine's marks are replaced by words."""
     if isinstance(value, dict):
         return SECRET if _SIGNED in value else {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -94,7 +94,7 @@ def _plain(value: Any) -> Any:
 
 
 def _apart(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield a list of named things, such as columns, one by one: `columns.ERRORS`."""
+    """Yield the items of a list of named values, such as columns, one by one: `columns.ERRORS`."""
     if isinstance(value, list) and value and all(isinstance(item, dict) and item.get("name") for item in value):
         yield from ((f"{name}.{item['name']}", _without_defaults(item)) for item in value)
     else:
@@ -102,14 +102,14 @@ def _apart(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _without_defaults(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is said of a named thing: a refresh reads columns as nullable, of which a program says nothing."""
+    """Return an item without defaults: a refresh reads columns as nullable, which the program does not write."""
     return {key: inner for key, inner in entry.items() if key != "name" and (key, inner) != ("nullable", True)}
 
 
 def definition_in(statement: str) -> tuple[str, dict[str, Any]]:
-    """Return the procedure that a task's statement calls, and the definition that it hands over; else nothing.
+    """Return the procedure that a task's statement calls, and the definition that it passes; else two empty values.
 
-    A direct job's statement calls none.
+    The statement of a direct job calls no procedure.
     """
     match = _CALL.match(statement.strip())
     if match is None:
@@ -144,7 +144,7 @@ def _task(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def about(inputs: Mapping[str, Any]) -> str:
-    """Return in a few words what a new task does; empty for one that runs no job."""
+    """Return a short description of a new task; empty if it runs no job."""
     words = _task(_plain(inputs))
     if not words.get("image"):
         return ""
@@ -153,16 +153,16 @@ def about(inputs: Mapping[str, Any]) -> str:
 
 
 def _definition(entries: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the words of a definition. Its hash follows from the rest; that it alone differs is found elsewhere."""
+    """Return the values of a definition by name, without its hash, which depends only on the other entries."""
     words = {_DEFINITION_WORDS[name]: value for name, value in entries.items() if name in _DEFINITION_WORDS}
     if "specification" not in entries:  # a finalizer's
-        others = {name: value for name, value in entries.items() if name not in {*_DEFINITION_WORDS, *_HIDDEN}}
-        return words | others | (_notify(entries["notify"]) if "notify" in entries else {})
+        other_entries = {name: value for name, value in entries.items() if name not in {*_DEFINITION_WORDS, *_HIDDEN}}
+        return words | other_entries | (_notify(entries["notify"]) if "notify" in entries else {})
     return words | _job(entries, inputs) | {name: entries.get(name) for name in unknown_entries(entries)}
 
 
 def _notify(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Return who is told of what, in words; the attempts of the jobs, which messages name, follow from `retries`."""
+    """Return the receivers of messages in words. The attempts of jobs, which messages show, follow from `retries`."""
     runbooks = {f"runbook of {name}": job.get("runbook") for name, job in entries.get("jobs", {}).items()}
     receivers = "; ".join(_receiver(receiver) for receiver in entries.get("receivers", ()))
     words = {"notify": receivers or None, "page in messages": entries.get("page")} | runbooks
@@ -170,7 +170,7 @@ def _notify(entries: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _receiver(entries: Mapping[str, Any]) -> str:
-    """Return whom a receiver tells of what: `email to a@example.org on late (late: after 2 hours)`."""
+    """Return a receiver in words: `email to a@example.org on late (late: after 2 hours)`."""
     to = ", ".join(entries.get("to") or ()) or f"integration {entries.get('integration')}"
     late = entries.get("late_after")
     after = f"at {late['time']} {late['timezone']}" if isinstance(late, dict) else ""
@@ -181,8 +181,8 @@ def _receiver(entries: Mapping[str, Any]) -> str:
 
 
 def _job(entries: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the file says of a job, as far as its task's definition and condition have it."""
-    # no warehouse is the stack's, so that the job's is told whatever it is
+    """Return the values of a job in the file, as far as its task's definition and condition show them."""
+    # without knowledge of the stack's warehouse, the job's warehouse is always shown
     settings = replace(Settings(), database=entries.get("database", ""), schema=entries.get("schema", ""), warehouse="")
     text = str(inputs.get("when") or "")
     when = read_condition(text) if text else None

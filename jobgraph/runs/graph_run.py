@@ -284,7 +284,7 @@ def _has_ended(shape: Shape, rows: Mapping[str, TaskRun], attempt: int, progress
 
 
 def _settled(shape: Shape, rows: Mapping[str, TaskRun]) -> bool:
-    """Tell whether every job has ended or can no longer start."""
+    """Return whether every job has ended or can no longer start."""
     blocked = _blocked(shape, rows)
     skipped = blocked | _passed_by(shape, rows, blocked)
     for task in shape.jobs:

@@ -107,7 +107,7 @@ def _asked_for(listed: Sequence[Operation], run: GraphRun) -> Operation | None:
 
 
 def is_retried(listed: Iterable[Operation], run_id: str, ended: datetime | None, now: datetime) -> bool:
-    """Tell whether a retry of a run was requested so recently that Snowflake does not show its tasks yet.
+    """Return whether a retry of a run was requested so recently that Snowflake does not show its tasks yet.
 
     `listed` are the operations of its graph; `ended` is the latest end among the tasks that Snowflake shows.
     """

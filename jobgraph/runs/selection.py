@@ -25,7 +25,7 @@ class JobSelection:
     skipped: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether anything is selected or skipped."""
+        """Return whether anything is selected or skipped."""
         return bool(self.only or self.since or self.skipped)
 
 

@@ -72,12 +72,12 @@ def of_run(graph: Deployed | None, key: str, root_task: str, history: Sequence[T
 
 
 def needs_definitions(graph: Deployed | None, root_task: str, history: Sequence[TaskRun]) -> bool:
-    """Tell whether `of_run` can rely only on the bodies that ran. They are long, so they are queried only if needed."""
+    """Return whether `of_run` needs the bodies that ran. They are long, so they are queried only if needed."""
     return of_record("", root_task, history) is None and not (graph and unchanged_since(graph, root_task, history))
 
 
 def unchanged_since(graph: Deployed, root_task: str, history: Iterable[TaskRun]) -> bool:
-    """Tell whether the deployed graph is the one that the run began with.
+    """Return whether the deployed graph is the one that the run began with.
 
     A new version of a graph without a schedule is committed by its next run, not by the deploy. The times at which its
     jobs were created are therefore checked too.

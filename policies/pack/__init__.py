@@ -1,1 +1,1 @@
-"""The rules as a pack of Pulumi's policies, in an environment of its own."""
+"""The rules as a Pulumi policy pack, with its own Python environment."""

@@ -1,7 +1,7 @@
-"""The rules as a pack of Pulumi's policies: `pulumi preview --policy-pack policies/pack`.
+"""The rules as a Pulumi policy pack: `pulumi preview --policy-pack policies/pack`.
 
-Knows Pulumi's policies. Must not know what a rule demands. It runs in an environment of its own (requirements.txt), for
-`pulumi-policy` wants another protobuf than the lock of this project; so it imports nothing but the rules.
+Knows Pulumi's policies. Must not know what a rule demands. It runs in its own environment (requirements.txt), because
+`pulumi-policy` needs another version of protobuf than this project; so it imports only the rules.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pulumi_policy import (  # type: ignore[import-not-found]  # in the pack's own environment
+from pulumi_policy import (  # type: ignore[import-not-found]  # installed only in the pack's environment
     EnforcementLevel,
     PolicyPack,
     ResourceValidationPolicy,

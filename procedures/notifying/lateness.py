@@ -91,7 +91,7 @@ def firings_before(cron: str, timezone: str, now: datetime) -> Iterator[datetime
 
 
 def _fires_on(fields: list[str], day: date) -> bool:
-    """Tell whether an expression fires on a day; with both kinds of day named, either will do."""
+    """Return whether an expression fires on a day; with both kinds of day named, either will do."""
     if day.month not in _numbers(fields[MONTH], MONTH):
         return False
     of_month, of_week = fields[DAY_OF_MONTH], fields[DAY_OF_WEEK]

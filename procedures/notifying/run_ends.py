@@ -108,7 +108,7 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
 
 
 def ends_trouble(past: Sequence[PastRun], left_out: Collection[str], *, retried: bool) -> bool:
-    """Tell whether a good run shows that all is well again: something was bad, and the run left none of that out.
+    """Return whether a good run shows that all is well again: something was bad, and the run left none of that out.
 
     Args:
         past: the runs before it, newest first.

@@ -108,7 +108,7 @@ def request_text(interval: IntervalRow) -> str:
 
 
 def _somebody_waits(session: Tagged, graph: Mapping[str, Any], root_id: str) -> bool:
-    """Tell whether a run waits for this one that no backfill has asked for: a request would take its place."""
+    """Return whether a run waits for this one that no backfill has asked for: a request would take its place."""
     database = identifier(graph["database"])
     statement = (
         f'SELECT CONFIG FROM TABLE("{database}".INFORMATION_SCHEMA.TASK_HISTORY(ROOT_TASK_ID => ?,'

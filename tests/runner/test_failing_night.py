@@ -225,7 +225,7 @@ def jobgraph(night: Night, tmp_path: Path) -> Callable[..., Result]:
 def test_status_says_whom_the_run_s_messages_did_not_reach(jobgraph: Callable[..., Result]) -> None:
     done = jobgraph("status", "nightly")
     assert done.exit_code == 0, done.output
-    assert "Not told of failure: pagerduty to NOWHERE, REFUSED: " in done.stderr
+    assert "Not notified of failure: pagerduty to NOWHERE, REFUSED: " in done.stderr
 
 
 def test_a_test_message_is_marked_sent_and_written_down(night: Night, jobgraph: Callable[..., Result]) -> None:

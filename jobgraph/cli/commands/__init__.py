@@ -1,1 +1,1 @@
-"""The commands of `jobgraph`: one file per command, named as the command."""
+"""The commands of `jobgraph`: one file per command, with the same name."""

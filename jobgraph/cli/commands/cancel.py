@@ -1,4 +1,4 @@
-"""The command `cancel`: stop a run and its containers.
+"""The command `cancel`: stops a run and its containers.
 
 Knows its options and messages. Must not know how a graph is found.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.task_runs import TaskRun
 
-# How often, and how many seconds apart, --all looks whether the run that waited has begun.
+# How often, and at what interval in seconds, --all checks whether the queued run has begun.
 _LOOKS, _PAUSE = 60, 1.0
 _ENDED = task_runs.FAILED_STATES | {task_runs.SUCCEEDED}
 _TOO_LATE = "ended before it could be cancelled"
@@ -65,9 +65,9 @@ def cancel(  # noqa: PLR0913  # one parameter for each option
     if every_run and waiting and not dry_run:
         performed += _cancel_the_waiting(application, deployed, planned.run_id, how)
     if as_json:
-        others = backfills if dry_run and every_run else [each for each in performed if each.backfill]
+        backfills_to_pause = backfills if dry_run and every_run else [each for each in performed if each.backfill]
         runs = [each for each in performed if each.backfill is None] or [planned]
-        show_json(_json(runs, others, note, waiting))
+        show_json(_json(runs, backfills_to_pause, note, waiting))
     # Snowflake refuses the retry of a run in which nothing was cancelled or failed.
     retry = f"   jobgraph retry {deployed.key}" if planned.jobs else ""
     remark(f"Next: jobgraph status {deployed.key}{retry}")
@@ -81,7 +81,7 @@ def _planned(application: Application, deployed: Deployed) -> Action:
 def _announce(
     deployed: Deployed, planned: Action, waiting: Sequence[TaskRun], backfills: Sequence[Action], *, dry_run: bool
 ) -> None:
-    """Say what a cancellation leads to: for the jobs behind, for the run that waits, for backfills that go on."""
+    """Show the cancellation and its effects on the queued run and on running backfills."""
     if planned.jobs:
         remark(planned.remark)
     else:
@@ -89,20 +89,20 @@ def _announce(
     for row in waiting:
         verb = "would start" if dry_run else "starts"
         at = f" at {wording.instant_utc(row.scheduled)}" if row.scheduled else ""
-        whose = _asked_by(row)
-        remark(f"A run that was asked for{at}{whose} waits behind it and {verb} then.")
+        requester = _requester(row)
+        remark(f"A run that was requested{at}{requester} is queued behind it and {verb} then.")
     for action in backfills:
         backfill_id = action.backfill.backfill_id if action.backfill else ""
         remark(f"Backfill {backfill_id} goes on with its next interval: jobgraph backfill pause {backfill_id}")
 
 
-def _asked_by(row: TaskRun) -> str:
+def _requester(row: TaskRun) -> str:
     request = row.request
     return f" by interval {request.interval} of backfill {request.backfill}" if request.backfill else ""
 
 
 def _perform(application: Application, deployed: Deployed, action: Action, how: How) -> Action:
-    """Do what is planned, and keep it; returns it with all that was done."""
+    """Perform and record the planned action. Return it with everything that was done."""
     performed = steering.perform(application.client, action)
     operating.keep(application.client, deployed.tables, performed.operation(how.note))
     if how.as_json:
@@ -117,13 +117,13 @@ def _perform(application: Application, deployed: Deployed, action: Action, how: 
 
 
 def _states(application: Application, deployed: Deployed, run_id: str) -> dict[str, str]:
-    """Return how the tasks of a run are now: what ended in the meantime was not cancelled."""
+    """Return the present states of a run's tasks. A task that ended in the meantime was not cancelled."""
     rows = lookup.runs(application, records.of_deployed(deployed)).rows(run_id)
     return {name: row.state for name, row in task_runs.latest(rows.rows).items()}
 
 
 def _json(runs: Sequence[Action], backfills: Sequence[Action], note: str, waiting: Sequence[TaskRun]) -> dict[str, Any]:
-    """Return what was cancelled for JSON: the first run, and what --all stopped beside it."""
+    """Return the cancellation for JSON: the first run, and what --all stopped as well."""
     first, *later = [
         {
             **operating.operation_json(run.operation(note)),
@@ -139,13 +139,13 @@ def _json(runs: Sequence[Action], backfills: Sequence[Action], note: str, waitin
 
 
 def _waiting(client: Client, deployed: Deployed) -> list[TaskRun]:
-    """Return the runs that wait for the present one to end: Snowflake keeps one."""
+    """Return the runs that are queued behind the present one. Snowflake queues at most one."""
     statement = queries.task_history(client.place, root_id=deployed.root_id, task=deployed.root_task)
     return [row for row in task_runs.read(client.rows(statement)) if row.manual and row.state == task_runs.SCHEDULED]
 
 
 def _cancel_the_waiting(application: Application, deployed: Deployed, run_id: str, how: How) -> list[Action]:
-    """Cancel the run that waited, as soon as it executes a task: there is no way to call a request back."""
+    """Cancel the queued run as soon as it executes a task, because Snowflake cannot withdraw a queued run."""
     own_runs = lookup.runs(application, records.of_deployed(deployed))
     for _ in range(_LOOKS):
         application.clock.sleep(_PAUSE)
@@ -154,10 +154,10 @@ def _cancel_the_waiting(application: Application, deployed: Deployed, run_id: st
         begun = any(row.state == task_runs.EXECUTING and name in rows.shape.job_names for name, row in latest.items())
         if rows.run_id != run_id and begun:
             cancelled = _perform(application, deployed, _planned(application, deployed), how)
-            remark(f"Run {cancelled.run_id}, which waited: {', '.join(cancelled.jobs)} cancelled")
+            remark(f"Run {cancelled.run_id}, which was queued: {', '.join(cancelled.jobs)} cancelled")
             return [cancelled]
         if rows.run_id != run_id and own_runs.assembled(rows).ended:
-            remark(f"Run {rows.run_id}, which waited, has ended by itself.")
+            remark(f"Run {rows.run_id}, which was queued, has ended by itself.")
             return []
     remark(f"The queued run has not started within {_LOOKS * _PAUSE:g} s: jobgraph cancel {deployed.key}")
     return []

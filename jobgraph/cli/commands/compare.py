@@ -1,6 +1,6 @@
-"""The command `compare`: what differs between two runs of a graph.
+"""The command `compare`: shows the differences between two runs of a graph.
 
-Knows its options and output. Must not know what is worth a comparison.
+Knows its options and output. Must not know which facts are compared.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from jobgraph.runs import comparison
 
 
 @click.command(
-    short_help="Show what differs between two runs.",
+    short_help="Show the differences between two runs.",
     epilog=examples("jobgraph compare 1795266861347 1795266899812", "jobgraph compare 1795266861347 last --json"),
 )
 @click.argument("first")
 @click.argument("second")
-@click.option("--graph", metavar="NAME", help="The graph; needed if several have a run of that id.")
+@click.option("--graph", metavar="NAME", help="The graph; needed if several have a run with that id.")
 @click.option("--json", "as_json", is_flag=True, help="Write the differences as JSON.")
 @click.pass_context
 def compare(context: click.Context, first: str, second: str, *, graph: str | None, as_json: bool) -> None:
-    """Show what differs between two runs: states, attempts, durations, images, pools, values, definitions of jobs.
+    """Show the differences between two runs: states, attempts, durations, images, pools, values, definitions of jobs.
 
     FIRST and SECOND are ids of runs; `last` is the newest. Durations are shown if they differ by at least a second
-    and at least a tenth.
+    and by at least a tenth.
     """
     application: Application = context.obj
     ids = [None if run_id == "last" else run_id for run_id in (first, second)]

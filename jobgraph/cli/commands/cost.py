@@ -1,4 +1,4 @@
-"""The command `cost`: what the jobs will cost in a month.
+"""The command `cost`: estimates the monthly cost of the jobs, or shows the actual cost of runs.
 
 Knows its options and output. Must not know how cost is estimated (jobgraph.cost). Connects only with `--history`.
 """
@@ -43,14 +43,14 @@ _FORMATS = ("text", "markdown", "json")
 )
 @click.argument("file", required=False)
 @click.option(
-    "--environment", "-e", metavar="NAME", help="The Pulumi stack that deploys it; the selected one, unless given."
+    "--environment", "-e", metavar="NAME", help="The Pulumi stack that deploys it; by default the selected one."
 )
 @click.option("--against", metavar="OLD", help="Show the difference from a file or a git revision.")
 @click.option("--history", is_flag=True, help="Ask Snowflake how long the jobs took in the last 30 days.")
-@click.option("--runs", multiple=True, metavar="GRAPH=N", help="Runs a month of a graph without a schedule.")
-@click.option("--fail-above", type=click.FloatRange(min=0), metavar="N", help="Exit with 1 above N credits a month.")
+@click.option("--runs", multiple=True, metavar="GRAPH=N", help="Runs per month of a graph without a schedule.")
+@click.option("--fail-above", type=click.FloatRange(min=0), metavar="N", help="Exit with 1 above N credits per month.")
 @click.option("--since", metavar="TIME", help="Show the actual cost of runs: of the last 24h, 7d, 4w.")
-@click.option("--by", type=click.Choice(GROUPS), default="job", show_default=True, help="With --since: add up by what.")
+@click.option("--by", type=click.Choice(GROUPS), default="job", show_default=True, help="With --since: group by this.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.pass_context
 def cost(  # noqa: PLR0913  # one parameter for each option
@@ -66,17 +66,17 @@ def cost(  # noqa: PLR0913  # one parameter for each option
     by: str,
     form: str,
 ) -> None:
-    """Estimate what graphs cost in a month, in credits and money: jobs, idle pools, and warehouses on which tasks wait.
+    """Estimate the monthly cost of graphs, in credits and money: jobs, idle pools, and warehouses on which tasks wait.
 
-    FILE defaults to jobconfig.yaml, or to the file that the stack deploys. Jobs without history count with their
-    `timeout`; with --history, they count with the times of past runs. Rates and the price of a credit are the published
-    ones unless the stack's settings have others (`rates`, `credit_price`). The estimate ends with what it assumes and
-    leaves out.
+    FILE defaults to jobconfig.yaml, or to the file that the stack deploys. A job is assumed to run for its `timeout`
+    or, with --history, for the time that it took in past runs. Rates and the price of a credit are the published ones
+    unless the stack's settings have others (`rates`, `credit_price`). The estimate ends with its assumptions and with
+    what it leaves out.
 
     With --since, show the actual cost of runs instead: the hourly charges for pools, warehouses, serverless tasks and
     the alert, divided among the attempts by their seconds, the idle time, and the largest possible savings. The role
-    needs access to SNOWFLAKE.ACCOUNT_USAGE, which is up to three hours late; what is not metered there yet is priced by
-    the rates.
+    needs access to SNOWFLAKE.ACCOUNT_USAGE, which is up to three hours late; usage that is not metered there yet is
+    priced by the rates.
 
     --fail-above compares the usual amount, or the highest amount if times are unknown. Exit code 1 if it is more.
     """
@@ -113,7 +113,7 @@ def cost(  # noqa: PLR0913  # one parameter for each option
 def _tell_spending(  # noqa: PLR0913  # one for each option
     application: Application, config: Config, settings: Settings, *, since: str, by: str, as_json: bool
 ) -> None:
-    """Write what runs did cost."""
+    """Write the actual cost of runs."""
     client = application.client
     start = costing.since(client, since)
     attempts = costing.ended_attempts(client, settings, config, start)
@@ -147,17 +147,17 @@ def _only_or_selected_stack(application: Application, file: str | None) -> str |
     if len(stacks.names) > 1:
         selected = stacks.selected(application.choice.environment)
         if selected is not None:
-            note(f"Stack {selected}, which is selected; --environment names another.")
+            note(f"Using the selected stack, {selected}; --environment chooses another.")
             return selected
         raise UsageError(
-            "pools, warehouse and rates are a stack's: which stack?",
-            remedy=f"jobgraph cost --environment {stacks.names[0]}   (there are {', '.join(stacks.names)})",
+            "pools, warehouse and rates depend on the stack: which stack?",
+            remedy=f"jobgraph cost --environment {stacks.names[0]}   (stacks: {', '.join(stacks.names)})",
         )
     return stacks.names[0] if stacks.names else None
 
 
 def _check_pools(config: Config, settings: Settings) -> None:
-    """Raise UsageError for a pool that the settings do not name: nobody knows what its nodes cost."""
+    """Raise UsageError for a pool that the settings do not name, because the rate of its nodes is unknown."""
     pools = {job.compute_pool for graph in config.graphs for job in graph.jobs}
     if unknown := sorted(pools.difference(settings.pool_families)):
         raise UsageError(

@@ -1,4 +1,4 @@
-"""The command `diff`: what is different between two job configurations.
+"""The command `diff`: shows the differences between two job configurations.
 
 Knows its options and output. Must not know how differences are found (jobgraph.diff.comparison) or worded
 (jobgraph.diff.rendering). Makes no connection.

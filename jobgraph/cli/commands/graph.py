@@ -1,4 +1,4 @@
-"""The command `graph`: pictures of a graph of the configuration file, or of one that is deployed.
+"""The command `graph`: draws a graph of the configuration file, or a deployed one.
 
 Knows its options and output. Must not know how a graph is drawn (jobgraph.drawing). Only `--run` needs a connection.
 """
@@ -54,7 +54,7 @@ def _chosen(config: Config, name: str | None) -> Graph:
     type=click.Choice(grouping.WAYS),
     default=grouping.AUTO,
     show_default=True,
-    help=f"How jobs are put together; auto draws up to {grouping.MOST_SINGLE} jobs one by one.",
+    help=f"How jobs are grouped; auto draws up to {grouping.MOST_SINGLE} jobs one by one.",
 )
 @click.option(
     "--run", "run_id", metavar="ID", help="Colour the tasks by their states in that run; `last` is the newest."
@@ -91,7 +91,7 @@ def graph(  # noqa: PLR0913  # one parameter for each option
 
 
 def write(text: str, output: str | None) -> None:
-    """Write a picture to a file, its folder made if missing, or to standard output.
+    """Write a picture to a file, whose folder is created if missing, or to standard output.
 
     Raises:
         UsageError: if the file cannot be written.

@@ -1,6 +1,6 @@
-"""The command `history`: the finished runs of a graph, and what people did to it.
+"""The command `history`: lists the finished runs of a graph, and what people did to it.
 
-Knows its options and output. Must not know how a run is put together.
+Knows its options and output. Must not know how a run is assembled.
 """
 
 from __future__ import annotations
@@ -42,12 +42,14 @@ def history(context: click.Context, graph: str | None, *, limit: int, only_opera
     application: Application = context.obj
     record = lookup.record(application, graph)
     runs = lookup.runs(application, record).history(limit)
-    kept = operating.kept(application.client, record.tables, record.key)
-    done = None if kept is None else operations.since(kept, runs, from_the_first=len(runs) < limit)
+    recorded = operating.kept(application.client, record.tables, record.key)
+    done = None if recorded is None else operations.since(recorded, runs, from_the_first=len(runs) < limit)
     if as_json and only_operations:
         show_json(None if done is None else [operation_output.operation_json(operation) for operation in done])
     elif as_json:
-        show_json([{**json_forms.run_json(run), "operations": operation_output.of_run_json(kept, run)} for run in runs])
+        show_json(
+            [{**json_forms.run_json(run), "operations": operation_output.of_run_json(recorded, run)} for run in runs]
+        )
     else:
         _show(record.key, () if only_operations else runs, done, only_operations=only_operations)
 
@@ -56,10 +58,10 @@ def _show(key: str, runs: Sequence[GraphRun], done: Sequence[Operation] | None, 
     if runs:
         show(views.history_table(runs, terminal=is_terminal(), width=terminal_width()))
     elif not only_operations:
-        note(f"No run of graph {key} has ended yet. `jobgraph status {key}` shows one that is under way.")
+        note(f"No run of graph {key} has ended yet. `jobgraph status {key}` shows one that is in progress.")
     if done:
         if runs and not is_terminal():
             click.echo()
         show(operation_output.table(done, terminal=is_terminal(), width=terminal_width()))
     elif only_operations and done is not None:
-        note(f"Nobody has done anything to graph {key} that is kept.")
+        note(f"No operations on graph {key} are recorded.")

@@ -1,7 +1,7 @@
-"""The command `import`: a job configuration from the quickstart's JSON list, or from a graph that is deployed.
+"""The command `import`: writes a job configuration from the quickstart's JSON list, or from a deployed graph.
 
-Knows its options, and which rows of the server are needed. Must not know what is made of them
-(jobgraph.importing). Only `--from-snowflake` makes a connection.
+Knows its options, and which rows of the server are needed. Must not know how they are converted (jobgraph.importing).
+Only `--from-snowflake` makes a connection.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PARTS = 3
     ),
 )
 @click.argument("file", required=False, metavar="[JOBCONFIG.JSON]")
-@click.option("--from-snowflake", "live", metavar="DATABASE.SCHEMA.ROOT", help="Import the tasks of that root task.")
+@click.option("--from-snowflake", "live", metavar="DATABASE.SCHEMA.ROOT", help="Import the graph of that root task.")
 @click.option("--output", "-o", metavar="FILE", help="Write to this file instead of standard output.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.pass_context
@@ -46,9 +46,9 @@ def import_command(
     """
     if (file is None) == (live is None):
         remedy = "jobgraph import jobconfig.json, or jobgraph import --from-snowflake DATABASE.SCHEMA.ROOT"
-        raise UsageError("one thing to import is needed: a JSON file, or a root task", remedy=remedy)
+        raise UsageError("name either a JSON file or a root task to import", remedy=remedy)
     if output is not None and Path(output).exists() and not force:
-        raise UsageError("the file is there already", where=output, remedy="name another file, or give --force")
+        raise UsageError("the file exists already", where=output, remedy="name another file, or give --force")
     imported = _from_file(file) if file is not None else _from_snowflake(context.obj, live or "")
     for line in imported.notes:
         note(f"note: {line}")
@@ -58,7 +58,7 @@ def import_command(
     try:
         Path(output).write_text(imported.text, encoding="utf-8")
     except OSError as error:
-        remedy = "give the path of a file in a folder that is there"
+        remedy = "give the path of a file in a folder that exists"
         raise UsageError(f"cannot be written: {error.strerror}", where=output, remedy=remedy) from error
     note(f"{output} was written. `jobgraph validate {output}` checks it, `jobgraph graph {output}` draws it.")
 
@@ -82,10 +82,10 @@ def _from_snowflake(application: Application, name: str) -> Imported:
 
 
 def _place(application: Application, name: str) -> tuple[queries.Place, str]:
-    """Return where a root task is, and its name; a name alone is looked for where the connection is."""
+    """Return the schema and the name of a root task; a name alone is in the connection's schema."""
     parts = [upper(part) for part in name.replace('"', "").split(".")]
     if len(parts) not in (1, _PARTS) or not all(is_plain(part) for part in parts):
         remedy = "write DATABASE.SCHEMA.ROOT, or only ROOT for one in the connection's schema"
-        raise UsageError(f"{name!r} is no name of a task", remedy=remedy)
+        raise UsageError(f"{name!r} is not the name of a task", remedy=remedy)
     place = queries.Place(parts[0], parts[1]) if len(parts) == _PARTS else application.client.place
     return place, parts[-1]

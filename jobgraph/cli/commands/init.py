@@ -1,6 +1,6 @@
-"""The command `init`: a new project, of the template that `pulumi new` takes as well.
+"""The command `init`: writes a new project from the template that `pulumi new` also uses.
 
-Knows which files the template has and which words in them are replaced. Must not know what the files say.
+Knows which files the template has and which words in them are replaced. Must not know the content of the files.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 DESCRIPTION = "Graphs of containerized jobs on Snowflake"
-# Files of Python's own, which lie beside the template where it was imported.
+# Files that Python adds to the template's folder when it is imported.
 _IGNORED = frozenset({"__pycache__"})
 _PROJECT_FILE = "Pulumi.yaml"
-# The last section of that file.
+# The last section of the template's Pulumi.yaml.
 _TEMPLATE_SECTION = "\ntemplate:"
 
-# What requirements.txt of the template asks an index for.
+# The template's requirements.txt installs these from a package index.
 _DISTRIBUTIONS = ("jobgraph", "snowflake-sandbox")
 
 
@@ -50,14 +50,14 @@ def init(folder: Path, name: str | None) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", project):
         raise UsageError(
             f"'{project}' is not a name for a Pulumi project.",
-            remedy="--name with letters, digits, hyphens, underscores and dots, 100 at most.",
+            remedy="Give --name with at most 100 letters, digits, hyphens, underscores and dots.",
         )
     texts = dict(_template(project))
     present = sorted(path for path in texts if (folder / path).exists())
     if present:
         raise UsageError(
             f"{folder} has {', '.join(present)} already; nothing was written.",
-            remedy="`jobgraph init FOLDER` makes it in another one.",
+            remedy="`jobgraph init FOLDER` creates it in another folder.",
         )
     for path, text in texts.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def _installed_from(name: str) -> str | None:
 
 
 def _template(project: str) -> Iterator[tuple[str, str]]:
-    """Yield path and text of each file of a new project."""
+    """Yield the path and the text of each file of a new project."""
     for path, file in _files(files("jobgraph") / "template", ""):
         text = file.read_text(encoding="utf-8").replace("${PROJECT}", project).replace("${DESCRIPTION}", DESCRIPTION)
         yield path, _without_template_section(text) if path == _PROJECT_FILE else text
@@ -97,5 +97,5 @@ def _files(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
 
 
 def _without_template_section(text: str) -> str:
-    """Return a Pulumi.yaml as `pulumi new` leaves it: what it says of the template belongs to the template."""
+    """Return a Pulumi.yaml without its section on the template, which `pulumi new` removes too."""
     return text.partition(_TEMPLATE_SECTION)[0] + "\n"

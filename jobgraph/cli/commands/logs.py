@@ -1,7 +1,7 @@
-"""The command `logs`: what the containers of a job, or of all jobs of a run, wrote; from history or while they run.
+"""The command `logs`: shows the logs of a job's containers, or of all jobs of a run, from history or live.
 
-Knows its options, and which run is meant. Must not know where logs come from (`account.containers`) or how they are
-written out (`cli.log_output`).
+Knows its options, and how the run is chosen. Must not know where logs come from (`account.containers`) or how they are
+written (`cli.log_output`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only that attempt.")
 @click.option("--failed", "only_failed", is_flag=True, help="Show the logs of all failed jobs.")
 @click.option("--graph", metavar="NAME", help="The graph; needed if several have such a job, or without JOB.")
-@click.option("--follow", "-f", "following", is_flag=True, help="Show what comes, until the job or the run has ended.")
+@click.option("--follow", "-f", "following", is_flag=True, help="Show new lines until the job or the run has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Write the logs as JSON; with --follow, one object on a line.")
 @click.pass_context
 def logs(  # noqa: PLR0913  # one for each option
@@ -52,13 +52,13 @@ def logs(  # noqa: PLR0913  # one for each option
     following: bool,
     as_json: bool,
 ) -> None:
-    """Show the logs of a job's containers, for every attempt of a run, also while it runs. Without JOB: of all jobs.
+    """Show the logs of a job's containers for every attempt in a run, even while it runs. Without JOB: of all jobs.
 
-    Secrets are masked and control characters escaped, as in the logs that history keeps. An interrupt (Ctrl-C) ends
+    Secrets are masked and control characters escaped, as in the logs in history. An interrupt (Ctrl-C) ends
     --follow, not the job.
     """
     if only_failed and (job is not None or following):
-        raise UsageError("--failed is for all jobs of a run that has ended", remedy="Leave out JOB and --follow.")
+        raise UsageError("--failed is for all jobs of an ended run", remedy="Leave out JOB and --follow.")
     application: Application = context.obj
     record = lookup.record(application, graph, run_id=run_id, job=job)
     records = lookup.runs(application, record)
@@ -72,10 +72,10 @@ def logs(  # noqa: PLR0913  # one for each option
 
 
 def _run_with(record: GraphRecord, records: RunRecords, job: str, run_id: str | None, *, newest: bool) -> GraphRun:
-    """Return the run that is meant: unless named, the newest in which the job made an attempt.
+    """Return the named run or, by default, the newest in which the job made an attempt.
 
     Raises:
-        UsageError: if neither the graph nor any run of it has such a job.
+        UsageError: if neither the graph nor any of its runs has such a job.
     """
     if run_id is not None:
         return records.run(run_id)
@@ -94,7 +94,7 @@ def _run_with(record: GraphRecord, records: RunRecords, job: str, run_id: str | 
         return records.run()
     if spelling and mine is None:
         raise RunFailedError(
-            f"{spelling} has not run yet: run {run.run_id} was of the graph as it was before it had this job",
+            f"{spelling} has not run yet: run {run.run_id} was of an earlier version of the graph, without this job",
             remedy=f"`jobgraph run {record.key} --wait` runs it; that run had {some(run.shape.job_names)}.",
         )
     return run
@@ -126,7 +126,7 @@ def _show(selection: LogSelection, run: GraphRun, *, only_failed: bool) -> None:
 
 
 def _no_log(selection: LogSelection, run: GraphRun, jobs: list[JobRun]) -> RunFailedError:
-    """Say why there is no log, as far as the run's history tells, and what to do."""
+    """Return the error that there is no log, with the cause, as far as history shows it, and the remedy."""
     status = f"jobgraph status {run.graph} --run {run.run_id}"
     if selection.name is None:
         return RunFailedError(f"There is no log of any job in run {run.run_id}", remedy=status)

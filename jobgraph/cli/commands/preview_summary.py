@@ -1,4 +1,4 @@
-"""The command on the engine's previews: `preview-summary`.
+"""The command `preview-summary`: sums up a preview of the Pulumi engine, job by job.
 
 Knows its options and output. Must not know the shape of a preview (jobgraph.preview.engine_preview) or of a summary
 (jobgraph.preview.rendering). A connection is made only with `--running` and `--history`.
@@ -89,7 +89,7 @@ def _read(file: str) -> str:
 
 
 def _settings(application: Application, preview: Mapping[str, Any]) -> Settings:
-    """Return the settings of the stack that a preview is of, as they stand; the usual ones if it has no file here."""
+    """Return the present settings of the preview's stack; the defaults if it has no file here."""
     stack = stack_of(preview)
     settings = stacks_of(application.folder / PROJECT_FILE).settings(stack) if stack else None
     return settings or Settings()

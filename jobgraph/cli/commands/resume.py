@@ -1,4 +1,4 @@
-"""The command `resume`: resume the schedule of a graph.
+"""The command `resume`: resumes the schedule of a graph.
 
 Knows its options and messages. Must not know how a graph is found.
 """

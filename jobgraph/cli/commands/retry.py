@@ -1,4 +1,4 @@
-"""The command `retry`: run again what failed in the newest run.
+"""The command `retry`: runs the failed jobs of the newest run again.
 
 Knows its options. Must not know how a run is followed or shown.
 """
@@ -17,7 +17,7 @@ from jobgraph.runs import records
 
 
 @click.command(
-    short_help="Run again what failed in the newest run.",
+    short_help="Run the failed jobs of the newest run again.",
     epilog=examples("jobgraph retry", "jobgraph retry container_jobs --wait"),
 )
 @click.argument("graph", required=False)
@@ -70,8 +70,8 @@ def retry(  # noqa: PLR0913  # one parameter for each option
     tell(action.remark)
     operating.keep(client, deployed.tables, operation)
     if not waiting:
-        asked = operating.operation_json(operation) if as_json else None
-        run_output.show_started(deployed.key, deployed.root_task, rows.run_id, asked)
+        request = operating.operation_json(operation) if as_json else None
+        run_output.show_started(deployed.key, deployed.root_task, rows.run_id, request)
         return
     watch = Watch(client, record, application.clock, patience)
     ended = run_output.follow(watch, rows, rows.attempt + 1)

@@ -1,4 +1,4 @@
-"""The command `run`: start a graph out of its schedule.
+"""The command `run`: starts a graph outside its schedule.
 
 Knows its options. Must not know how a run is followed or shown.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jobgraph.cli.watching import RunsBefore
     from jobgraph.runs.deployed import Deployed
 
-# Without --wait, how long to look for the new run's id before leaving without it, in seconds.
+# Without --wait, the seconds to look for the new run's id before the command ends without it.
 _PATIENCE = 10.0
 
 
@@ -41,7 +41,7 @@ _PATIENCE = 10.0
 @click.argument("graph", required=False)
 @operating.set_option
 @operating.config_option
-@click.option("--only", metavar="JOB", multiple=True, help="Run that job alone; several: `--only a,b`, or repeated.")
+@click.option("--only", metavar="JOB", multiple=True, help="Run only that job; for several, `--only a,b` or repeat it.")
 @click.option("--from", "since", metavar="JOB", multiple=True, help="Run that job and all that follows it.")
 @click.option("--skip", metavar="JOB", multiple=True, help="Leave that job out.")
 @operating.note_option
@@ -67,14 +67,14 @@ def run(  # noqa: PLR0913  # one parameter for each option
     picture: str | None,
     as_json: bool,
 ) -> None:
-    """Run a graph now, out of its schedule.
+    """Run a graph now, outside its schedule.
 
     With --set or --config, the run overrides values of the graph's `config`: its containers read them from RUN_CONFIG,
     and history records them. GRAPH can be omitted if only one is deployed.
 
     With --only, --from or --skip, other jobs are left out: they start no container, count as succeeded for their
-    dependents, and pass on what they returned when they were last DONE. Such a run covers no data interval: the
-    interval of the next scheduled run begins where it would have begun without it.
+    dependents, and pass on the outputs of the last time that they were DONE. Such a run covers no data interval: the
+    interval of the next scheduled run begins where it would have begun without this run.
 
     With --wait the exit code is 0 only if every job is DONE, except those that are disabled or whose condition was
     false. An interrupt (Ctrl-C) ends the waiting, not the run.
@@ -87,7 +87,7 @@ def run(  # noqa: PLR0913  # one parameter for each option
     left_out = [{"job": name, "hands_on_run": run_id or None} for name, run_id in action.left_out.items()]
     details = {"config": changed or None, "left_out": left_out}
     how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
-    operating.show_first(action.operation(note), how, more=details, remarks=[action.remark])
+    operating.show_first(action.operation(note), how, fields=details, remarks=[action.remark])
     if dry_run:
         return
     launch = Launch(application.client, deployed, application.clock, timeout)
@@ -98,24 +98,24 @@ def run(  # noqa: PLR0913  # one parameter for each option
         operating.keep(application.client, deployed.tables, action.operation(note, run_id or ""))
 
     if not waiting:
-        run_id = _found(launch, request, deployed.key, keep, _PATIENCE)
+        run_id = _find(launch, request, deployed.key, keep, _PATIENCE)
         operation = action.operation(note, run_id or "")
-        asked = {**operating.operation_json(operation), **details} if as_json else None
-        run_output.show_started(deployed.key, deployed.root_task, run_id, asked)
+        request_details = {**operating.operation_json(operation), **details} if as_json else None
+        run_output.show_started(deployed.key, deployed.root_task, run_id, request_details)
         return
     count = len(deployed.jobs) - len(action.left_out)
-    remark(f"Graph {deployed.key} was asked to run; waiting for {count} job{'s' * (count != 1)}.")
-    rows = launch.rows(str(_found(launch, request, deployed.key, keep)), request)
+    remark(f"A run of graph {deployed.key} was requested; waiting for {count} job{'s' * (count != 1)}.")
+    rows = launch.rows(str(_find(launch, request, deployed.key, keep)), request)
     ended = run_output.follow(launch.watch(), rows)
     run_output.end(context, ended, run_output.Output(as_json, picture))
 
 
-def _found(
+def _find(
     launch: Launch, request: RunsBefore, key: str, keep: Callable[[str | None], None], patience: float | None = None
 ) -> str | None:
-    """Return the id of the run that was asked for, as `Launch.find` does.
+    """Return the id of the requested run, as `Launch.find` does.
 
-    What was asked for is kept also if the search is interrupted, or takes too long.
+    The request is recorded even if the search is interrupted or takes too long.
     """
     run_id = None
     try:
@@ -126,10 +126,10 @@ def _found(
 
 
 def _selection(deployed: Deployed, only: Sequence[str], since: Sequence[str], skip: Sequence[str]) -> JobSelection:
-    """Return which jobs are chosen.
+    """Return the selection of jobs.
 
     Raises:
-        UsageError: if a job is not of the graph.
+        UsageError: if a job does not belong to the graph.
     """
 
     def jobs(options: Sequence[str]) -> tuple[str, ...]:

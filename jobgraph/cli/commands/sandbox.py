@@ -1,7 +1,7 @@
 """The commands on the sandbox: `start`, `stop`, `status`, `env`, `mail` and `reset`.
 
-Knows where a project keeps the sandbox's data, and how the variables of an activated shell come together. Must not know
-how the sandbox works: `snowflake_sandbox.control` starts and stops it, `toolchain` says where `pulumi` is.
+Knows where a project stores the sandbox's data, and which variables an activated shell needs. Must not know how the
+sandbox works: `snowflake_sandbox.control` starts and stops it, and `toolchain` locates `pulumi`.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.control import SandboxStatus
 
-# Of a node's start, which takes about two minutes on an account.
+# The time of a node's start, which takes about two minutes in an account.
 _NODE_START_SECONDS = 2.0
 # The stack of the sandbox: `make demo` selects it, Pulumi.dev.yaml is its file.
 STACK = "dev"
 
 
 def data_folder(project: Path) -> Path:
-    """Return where a project's sandbox keeps everything."""
+    """Return the folder of a project's sandbox."""
     return project / ".jobgraph" / "sandbox"
 
 
 def control() -> Any:
-    """Return the module that starts and stops the sandbox; it takes a moment to load, and few commands need it.
+    """Return the module that starts and stops the sandbox. It loads slowly, and few commands need it.
 
     Raises:
-        UsageError: The sandbox, a package of its own, is not installed.
+        UsageError: if the sandbox, a separate package, is not installed.
     """
     try:
         return import_module("snowflake_sandbox.control")
@@ -55,7 +55,7 @@ def control() -> Any:
 
 
 def image_folders(project: Path) -> tuple[Path, ...]:
-    """Return where the sandbox looks for images: the project's folder, then those that jobgraph brings along."""
+    """Return the folders that the sandbox searches for images: the project's, then those of jobgraph itself."""
     own = project / "images"
     with as_file(files("jobgraph") / "image_sources") as bundled:
         folders = [folder for folder in (own, bundled) if folder.is_dir()]
@@ -64,10 +64,10 @@ def image_folders(project: Path) -> tuple[Path, ...]:
 
 @contextmanager
 def as_user_errors() -> Iterator[None]:
-    """Turn the sandbox's own errors into this command's.
+    """Turn the sandbox's errors into UsageErrors.
 
     Raises:
-        UsageError: with the sandbox's text.
+        UsageError: if the sandbox raised an error; it has the same text.
     """
     try:
         yield
@@ -76,7 +76,7 @@ def as_user_errors() -> Iterator[None]:
 
 
 def state(project: Path) -> SandboxStatus:
-    """Return whether the project's sandbox runs."""
+    """Return the state of the project's sandbox."""
     status: SandboxStatus = control().status(data_folder(project))
     return status
 
@@ -96,14 +96,14 @@ def sandbox() -> None:
 @click.option(
     "--webhook-receiver",
     metavar="URL",
-    help="Where to post webhooks, on this machine: http://127.0.0.1:9000. Without it they become files.",
+    help="Local address to post webhooks to, as http://127.0.0.1:9000. Without it, they are written to files.",
 )
 @click.option(
     "--realistic", is_flag=True, help="Pool nodes and warehouses take seconds to start (in an account: up to minutes)."
 )
 @click.pass_context
 def start(context: click.Context, port: int | None, webhook_receiver: str | None, *, realistic: bool) -> None:
-    """Start the sandbox in the background; one that runs already is left alone."""
+    """Start the sandbox in the background; if it runs already, nothing changes."""
     application: Application = context.obj
     project = application.folder
     before = state(project)
@@ -120,7 +120,7 @@ def start(context: click.Context, port: int | None, webhook_receiver: str | None
         if port is None:
             raise
         raise UsageError(
-            error.message, remedy="`jobgraph sandbox start` without --port takes a free one, or name another."
+            error.message, remedy="Run `jobgraph sandbox start` without --port to use a free port, or name another one."
         ) from error
     verb = "runs already" if before.running else "has started"
     click.echo(f"The sandbox {verb} on 127.0.0.1:{started.port} (process {started.pid}).")
@@ -130,7 +130,7 @@ def start(context: click.Context, port: int | None, webhook_receiver: str | None
 @sandbox.command(short_help="Stop it; its data stays.", epilog=examples("jobgraph sandbox stop"))
 @click.pass_context
 def stop(context: click.Context) -> None:
-    """Stop the sandbox and the containers it runs; its data stays, and runs go on at the next start."""
+    """Stop the sandbox and its containers. Its data stays, and runs continue at the next start."""
     application: Application = context.obj
     with as_user_errors():
         stopped = control().stop(data_folder(application.folder))
@@ -139,13 +139,13 @@ def stop(context: click.Context) -> None:
 
 
 @sandbox.command(
-    short_help="Tell whether it runs, and where.",
+    short_help="Show whether it runs, and where.",
     epilog=examples("jobgraph sandbox status", "jobgraph sandbox status --json"),
 )
 @click.option("--json", "as_json", is_flag=True, help="Write the state as JSON.")
 @click.pass_context
 def status(context: click.Context, *, as_json: bool) -> None:
-    """Tell whether the sandbox runs, and where."""
+    """Show whether the sandbox runs, and where."""
     application: Application = context.obj
     now = state(application.folder)
     if as_json:
@@ -162,7 +162,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
 
 
 def describe(status_now: SandboxStatus, folder: Path) -> str:
-    """Return the state of the sandbox with its data in that folder, as a sentence."""
+    """Return the state of the sandbox, whose data is in `folder`, as a sentence."""
     if status_now.running:
         return f"The sandbox runs on 127.0.0.1:{status_now.port} (process {status_now.pid})."
     return f"The sandbox is not running (looked in {folder}): jobgraph sandbox start"
@@ -173,8 +173,8 @@ def describe(status_now: SandboxStatus, folder: Path) -> str:
 def env(context: click.Context) -> None:
     """Print the variables that point `pulumi` and every Snowflake client at the sandbox, for a POSIX shell.
 
-    They hold the sandbox's password. A connection named `sandbox` is written to connections.toml in the project's
-    .jobgraph/snowflake folder as well, readable for you alone.
+    They hold the sandbox's password. A connection named `sandbox` is also written to connections.toml in the project's
+    .jobgraph/snowflake folder, readable only for you.
     """
     application: Application = context.obj
     project = application.folder
@@ -207,13 +207,13 @@ def _snowflake(project: Path) -> dict[str, str]:
 
 
 def _toolchain(project: Path) -> dict[str, str]:
-    """Return the toolchain's variables; before its setup there are none, and Snowflake clients work without."""
+    """Return the toolchain's variables. There are none before its setup, but Snowflake clients work without them."""
     from jobgraph import toolchain  # noqa: PLC0415  # only this command needs it
 
     try:
         return toolchain.environment(project, os.environ)
     except toolchain.errors.ToolchainError as error:
-        note(f"pulumi is not part of this environment: {error}")
+        note(f"These variables do not include pulumi: {error}")
         return {}
 
 
@@ -231,9 +231,9 @@ def _pulumi(project: Path) -> dict[str, str]:
 @click.option("--json", "as_json", is_flag=True, help="Write the messages as JSON.")
 @click.pass_context
 def mail(context: click.Context, number: int | None, *, as_json: bool) -> None:
-    """List the e-mails that the sandbox has sent, and webhooks without a receiver; with a NUMBER, show that one."""
+    """List the sent e-mails, and the webhooks without a receiver. With NUMBER, show that message."""
     application: Application = context.obj
-    control()  # tells how to install the sandbox
+    control()  # raises an error with the installation command if the sandbox is not installed
     from snowflake_sandbox.notifications import mailbox  # noqa: PLC0415  # only this command needs it
 
     messages = mailbox.messages(data_folder(application.folder))
@@ -255,7 +255,7 @@ def mail(context: click.Context, number: int | None, *, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def reset(context: click.Context, *, yes: bool) -> None:
-    """Stop the sandbox and delete everything in it, and Pulumi's record of what was deployed to it."""
+    """Stop the sandbox, and delete everything in it and Pulumi's state of its stack."""
     application: Application = context.obj
     project = application.folder
     folders = [data_folder(project), project / ".jobgraph" / "pulumi"]
@@ -263,8 +263,8 @@ def reset(context: click.Context, *, yes: bool) -> None:
         click.confirm(f"Delete {' and '.join(map(str, folders))}?", abort=True, err=True)
     with as_user_errors():
         control().reset(folders[0])
-    # What the sandbox's stack remembers is gone with the sandbox: a record kept would make `pulumi up` do nothing.
+    # The stack's resources are gone with the sandbox. If the state stayed, `pulumi up` would do nothing.
     if folders[1].exists():
         shutil.rmtree(folders[1])
-    click.echo("The sandbox is reset: no data, no deployment.")
+    click.echo("The sandbox is reset: it has no data and no deployment.")
     note("Next: jobgraph sandbox start")

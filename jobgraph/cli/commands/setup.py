@@ -1,6 +1,6 @@
-"""The command `setup`: the Pulumi command line and its plugins for a project.
+"""The command `setup`: installs the Pulumi command line and its plugins for a project.
 
-Knows what is told. Must not know where anything comes from: `jobgraph.toolchain` does.
+Knows the output. Must not know where the tools come from (`jobgraph.toolchain`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from jobgraph.errors import UsageError
 def setup(context: click.Context) -> None:
     """Get `pulumi` and its plugins for this project; safe to run again.
 
-    Takes `pulumi` from the PATH, or from its official download, or builds it with Go. Stand-ins of this project
-    replace plugins that cannot be downloaded; they are made for the sandbox.
+    Takes `pulumi` from the PATH, or from its official download, or builds it with Go. Stand-ins of this project, which
+    are made for the sandbox, replace plugins that cannot be downloaded.
     """
     from jobgraph import toolchain  # noqa: PLC0415  # only few commands need it
 
@@ -26,8 +26,8 @@ def setup(context: click.Context) -> None:
     try:
         parts = toolchain.set_up(application.folder)
     except toolchain.errors.ToolchainError as error:
-        what, _, remedy = str(error).partition("\n")
-        raise UsageError(what, remedy=remedy) from error
+        problem, _, remedy = str(error).partition("\n")
+        raise UsageError(problem, remedy=remedy) from error
     rows = ((part.component, part.version or "?", part.source.value, str(part.path or "")) for part in parts)
-    show(tables.table(("what", "version", "from", "path"), rows, terminal=is_terminal()))
+    show(tables.table(("component", "version", "from", "path"), rows, terminal=is_terminal()))
     note("Next: jobgraph sandbox start")

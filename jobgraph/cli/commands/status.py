@@ -1,6 +1,6 @@
-"""The command `status`: every graph of the schema on a line, or a run job by job.
+"""The command `status`: shows every graph of the schema on a line, or a run job by job.
 
-Knows its options and output. Must not know how a run is put together.
+Knows its options and output. Must not know how a run is assembled.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
 
-# Seconds between two looks of --watch.
+# Seconds between two updates of --watch.
 _PAUSE = 2.0
 
 
@@ -48,9 +48,9 @@ _PAUSE = 2.0
 )
 @click.argument("graph", required=False)
 @run_option("The run to show; by default the newest.")
-@click.option("--job", metavar="NAME", help="Only that job, with all details of each attempt.")
-@click.option("--watch", "watching", is_flag=True, help="Show it again until the run has ended, or for ever.")
-@click.option("--exit-code", "telling", is_flag=True, help="Exit with 1 if something failed or is suspended.")
+@click.option("--job", metavar="NAME", help="Show only that job, with all details of each attempt.")
+@click.option("--watch", "watching", is_flag=True, help="Refresh until the run has ended; without a run, for ever.")
+@click.option("--exit-code", "with_exit_code", is_flag=True, help="Exit with 1 if something failed or is suspended.")
 @click.option("--json", "as_json", is_flag=True, help="Write the graphs, the run, or the job, as JSON.")
 @click.pass_context
 def status(  # noqa: PLR0913  # one parameter for each option
@@ -60,7 +60,7 @@ def status(  # noqa: PLR0913  # one parameter for each option
     run_id: str | None,
     job: str | None,
     watching: bool,
-    telling: bool,
+    with_exit_code: bool,
     as_json: bool,
 ) -> None:
     """Show one line for each graph: its last run and what is wrong with it. With GRAPH, show its run job by job.
@@ -75,11 +75,11 @@ def status(  # noqa: PLR0913  # one parameter for each option
     else:
         record = lookup.record(application, graph, run_id=run_id, job=job)
         well = _show_graph(application, record, run_id, job, watching=watching, as_json=as_json)
-    context.exit(EXIT_RUN_FAILED if telling and not well else EXIT_DONE)
+    context.exit(EXIT_RUN_FAILED if with_exit_code and not well else EXIT_DONE)
 
 
 def _show_overview(application: Application, *, watching: bool, as_json: bool) -> bool:
-    """Show all graphs; returns whether all is well."""
+    """Show all graphs. Return whether all of them are in good condition."""
     if watching:
         _watch_overview(application)
     lines = overview_records.lines(application.client, lookup.all_graphs(application))
@@ -101,15 +101,15 @@ def _show_overview(application: Application, *, watching: bool, as_json: bool) -
         if single is not None:
             click.echo()
             _show_run(single)
-            _show_untold(application, lookup.record(application, single.graph), single)
+            _show_undelivered(application, lookup.record(application, single.graph), single)
     return all(line.well for line in lines) and not (budget and budget.suspended)
 
 
 def _show_lines(application: Application, lines: Sequence[GraphOverview]) -> None:
-    """Show a line for each graph, and below them what there is to say of it."""
+    """Show a line for each graph and, below the lines, the remarks on each."""
     show(views.overview_table(lines, terminal=is_terminal(), width=terminal_width()))
     for line in lines:
-        _tell_conditions(application, line.graph)
+        _show_conditions(application, line.graph)
     for line in lines:
         if line.part is not None:
             note(views.part_line(line.part, line.run, line.trouble, line.graph.job_names))
@@ -118,7 +118,7 @@ def _show_lines(application: Application, lines: Sequence[GraphOverview]) -> Non
 
 
 def _watch_overview(application: Application) -> None:
-    """Show the overview again and again until the user interrupts it."""
+    """Refresh the overview until the user interrupts it."""
     try:
         with progress.screen() as display:
             while True:
@@ -138,8 +138,8 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     watching: bool,
     as_json: bool,
 ) -> bool:
-    """Show a run of a graph, or one of its jobs; returns whether all is well."""
-    remarks = _tell_conditions(application, record)
+    """Show a run of a graph, or one of its jobs. Return whether it is in good condition."""
+    remarks = _show_conditions(application, record)
     run = _watch_run(application, record, run_id) if watching else lookup.run(application, record, run_id)
     _remark_on(run)
     trouble = overview.trouble([run])
@@ -151,19 +151,19 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     if job is not None:
         _show_job(run, job, as_json=as_json)
     else:
-        kept = operating.kept(application.client, record.tables, record.key)
+        recorded = operating.kept(application.client, record.tables, record.key)
         if as_json:
-            show_json({**json_forms.run_json(run), "operations": operation_output.of_run_json(kept, run)})
+            show_json({**json_forms.run_json(run), "operations": operation_output.of_run_json(recorded, run)})
         else:
             _show_run(run)
-            for line in operation_output.lines(operations.of_run(kept or [], run)):
+            for line in operation_output.lines(operations.of_run(recorded or [], run)):
                 say(line)
-            _show_untold(application, record, run)
+            _show_undelivered(application, record, run)
     return not trouble and not remarks
 
 
 def _watch_run(application: Application, record: GraphRecord, run_id: str | None) -> GraphRun:
-    """Show the run again and again until it has ended."""
+    """Refresh the run until it has ended."""
     runs = lookup.runs(application, record)
     try:
         with progress.display() as display:
@@ -178,8 +178,8 @@ def _watch_run(application: Application, record: GraphRecord, run_id: str | None
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 
-def _tell_conditions(application: Application, record: GraphRecord) -> list[str]:
-    """Say what is unusual about a graph, and who suspended its root, when and why, if that is recorded."""
+def _show_conditions(application: Application, record: GraphRecord) -> list[str]:
+    """Show unusual conditions of a graph and, if recorded, who suspended its root, when and why."""
     if record.deployed is None:
         return []
     by = _suspension(application, record, record.deployed)
@@ -192,7 +192,7 @@ def _tell_conditions(application: Application, record: GraphRecord) -> list[str]
 
 
 def _suspension(application: Application, record: GraphRecord, deployed: Deployed) -> Operation | None:
-    """Return the operation that suspended the root of a graph; None if it is not suspended, or none is recorded."""
+    """Return the operation that suspended a graph's root; None if the root is not suspended, or none is recorded."""
     if deployed.started or not deployed.schedule or deployed.suspended_by_failures:
         return None
     return operations.suspension(operating.kept(application.client, record.tables, record.key) or [])
@@ -209,11 +209,12 @@ def _show_run(run: GraphRun) -> None:
     show_failures(run)
 
 
-def _show_untold(application: Application, record: GraphRecord, run: GraphRun) -> None:
-    """Say whom the run's messages did not reach."""
+def _show_undelivered(application: Application, record: GraphRecord, run: GraphRun) -> None:
+    """Show the run's messages that did not reach their receivers."""
     for message in messages.untold(application.client, record.deployed, run.run_id) if record.deployed else ():
         note(
-            f"Not told of {message.event}: {message.channel} to {message.recipients}, {message.state}: {message.answer}"
+            f"Not notified of {message.event}: {message.channel} to {message.recipients},"
+            f" {message.state}: {message.answer}"
         )
 
 

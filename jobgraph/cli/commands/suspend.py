@@ -1,4 +1,4 @@
-"""The command `suspend`: stop the schedule of a graph.
+"""The command `suspend`: stops the schedule of a graph.
 
 Knows its options and messages. Must not know how a graph is found.
 """
@@ -25,7 +25,7 @@ from jobgraph.cli.application import note as remark
 def suspend(context: click.Context, graph: str | None, *, note: str, dry_run: bool, as_json: bool) -> None:
     """Stop the schedule from starting runs of a graph; a run in progress continues.
 
-    Deploys leave it suspended; `jobgraph resume` resumes it.
+    Deploys leave the graph suspended; `jobgraph resume` resumes it.
     """
     application: Application = context.obj
     how = operating.How(note=note, dry_run=dry_run, as_json=as_json)

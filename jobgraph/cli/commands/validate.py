@@ -1,4 +1,4 @@
-"""The command `validate`: everything that is wrong in a job configuration, before anything is deployed.
+"""The command `validate`: reports all problems of a job configuration, before anything is deployed.
 
 Knows its options and output. Must not know the rules (jobgraph.config) or the forms of a report
 (jobgraph.config.explain). Makes no connection.
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
 )
 @click.argument("file", required=False)
 @click.option("--environment", "-e", metavar="NAME", help="Check it only with the configuration of that Pulumi stack.")
-@click.option("--strict", is_flag=True, help="Take warnings for errors.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(problem_reports.FORMATS),
     default=problem_reports.TEXT,
     show_default=True,
-    help="sarif is for code hosts, github for annotations in a workflow.",
+    help="sarif is for code hosts, github is for annotations in a workflow.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--resolved", "as_resolved", is_flag=True, help="Write the file with nothing left to look up.")
+@click.option("--resolved", "as_resolved", is_flag=True, help="Write the file with all values resolved.")
 @click.pass_context
 def validate(  # noqa: PLR0913  # one parameter for each option
     context: click.Context,
@@ -61,16 +61,16 @@ def validate(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Check a job configuration and report everything that is wrong with it.
 
-    FILE defaults to the file that the project's stacks deploy: jobconfig.yaml, or what `pulumi config set file`
-    names. It is checked by itself and for each environment, with the overlay and with Pulumi.NAME.yaml of that
-    stack, including its compute pools. With --environment, it is checked only for that one. --resolved writes the
-    same graphs without defaults, environments and matrices. Exit code 2 if anything is wrong.
+    FILE defaults to the file that the project's stacks deploy: jobconfig.yaml, or the one that `pulumi config set file`
+    names. It is checked by itself, and for each environment together with the overlay and the Pulumi.NAME.yaml of that
+    stack, including its compute pools. With --environment, it is checked only for that environment. --resolved writes
+    the same graphs with all defaults, environments and matrices resolved. Exit code 2 if anything is wrong.
     """
     form = problem_reports.JSON if as_json else form
     files: Sequence[str] = (loading.file_of(context.obj, file, environment),)
     if file is None and environment is None and not as_resolved:
         files = loading.deployed_files(context.obj)
-    checks = [_checked(path, environment, strict=strict, every=not as_resolved) for path in files]
+    checks = [_checked(path, environment, strict=strict, in_all=not as_resolved) for path in files]
     problems = in_order(problem for check in checks for problem in check.problems)
     failed = [check for check in checks if check.config is None]
     if form != problem_reports.TEXT:
@@ -90,7 +90,7 @@ def validate(  # noqa: PLR0913  # one parameter for each option
 
 @dataclass(frozen=True)
 class _Check:
-    """A file and what is wrong with it; `config` of None: it cannot be deployed. `environments` were checked too."""
+    """A checked file. `config` is None if it cannot be deployed; `environments` are those checked as well."""
 
     file: str
     config: Config | None
@@ -98,10 +98,10 @@ class _Check:
     environments: Sequence[str]
 
 
-def _checked(path: str, environment: str | None, *, strict: bool, every: bool) -> _Check:
-    """Check a file as one environment has it; or by itself, and unless not `every`, as each environment has it."""
+def _checked(path: str, environment: str | None, *, strict: bool, in_all: bool) -> _Check:
+    """Check a file for one environment; or by itself and, with `in_all`, for each environment too."""
     config, problems = _read(path, environment, strict=strict)
-    if environment is not None or not every:
+    if environment is not None or not in_all:
         return _Check(path, config, problems, ())
     by_problem: dict[Problem, list[str]] = {}
     environments = loading.environments_of(path) if config or _is_readable(problems) else ()
@@ -111,7 +111,9 @@ def _checked(path: str, environment: str | None, *, strict: bool, every: bool) -
         whole = whole and own_config is not None
         for problem in own_problems:
             by_problem.setdefault(problem, []).append(name)
-    own = [replace(one, environments=tuple(names)) for one, names in by_problem.items() if one not in problems]
+    own = [
+        replace(problem, environments=tuple(names)) for problem, names in by_problem.items() if problem not in problems
+    ]
     return _Check(path, config if whole else None, [*problems, *own], environments)
 
 

@@ -1,4 +1,4 @@
-"""The command `wait`: follow a run that was started elsewhere.
+"""The command `wait`: follows a run that was started elsewhere.
 
 Knows its options. Must not know how a run is followed or shown.
 """
@@ -50,7 +50,7 @@ def wait(  # noqa: PLR0913  # one parameter for each option
 
 
 def _retries(application: Application, record: GraphRecord, rows: RunRows) -> int:
-    """Return 1 if the run has just been retried and Snowflake does not show that yet: not to tell the former end."""
+    """Return 1 if the run was just retried but Snowflake still shows its earlier end, which must not be reported."""
     client = application.client
     ends = [row.completed for row in rows.rows if row.completed]
     if any(not row.ended for row in rows.rows):

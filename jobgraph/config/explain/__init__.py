@@ -1,1 +1,1 @@
-"""A job configuration explained: its JSON Schema, the reference, problem reports, and the file written out."""
+"""Texts about a job configuration: its JSON Schema, the reference, problem reports, and the resolved file."""

@@ -1,7 +1,8 @@
-"""Problems of a configuration file in the forms that people and tools read: text, JSON, SARIF, GitHub annotations.
+"""Reports of a configuration file's problems for people and tools: text, JSON, SARIF, GitHub annotations.
 
-Knows these forms. Must not know the rules, nor where a report goes. Keys of the JSON form are promised to scripts: add,
-never rename. SARIF 2.1.0 is OASIS's format for the results of checks; code hosts show it in pull requests.
+Knows these formats. Must not know the rules, nor where a report goes. Scripts rely on the keys of the JSON format: add
+some, but never rename one. SARIF 2.1.0 is the OASIS format for the results of checks; code hosts show it in pull
+requests.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def as_text(problems: Sequence[Problem]) -> str:
-    """Return all problems, each in two to four lines."""
+    """Return all problems as text, each in several lines."""
     return "".join(f"{problem}\n" for problem in problems)
 
 
 def as_json(problem: Problem) -> dict[str, Any]:
-    """Return a problem as plain values; lines and columns count from 1."""
+    """Return a problem as plain values. Lines and columns count from 1."""
     return {
         "severity": problem.severity,
         "file": problem.mark.file,
@@ -49,7 +50,7 @@ def as_json(problem: Problem) -> dict[str, Any]:
 
 
 def _message(problem: Problem) -> str:
-    """Return what is wrong and what to do, in sentences."""
+    """Return the issue and the remedy in sentences."""
     hint = f" Perhaps you meant {' or '.join(problem.nearest)}." if problem.nearest else ""
     end = "" if problem.remedy.endswith(".") else "."
     where = f" (environment {' and '.join(problem.environments)})" if problem.environments else ""
@@ -57,7 +58,7 @@ def _message(problem: Problem) -> str:
 
 
 def as_sarif(problems: Sequence[Problem], version: str) -> str:
-    """Return a SARIF log of one run; `version` is jobgraph's own."""
+    """Return a SARIF log with one run; `version` is that of jobgraph."""
     rules = sorted({problem.rule for problem in problems})
     driver = {
         "name": "jobgraph",
@@ -75,7 +76,7 @@ def as_sarif(problems: Sequence[Problem], version: str) -> str:
 def _result(problem: Problem, rules: Sequence[str]) -> dict[str, Any]:
     mark = problem.mark
     physical = {
-        # a URI, so a path of Windows too is written with slashes
+        # a URI, so a Windows path needs slashes too
         "artifactLocation": {"uri": quote(mark.file.replace("\\", "/"))},
         "region": {"startLine": mark.line, "startColumn": mark.column},
     }
@@ -92,7 +93,7 @@ def _result(problem: Problem, rules: Sequence[str]) -> dict[str, Any]:
 
 
 def as_github(problems: Sequence[Problem]) -> str:
-    """Return workflow commands, one a line, that GitHub shows at the lines of a pull request."""
+    """Return workflow commands, one per line, which GitHub shows at the lines of a pull request."""
     return "".join(_annotation(problem) for problem in problems)
 
 
@@ -104,10 +105,10 @@ def _annotation(problem: Problem) -> str:
 
 
 def _data(text: str) -> str:
-    """Escape a message: a line break would end the command (docs.github.com, "workflow commands")."""
+    """Return a message with escaped line breaks, which would end the command (docs.github.com, "workflow commands")."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    """Escape a property, in which a colon and a comma mean something too."""
+    """Return an escaped property, in which colons and commas are special too."""
     return _data(text).replace(":", "%3A").replace(",", "%2C")

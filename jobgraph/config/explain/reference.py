@@ -1,6 +1,6 @@
-"""The reference of every key, docs/reference.md, made of the tables of keys.
+"""The reference of all keys, docs/reference.md, generated from the tables of keys.
 
-Knows Markdown and the tables. Must not know any key by name, nor where the text is kept.
+Knows Markdown and the tables. Must not know any key by name, nor where the text is stored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ and an overlay, `jobconfig.<stack>.yaml`, with
 
 @dataclass(frozen=True)
 class Entry:
-    """A key as the reference has it. `owner` is file, graph or job; `within` the key in whose value it stands."""
+    """A key of the reference. `owner` is file, graph or job; `within` is the key whose value contains it."""
 
     owner: str
     key: Key
@@ -39,17 +39,17 @@ class Entry:
 
     @property
     def example(self) -> str:
-        """The example as YAML, with the name of the owner's key."""
+        """The example as YAML, with the key of the owner."""
         return f"{(self.within or self.key).name}: {self.key.example}"
 
     @property
     def title(self) -> str:
-        """The key's name, with that of the key in whose value it stands."""
+        """The key's name, after that of the key whose value contains it."""
         return f"{self.within.name}.{self.key.name}" if self.within else self.key.name
 
 
 def reference_entries() -> Iterator[Entry]:
-    """Yield every key: of the file, of a graph, of a job, each followed by those inside its value."""
+    """Yield all keys of the file, of a graph and of a job, each followed by the keys inside its value."""
     for owner, keys in (("file", FILE_KEYS), ("graph", GRAPH_KEYS), ("job", JOB_KEYS)):
         for key in keys:
             yield Entry(owner, key)
@@ -60,7 +60,7 @@ def reference_entries() -> Iterator[Entry]:
 
 
 def _inside(kind: ValueKind) -> tuple[Key, ...]:
-    """Return the keys inside a value; those of jobs, graphs and defaults are entries of their own."""
+    """Return the keys inside a value, except those of jobs, graphs and defaults, which are entries themselves."""
     match kind:
         case Section(keys=keys):
             own = keys
@@ -98,5 +98,5 @@ def _described(entry: Entry) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Return a text as a sentence. One that begins with code or a name's own spelling stays as it is."""
+    """Return a text as a sentence. The first word keeps its case if it is code or a name."""
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")

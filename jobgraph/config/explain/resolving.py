@@ -1,7 +1,7 @@
-"""A job configuration written out: overlays merged, defaults filled in, matrices expanded, nothing left to look up.
+"""Writes a resolved job configuration: with overlays merged, defaults filled in and matrices expanded.
 
-Must not know how any key is said (see `jobgraph.config.graph_values`), nor how a text is laid out (see `printing`).
-What is written reads as the same graphs again.
+Must not know how a key is written (see `jobgraph.config.graph_values`), nor the layout of the text (see `printing`).
+Reading the text yields the same graphs again.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def resolved(config: Config) -> str:
-    """Return the text of a file that says the same without defaults, environments and matrices."""
+    """Return the text of an equivalent file without defaults, environments and matrices."""
     return printed(resolved_document(config))
 
 
 def resolved_document(config: Config) -> dict[str, Any]:
-    """Return what the resolved file says, as plain values."""
+    """Return the content of the resolved file as plain values."""
     return {"version": config.version, "graphs": {graph.key: graph_in_file(graph) for graph in config.graphs}}

@@ -1,7 +1,7 @@
-"""The JSON Schema of the configuration file, made of the tables of keys: editors complete and check with it.
+"""The JSON Schema of the configuration file, generated from the tables of keys. Editors complete and check with it.
 
-Knows JSON Schema (draft 2020-12) and the kinds of values. Must not know any key by name. A schema cannot say what the
-rules say; it accepts every valid file and refuses what is wrong with a single value.
+Knows JSON Schema (draft 2020-12) and the kinds of values. Must not know any key by name. A schema cannot express the
+rules between values; it accepts every valid file and rejects wrong single values.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 
 
 def json_schema() -> Schema:
-    """Return the schema of a whole file. What many keys share stands once, below `$defs`."""
+    """Return the schema of a whole file. Definitions that several keys share are below `$defs`."""
     return _whole("jobgraph's job configuration", FILE)
 
 
 def overlay_schema() -> Schema:
-    """Return the schema of `jobconfig.<stack>.yaml`, which holds only what is different in that stack."""
+    """Return the schema of `jobconfig.<stack>.yaml`, which has only the changes for that stack."""
     return _whole("changes to jobgraph's job configuration in one stack", OVERLAY)
 
 
@@ -63,7 +63,7 @@ def _references(schema: Schema) -> set[str]:
 
 
 def _shared(section: Section) -> Schema:
-    """Return the schema of a section, by reference if it is a shared one."""
+    """Return the schema of a section, as a reference if the section is shared."""
     for name, shared in SHARED.items():
         if shared is section:
             return {"$ref": f"#/$defs/{name}"}
@@ -74,7 +74,7 @@ def of_kind(kind: ValueKind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one l
     """Return the schema of a kind of value.
 
     Raises:
-        TypeError: for a kind that has none yet.
+        TypeError: if the kind has no schema yet.
     """
     match kind:
         case Identifier():
@@ -117,7 +117,7 @@ def of_kind(kind: ValueKind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one l
 
 
 def _section(section: Section) -> Schema:
-    """Return the schema of a section; one with nothing in it may be left empty in YAML, which makes it null."""
+    """Return the schema of a section. In YAML, a section without keys may be left empty, which makes it null."""
     properties = {key.name: _property(key.doc, of_kind(key.kind), section.partial) for key in section.keys}
     required = [key.name for key in section.keys if key.required and not section.partial]
     if required:
@@ -134,7 +134,7 @@ def _or_nothing(schema: Schema, partial: bool) -> Schema:  # noqa: FBT001  # pri
 
 
 def _pattern(pattern: re.Pattern[str] | None) -> Schema:
-    """Return the keyword for a pattern that must match the whole text, without Python's names of groups."""
+    """Return the keyword for a pattern that must match the whole text, without Python's group names."""
     if pattern is None:
         return {}
     plain = re.sub(r"\(\?P<\w+>", "(", pattern.pattern)
@@ -142,6 +142,6 @@ def _pattern(pattern: re.Pattern[str] | None) -> Schema:
 
 
 def _length_of_time(*units: str) -> str:
-    """Return the pattern of `30 minutes`, whatever the case of its letters."""
+    """Return the pattern of texts such as `30 minutes`, in any case."""
     words = "|".join("".join(f"[{letter}{letter.upper()}]" for letter in unit) for unit in units)
     return rf"^\s*\d{{1,9}}\s*({words})[sS]?\s*$"

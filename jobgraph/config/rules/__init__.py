@@ -1,1 +1,1 @@
-"""The rules that a job configuration has to keep, beyond what a single value may be."""
+"""The rules of a job configuration beyond those for single values."""

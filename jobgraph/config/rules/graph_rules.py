@@ -1,4 +1,4 @@
-"""The rules that a job configuration has to keep as a whole: one function each, listed at the end.
+"""The rules of a job configuration and its graphs: one function each, listed at the end.
 
 Knows the model and Snowflake's limits for task graphs. Must not know YAML or how a value is written in the file.
 A rule yields a problem for every place that breaks it, and assumes nothing about the rules before it.
@@ -35,9 +35,9 @@ _RESERVED = "jobgraph"
 
 
 def broken_rules(config: Config, pools: Collection[str] | None, region_timezone: str | None = None) -> list[Problem]:
-    """Return every problem of the configuration.
+    """Return all problems of the configuration.
 
-    Without `pools`, no pool is looked up; without `region_timezone`, a schedule's own zone is taken for the region's.
+    Without `pools`, pools are not checked. Without `region_timezone`, a schedule's zone is assumed to be the region's.
     """
     problems = [problem for rule in FILE_RULES.values() for problem in rule(config)]
     problems += [problem for graph in config.graphs for rule in GRAPH_RULES.values() for problem in rule(graph)]
@@ -56,7 +56,7 @@ def graphs_exist(config: Config) -> Iterator[Problem]:
 
 
 def task_names_unique(config: Config) -> Iterator[Problem]:
-    """All graphs live in one schema, and Snowflake keeps names in upper case: no two tasks may share one."""
+    """No two tasks may have the same name: all graphs share one schema, and Snowflake stores names in upper case."""
     owners: dict[str, tuple[Graph, Job | str]] = {}
     for graph in config.graphs:
         owned: list[tuple[str, Job | str]] = [(graph.root_task, "root")]
@@ -82,7 +82,7 @@ def _owner(graph: Graph, owner: Job | str) -> str:
 def names_legal(graph: Graph) -> Iterator[Problem]:
     """Graphs, jobs, tasks, pools and warehouses have plain identifiers, because job services refuse quoted ones."""
     own = [("", graph.key), ("root_task", graph.root_task), ("finalizer_task", graph.finalizer_task)]
-    if not is_plain(graph.key):  # the names made of it would only repeat the complaint
+    if not is_plain(graph.key):  # names derived from it would only repeat the problem
         own = [entry for entry in own if not entry[1].startswith(f"{graph.key.upper()}_")]
     for key, graph_name in own:
         if not is_plain(graph_name):
@@ -114,13 +114,13 @@ def predecessors_exist(graph: Graph) -> Iterator[Problem]:
                 written = job.after_as_written[place] if job.after_as_written else name
                 mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
                 if name == graph.finalizer_task and graph.finalizer:
-                    issue = f"job `{job.key}` is to run after the finalizer, which runs after everything else"
+                    issue = f"job `{job.key}` follows the finalizer, which runs after everything else"
                     remedy = "let it follow a job; nothing can follow the finalizer"
                     yield Problem(mark, "finalizer-child", path, issue, remedy, value=written)
                     continue
-                issue = f"job `{job.key}` is to run after `{written}`, which is not a job of graph `{graph.key}`"
+                issue = f"job `{job.key}` follows `{written}`, which is not a job of graph `{graph.key}`"
                 remedy = "name a job of this graph; a job that follows only the root has no `after`"
-                # finding them takes longer than all the rest, and nobody reads them by the hundred
+                # the search is by far the slowest part of the check, and nobody reads hundreds of suggestions
                 close = nearest(written, _possible_predecessors(graph, job)) if unknown < MOST_SUGGESTIONS else ()
                 unknown += 1
                 yield Problem(mark, "predecessor-exists", path, issue, remedy, value=written, nearest=close)
@@ -129,7 +129,11 @@ def predecessors_exist(graph: Graph) -> Iterator[Problem]:
 def _possible_predecessors(graph: Graph, job: Job) -> set[str]:
     """Return the keys of the jobs that a job can follow without a cycle: not itself, and none that follows it."""
     before = edges(graph)
-    return {other.key for other in graph.jobs if other is not job and job.name not in ancestors(before, other.name)}
+    return {
+        follower.key
+        for follower in graph.jobs
+        if follower is not job and job.name not in ancestors(before, follower.name)
+    }
 
 
 def predecessors_once(graph: Graph) -> Iterator[Problem]:
@@ -148,15 +152,15 @@ def no_self_edges(graph: Graph) -> Iterator[Problem]:
         for place, name in enumerate(job.after):
             if name == job.name:
                 mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
-                issue = f"job `{job.key}` is to run after itself"
+                issue = f"job `{job.key}` follows itself"
                 yield Problem(mark, "self-edge", path, issue, "remove it from its own `after`", value=name)
 
 
 def no_cycles(graph: Graph) -> Iterator[Problem]:
-    """No job waits, through others, for itself. Each cycle found is cut, and the search goes on.
+    """No job waits for itself through other jobs. Each cycle is cut at one edge, and the search continues.
 
-    It is cut, and told, at the edge that leads furthest back in the file: most likely that is the one too many, and
-    cutting another would leave more cycles to be told.
+    The cycle is cut and reported at the edge that leads furthest back in the file. That edge is most likely the wrong
+    one, and cutting another would leave more cycles to report.
     """
     open_edges = {name: list(predecessors) for name, predecessors in edges(graph).items()}
     by_name = {job.name: job for job in graph.jobs}
@@ -180,17 +184,17 @@ def _cycle_problem(graph: Graph, by_name: Mapping[str, Job], cycle: list[str]) -
     place = job.after.index(predecessor)
     chain = " -> ".join(by_name[name].key for name in cycle)
     issue = f"these jobs wait for one another: {chain}"
-    remedy = f"let one of them wait no longer: take `{by_name[predecessor].key}` out of the `after` of `{job.key}`"
+    remedy = f"break the cycle, for example: remove `{by_name[predecessor].key}` from the `after` of `{job.key}`"
     mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
     return Problem(mark, "cycle", path, issue, remedy, value=predecessor)
 
 
 def graph_size(graph: Graph) -> Iterator[Problem]:
-    """Snowflake allows 1000 tasks in a graph, the root included."""
+    """Snowflake allows 1000 tasks in a graph, including the root."""
     count = len(graph.jobs) + 1
     if count > MOST_TASKS:
         issue = f"graph `{graph.key}` has {count} tasks with its root; Snowflake allows {MOST_TASKS}"
-        yield Problem(mark_of(graph), "graph-size", path_of(graph), issue, "make two graphs of it")
+        yield Problem(mark_of(graph), "graph-size", path_of(graph), issue, "split it into two graphs")
 
 
 def predecessor_count(graph: Graph) -> Iterator[Problem]:
@@ -198,7 +202,7 @@ def predecessor_count(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         if len(job.after) > MOST_PREDECESSORS:
             issue = f"job `{job.key}` has {len(job.after)} predecessors; Snowflake allows {MOST_PREDECESSORS}"
-            remedy = "collect some of them in a job between"
+            remedy = "let an intermediate job follow some of them"
             yield Problem(mark_of(job, "after"), "predecessor-count", path_of(graph, job, "after"), issue, remedy)
 
 
@@ -211,19 +215,19 @@ def child_count(graph: Graph) -> Iterator[Problem]:
         if count > MOST_CHILDREN and name in places:
             mark, path = places[name]
             issue = f"{count} jobs follow {name} at once; Snowflake allows {MOST_CHILDREN}"
-            remedy = "let some of them follow a job between"
+            remedy = "let some of them follow an intermediate job"
             yield Problem(mark, "child-count", path, issue, remedy, value=str(count))
 
 
 def conditions_hold(graph: Graph) -> Iterator[Problem]:
-    """A `when` looks at `config`, or at what an enabled ancestor returned: of other tasks Snowflake knows nothing."""
+    """A `when` tests `config` or the return value of an enabled ancestor. Snowflake cannot read other tasks' values."""
     conditional = [job for job in graph.jobs if job.when is not None or "when" in job.marks]
     before = edges(graph) if conditional else {}
     by_name = {job.name: job for job in graph.jobs} if conditional else {}
     for job in conditional:
         mark, at = mark_of(job, "when.job", "when"), path_of(graph, job, "when.job")
         if job.when is None:
-            issue = "a condition looks at one job or one key of `config`, and has one of is, is_not, above, below"
+            issue = "a condition tests one job or one key of `config`, with one of is, is_not, above, below"
             remedy = "write {job: NAME, output: FIELD, above: 0}, or {config: KEY, is: VALUE}"
             yield Problem(mark, "when-complete", at, issue, remedy)
             continue
@@ -233,45 +237,45 @@ def conditions_hold(graph: Graph) -> Iterator[Problem]:
         earlier = ancestors(before, job.name)
         ancestor = by_name.get(job.when.job)
         if job.when.job not in earlier:
-            issue = f"`{job.when.job}` is {'no job of this graph' if ancestor is None else 'none that comes before'}"
-            issue += f", so job `{job.key}` cannot look at what it returned"
+            issue = f"`{job.when.job}` is not {'a job of this graph' if ancestor is None else 'an ancestor'}"
+            issue += f", so job `{job.key}` cannot test its return value"
             close = nearest(job.when.job, [by_name[name].key for name in earlier])
-            remedy = f"add it to the `after` of `{job.key}`, or name a job that comes before"
+            remedy = f"add it to the `after` of `{job.key}`, or name an ancestor"
             yield Problem(mark, "when-ancestor", at, issue, remedy, value=job.when.job, nearest=close)
         elif ancestor is not None and not ancestor.enabled:
-            issue = f"job `{ancestor.key}` is not enabled, so it returns nothing that `{job.key}` could look at"
+            issue = f"job `{ancestor.key}` is not enabled, so it returns no value that `{job.key}` could test"
             yield Problem(mark, "when-enabled", at, issue, "enable it, or remove the condition", value=job.when.job)
 
 
 def _config_has_key(graph: Graph, job: Job, key: str) -> Iterator[Problem]:
-    """Yield the problem of a condition on a value that no run can have: `run --set` takes the keys of `config` only."""
+    """Yield the problem of a condition on an impossible value: `run --set` accepts only the keys of `config`."""
     if key in (graph.config or {}):
         return
     at, close = path_of(graph, job, "when.config"), nearest(key, list(graph.config or {}))
-    issue = (
-        f"the `config` of graph `{graph.key}` has no key `{key}`, so no run has a value that `{job.key}` could look at"
-    )
-    remedy = f"give the graph `config: {{{key}: ...}}`, its value in runs that are asked for without another"
+    issue = f"the `config` of graph `{graph.key}` has no key `{key}`, so no run has a value that `{job.key}` could test"
+    remedy = f"give the graph `config: {{{key}: ...}}`, the default value of its runs"
     yield Problem(mark_of(job, "when.config", "when"), "when-config", at, issue, remedy, value=key, nearest=close)
 
 
 def conditions_few(graph: Graph) -> Iterator[Problem]:
-    """A task can decide so many conditions on its outputs: Snowflake asks for each in two to the number of words."""
-    asked: dict[str, dict[str, Job]] = {}
+    """A task's outputs allow only few conditions: Snowflake needs a word for each combination of their results."""
+    jobs_by_condition: dict[str, dict[str, Job]] = {}
     for job in graph.jobs:
         if job.when is not None:
-            asked.setdefault(job.when.job, {}).setdefault(repr(job.when), job)
-    for ancestor, conditions in asked.items():
+            jobs_by_condition.setdefault(job.when.job, {}).setdefault(repr(job.when), job)
+    for ancestor, conditions in jobs_by_condition.items():
         if len(conditions) > MOST_CONDITIONS and any("output=None, config=None" not in text for text in conditions):
             job = list(conditions.values())[MOST_CONDITIONS]
             looked_at = f"`{ancestor}`" if ancestor else "`config`"
-            issue = f"{len(conditions)} different conditions look at {looked_at}; {MOST_CONDITIONS} are possible"
-            remedy = f"let {looked_at} " + ("print one output" if ancestor else "have one key") + " that says what runs"
+            issue = f"{len(conditions)} different conditions test {looked_at}; {MOST_CONDITIONS} are possible"
+            remedy = (
+                f"let {looked_at} " + ("print one output" if ancestor else "have one key") + " that says which jobs run"
+            )
             yield Problem(mark_of(job, "when"), "when-count", path_of(graph, job, "when"), issue, remedy)
 
 
 def longest_chain_fits(graph: Graph) -> Iterator[Problem]:
-    """The chain of jobs that may take longest fits into the graph's time. Jobs mostly take less: only a warning."""
+    """The chain of jobs that may take longest fits into the graph's time. Only a warning, as jobs mostly take less."""
     if graph.timeout is None:
         return
     try:
@@ -289,7 +293,7 @@ def longest_chain_fits(graph: Graph) -> Iterator[Problem]:
 
 
 def maintenance(graph: Graph, region_timezone: str | None) -> Iterator[Problem]:
-    """A graph that runs only at hours of the weekly maintenance of compute pools will have its jobs interrupted."""
+    """A graph should not run only during the weekly maintenance of compute pools, which interrupts its jobs."""
     schedule = graph.schedule
     if not isinstance(schedule, Cron) or not only_in_maintenance(schedule, region_timezone):
         return
@@ -300,20 +304,20 @@ def maintenance(graph: Graph, region_timezone: str | None) -> Iterator[Problem]:
     )
     remedy = "choose another hour, or give the jobs `retries`"
     if region_timezone is None:
-        remedy += "; the setting `region_timezone` of the stack says which time the region has"
+        remedy += "; set `region_timezone` in the stack's settings if the region has another time zone"
     mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
     yield Problem(mark, "maintenance", at, issue, remedy, value=schedule.expression, severity=WARNING)
 
 
 def clock_changes(graph: Graph) -> Iterator[Problem]:
-    """A schedule within the hour that a change of the clocks repeats or leaves out runs twice that day, or not."""
+    """A schedule should not be in an hour that a clock change repeats or skips: it would run twice or not at all."""
     schedule = graph.schedule
     if not isinstance(schedule, Cron):
         return
     twice, skipped = clock_change_effects(schedule)
     if not twice and not skipped:
         return
-    effects = [text for text, holds in (("runs this twice", twice), ("leaves a run out", skipped)) if holds]
+    effects = [text for text, holds in (("runs this twice", twice), ("skips a run", skipped)) if holds]
     issue = f"on days when the clocks of {schedule.timezone} change, Snowflake {' or '.join(effects)}"
     remedy = "choose an hour outside the change, such as 4, or `timezone: UTC`, which never changes"
     mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
@@ -321,10 +325,10 @@ def clock_changes(graph: Graph) -> Iterator[Problem]:
 
 
 def config_is_not_reserved(graph: Graph) -> Iterator[Problem]:
-    """One key of a run's configuration is jobgraph's own: what a run is asked for beside values stands there."""
+    """One key of a run's configuration is reserved for jobgraph, which stores other options of the run in it."""
     if graph.config and _RESERVED in graph.config:
         mark, at = mark_of(graph, f"config.{_RESERVED}", "config"), path_of(graph, None, "config")
-        issue = f"`{_RESERVED}` is no key for a value: runs of a part, and of a backfill, are asked for with it"
+        issue = f"the key `{_RESERVED}` is reserved: jobgraph uses it to request partial runs and backfills"
         yield Problem(mark, "config-reserved", at, issue, "give the value another name", value=_RESERVED)
 
 

@@ -1,4 +1,4 @@
-"""The rules that each job has to keep by itself, and with its pool: one function each.
+"""The rules of a single job and its pool: one function each.
 
 Knows the model, Snowflake's limits for containers, and what a secret looks like. Must not know YAML, nor edges between
 jobs (see `rules`). A rule yields a problem for every place that breaks it.
@@ -26,7 +26,7 @@ MOST_VOLUMES = 20
 MOST_BLOCK_VOLUMES = 3
 MOST_STAGE_VOLUMES = 8
 MOST_INTEGRATIONS = 10
-# what the runner leaves of a job's name in a service's: 63 less a hash of 16, the attempt and two underscores
+# the part of a job's name that fits into a service's name: 63 less a hash of 16, the attempt and two underscores
 LONGEST_IN_SERVICE_NAME = 43
 HIGHEST_EXIT_CODE = 255
 MUTABLE_TAGS = frozenset({"latest", "main", "master", "dev", "develop", "edge", "nightly", "prod", "stable", "staging"})
@@ -50,40 +50,40 @@ _ARGUMENT = re.compile(r"--?([A-Za-z][\w-]*)(?:[= ](.*))?", re.DOTALL)
 
 
 def mark_of(owner: Graph | Job, *keys: str) -> Mark:
-    """Return the mark of the first key that stands in the file; that of the graph or job itself otherwise."""
+    """Return the mark of the first key that is in the file; without one, the mark of the graph or job itself."""
     return next((owner.marks[key] for key in (*keys, "") if key in owner.marks), Mark("", 1, 1))
 
 
 def path_of(graph: Graph, job: Job | None = None, *keys: str) -> str:
-    """Return the place of a graph, or of a job, in the document."""
+    """Return the path of a graph or a job in the document."""
     return ".".join(["graphs", graph.key, *(["jobs", job.key] if job else []), *keys])
 
 
 def complete(graph: Graph) -> Iterator[Problem]:
-    """A job needs a compute pool, and an image or a payload; its own or from defaults."""
+    """A job needs a compute pool, and an image or a payload, of its own or from defaults."""
     for job in graph.jobs:
         for key, value in (("image", job.image or job.payload), ("compute_pool", job.compute_pool)):
             if not value and not (key in job.marks or (key == "image" and "payload" in job.marks)):
-                issue = f"job `{job.key}` has no `{key}`, and no defaults give one"
+                issue = f"job `{job.key}` has no `{key}`, and there is none in the defaults"
                 remedy = f"add `{key}:` to the job, or to `defaults:` of the graph or the file"
                 yield Problem(mark_of(job), "job-complete", path_of(graph, job), issue, remedy)
 
 
 def service_names(graph: Graph) -> Iterator[Problem]:
-    """A job's name begins the names of its services, which must serve as DNS labels of 63 characters."""
+    """A job's name is the start of its services' names, which must be valid DNS labels of at most 63 characters."""
     for job in graph.jobs:
         if job.key.startswith("_") and is_plain(job.key):
-            issue = f"`{job.key}` would make names of services that begin with an underscore, which Snowflake refuses"
+            issue = f"the names of the services of `{job.key}` would begin with an underscore, which Snowflake refuses"
             remedy = "begin the name with a letter"
             yield Problem(mark_of(job), "service-name", path_of(graph, job), issue, remedy, job.key)
         elif len(job.key) > LONGEST_IN_SERVICE_NAME and is_plain(job.key):
-            issue = f"the name has {len(job.key)} characters; names of services will show {LONGEST_IN_SERVICE_NAME}"
-            remedy = "shorten the name, if you want to tell its services by it"
+            issue = f"the name has {len(job.key)} characters; names of services show only {LONGEST_IN_SERVICE_NAME}"
+            remedy = "shorten the name, if you want to recognise its services by it"
             yield Problem(mark_of(job), "service-name-length", path_of(graph, job), issue, remedy, severity=WARNING)
 
 
 def mutable_tags(graph: Graph) -> Iterator[Problem]:
-    """An image under a moving tag is another one tomorrow, and no preview shows that."""
+    """A tag should not move: the image may change at any time, and no preview shows it."""
     reported = set()
     for job in graph.jobs:
         tag = job.image.rpartition(":")[2]
@@ -91,14 +91,14 @@ def mutable_tags(graph: Graph) -> Iterator[Problem]:
             mark = mark_of(job, "image")
             if mark not in reported:
                 reported.add(mark)
-                issue = f"the tag `{tag}` moves: the same text may be another image tomorrow, and no preview shows it"
-                remedy = "name a version that stays, as my_job_image:1.4.2, or a digest, as my_job_image@sha256:..."
+                issue = f"the tag `{tag}` moves: it may name another image tomorrow, and no preview shows it"
+                remedy = "use a fixed version, as my_job_image:1.4.2, or a digest, as my_job_image@sha256:..."
                 at = path_of(graph, job, "image")
                 yield Problem(mark, "image-tag", at, issue, remedy, value=job.image, severity=WARNING)
 
 
 def no_secrets(graph: Graph) -> Iterator[Problem]:
-    """What stands in env or args is in the task's text, in Pulumi's state and in the service's specification."""
+    """Values of env and args must not be secrets: they are in the task's text, Pulumi's state and the specification."""
     reported = set()
     for job in graph.jobs:
         for key, name, value in _literals(job):
@@ -110,15 +110,15 @@ def no_secrets(graph: Graph) -> Iterator[Problem]:
                 continue
             reported.add((mark, name))
             subject = f"`{name}`" if name else "this argument"
-            issue = f"{subject} {'holds' if certain else 'seems to hold'} a secret, for all to read"
-            remedy = "make it a Snowflake secret and hand that over with `secrets: [{secret: NAME, env: VARIABLE}]`"
+            issue = f"{subject} {'contains' if certain else 'seems to contain'} a secret, which anyone can read there"
+            remedy = "create a Snowflake secret, and pass it with `secrets: [{secret: NAME, env: VARIABLE}]`"
             # the value is left out on purpose: the report must not repeat it
             at = path_of(graph, job, key.partition(".")[0])
             yield Problem(mark, "secret-literal", at, issue, remedy, severity=ERROR if certain else WARNING)
 
 
 def _literals(job: Job) -> Iterator[tuple[str, str, str]]:
-    """Yield key, name and value of all that is handed over as plain text."""
+    """Yield the key, name and value of everything that is passed as plain text."""
     for name, value in job.env.items():
         yield f"env.{name}", name, value
     for number, argument in enumerate(job.command):
@@ -131,7 +131,7 @@ def _literals(job: Job) -> Iterator[tuple[str, str, str]]:
 
 
 def volumes_whole(graph: Graph) -> Iterator[Problem]:
-    """Memory and block volumes need a size, stage volumes a stage, and no two may be mounted at one place."""
+    """Memory and block volumes need a size, stage volumes a stage, and no two volumes may have the same path."""
     for job in graph.jobs:
         paths: set[str] = set()
         for volume in job.volumes:
@@ -156,7 +156,7 @@ def _volume_problem(volume: Volume) -> tuple[str, str]:
     if sized and volume.size is None:
         return f"a {volume.source} volume needs a size", "add `size: 1Gi`"
     if volume.source in {"local", "stage"} and volume.size is not None:
-        return f"a {volume.source} volume takes no size", "remove `size`, or make it `source: memory` or `block`"
+        return f"a {volume.source} volume has no size", "remove `size`, or make it `source: memory` or `block`"
     if volume.source == "stage" and volume.stage is None:
         return "a stage volume needs its stage", "add `stage: my_stage/folder`"
     if sized and volume.stage is not None:
@@ -165,7 +165,7 @@ def _volume_problem(volume: Volume) -> tuple[str, str]:
 
 
 def secrets_whole(graph: Graph) -> Iterator[Problem]:
-    """A secret goes into a variable or into a folder, and into a variable that `env` does not set as well."""
+    """A secret goes either into a variable, which `env` must not set, or into a folder."""
     for job in graph.jobs:
         for number, secret in enumerate(job.secrets):
             at, mark = path_of(graph, job, f"secrets[{number}]"), mark_of(job, f"secrets.{number}", "secrets")
@@ -181,7 +181,7 @@ def secrets_whole(graph: Graph) -> Iterator[Problem]:
 
 
 def container_limits(graph: Graph) -> Iterator[Problem]:
-    """Snowflake allows so many secrets, volumes and integrations for a service."""
+    """Snowflake limits the number of secrets, volumes and integrations of a service."""
     for job in graph.jobs:
         if not (job.secrets or job.volumes or job.external_access):
             continue
@@ -196,11 +196,11 @@ def container_limits(graph: Graph) -> Iterator[Problem]:
             if count > limit:
                 issue = f"job `{job.key}` has {count} {of}; Snowflake allows {limit}"
                 at = path_of(graph, job, key)
-                yield Problem(mark_of(job, key), "container-limit", at, issue, "do with less of them")
+                yield Problem(mark_of(job, key), "container-limit", at, issue, "use fewer")
 
 
 def one_of_two(graph: Graph) -> Iterator[Problem]:
-    """Some keys say the same thing in two ways, and only one may be used."""
+    """Some keys exclude one another, or need another key."""
     for job in graph.jobs:
         if job.payload is not None and job.command:
             issue = "a payload is started by the runtime image's own program; `command` would replace it"
@@ -209,7 +209,7 @@ def one_of_two(graph: Graph) -> Iterator[Problem]:
             issue = "`table_name` adds the argument --result_table, which `args` has too"
             yield _twice(graph, job, "table_name", issue, "keep one of the two")
         if job.payload is not None and job.payload.pip_requirements and not job.external_access:
-            issue = "pip reaches no package index: a container reaches nothing outside Snowflake by itself"
+            issue = "pip cannot reach a package index: by default, a container reaches nothing outside Snowflake"
             remedy = "add `external_access:` with an integration for the index"
             key = "payload.pip_requirements"
             mark = mark_of(job, key, "payload")
@@ -221,7 +221,7 @@ def _twice(graph: Graph, job: Job, key: str, issue: str, remedy: str) -> Problem
 
 
 def time_limits(graph: Graph) -> Iterator[Problem]:
-    """A job fits with all its attempts into what a task may take, and an attempt into the graph's own time."""
+    """A job with all its attempts fits into the longest time of a task, and an attempt into the time of its graph."""
     reported = set()
     for job in graph.jobs:
         seconds = job_seconds(job)
@@ -229,7 +229,7 @@ def time_limits(graph: Graph) -> Iterator[Problem]:
             continue
         mark, at = mark_of(job, "timeout", "retries"), path_of(graph, job, "timeout")
         length = duration_text(job.timeout)
-        if (mark, job.retries) in reported:  # said once by defaults, told once
+        if (mark, job.retries) in reported:  # the same defaults are reported only once
             continue
         reported.add((mark, job.retries))
         if seconds > LONGEST_TASK_SECONDS:
@@ -247,9 +247,9 @@ def time_limits(graph: Graph) -> Iterator[Problem]:
 
 
 def pools_fit(config: Config, pools: Collection[str]) -> Iterator[Problem]:
-    """A job runs on a compute pool that the stack has, whose nodes are large enough.
+    """A job runs on a compute pool of the stack whose nodes are large enough.
 
-    `pools` are names, perhaps as a mapping to their instance families. What defaults say is reported once.
+    `pools` are names, optionally as a mapping to their instance families. Problems of defaults are reported once.
     """
     pool_names = {pool.upper() for pool in pools}
     families: Mapping[str, str] = {k.upper(): v for k, v in pools.items()} if isinstance(pools, dict) else {}
@@ -267,7 +267,7 @@ def pools_fit(config: Config, pools: Collection[str]) -> Iterator[Problem]:
 
 
 def _no_pool(graph: Graph, job: Job, mark: Mark, pool_names: Collection[str]) -> Problem:
-    issue = f"the stack has no compute pool `{job.compute_pool}`, on which job `{job.key}` is to run"
+    issue = f"the stack has no compute pool `{job.compute_pool}`, which job `{job.key}` names"
     remedy = f"use one of {', '.join(sorted(pool_names)) or 'none'}, or add it to the pools of Pulumi.<stack>.yaml"
     close = nearest(job.compute_pool, pool_names)
     at = path_of(graph, job, "compute_pool")
@@ -275,7 +275,7 @@ def _no_pool(graph: Graph, job: Job, mark: Mark, pool_names: Collection[str]) ->
 
 
 def _too_large(graph: Graph, job: Job, family: str) -> Iterator[Problem]:
-    """Yield each resource that a node of the family does not have."""
+    """Yield the problem of each resource that a node of the family does not have."""
     resources, node = job.resources, FAMILIES.get(family)
     gpus = node.gpu if node else None
     too_much = []
@@ -286,9 +286,9 @@ def _too_large(graph: Graph, job: Job, family: str) -> Iterator[Problem]:
     if gpus is not None and resources.gpu is not None and resources.gpu > gpus:
         too_much.append(("gpu", str(resources.gpu), f"{gpus} GPUs" if gpus else "no GPU"))
     for key, value, has in too_much:
-        issue = f"job `{job.key}` wants {value} of {key}, but a node of {job.compute_pool} ({family}) has {has}"
+        issue = f"job `{job.key}` requests {value} of {key}, but a node of {job.compute_pool} ({family}) has {has}"
         fitting = [name for name, n in FAMILIES.items() if _fits(job, n.cpu, n.memory, n.gpu)]
-        remedy = f"ask for less, or use a pool of {', '.join(fitting[:3]) or 'larger nodes'}"
+        remedy = f"request less, or use a pool of {', '.join(fitting[:3]) or 'larger nodes'}"
         mark, at = mark_of(job, f"resources.{key}", "resources"), path_of(graph, job, f"resources.{key}")
         yield Problem(mark, "pool-fits", at, issue, remedy, value=value)
 
@@ -303,27 +303,29 @@ def _fits(job: Job, cpu: int, memory: int, gpu: int) -> bool:
 
 
 def retry_rules_whole(graph: Graph) -> Iterator[Problem]:
-    """A rule for retries says for which failures it is, in exit codes that there are and a message that can be read."""
+    """A rule for retries names its failures, with possible exit codes and a valid regular expression."""
     reported = set()
     for job in graph.jobs:
         for number, rule in enumerate(job.retry_rules.rules if job.retry_rules else ()):
             mark, at = mark_of(job, "retries"), path_of(graph, job, f"retries.rules[{number}]")
             issue, remedy, value = _retry_rule_problem(rule)
-            if issue and (mark, number) not in reported:  # said once by defaults, told once
+            if issue and (mark, number) not in reported:  # the same defaults are reported only once
                 reported.add((mark, number))
                 yield Problem(mark, "retry-rule", at, issue, remedy, value=value)
 
 
 def _retry_rule_problem(rule: RetryRule) -> tuple[str, str, str]:
     if not (rule.reasons or rule.exit_codes or rule.message):
-        remedy = "add `reasons`, `exit_codes` or `message`; what holds for all failures is `count` beside `rules`"
-        return "this rule does not say for which failures it is", remedy, ""
+        remedy = "add `reasons`, `exit_codes` or `message`; for all failures, use `count` beside `rules`"
+        return "this rule does not say which failures it is for", remedy, ""
     for low, high in rule.exit_codes:
         if not low <= high <= HIGHEST_EXIT_CODE:
             text = str(low) if low == high else f"{low}-{high}"
-            return f"{text} is not an exit code or a range of them: they go from 0 to 255", "write 75 or 100-110", text
+            return f"{text} is not an exit code from 0 to 255 or a range of them", "write 75 or 100-110", text
     issue = pattern_problem(rule.message)
-    remedy = _SIMPLER if "could take forever" in issue else r"escape what is meant as it stands: \( \[ \."
+    remedy = (
+        _SIMPLER if "could take forever" in issue else r"escape special characters that are meant literally: \( \[ \."
+    )
     return (issue, remedy, rule.message) if issue else ("", "", "")
 
 

@@ -1,26 +1,26 @@
 """Regular expressions that could take forever: a repeat whose body can match the same text in more than one way.
 
 Knows Python's regular expressions as `re` parses them. Must not know what a pattern is for. Python's matcher tries
-every way, and they multiply with each turn of the repeat: `(a+)+$` on forty letters and a full stop outlasts any run.
-So in the body of a repeat the next character has to decide which way to go. A pattern that is quick all the same may
-be refused; telling failures apart needs none of that kind.
+every way to match, and the ways multiply with each turn of the repeat: `(a+)+$` on forty letters and a full stop
+takes longer than any run. So in the body of a repeat, the next character has to determine the way. This also refuses
+some patterns that would be fast, but rules for retries do not need them.
 """
 
 from __future__ import annotations
 
 import re
 from itertools import combinations
-from re import _constants as codes  # type: ignore[attr-defined]  # the parser's own names; `re` has no public ones
+from re import _constants as codes  # type: ignore[attr-defined]  # private to `re`, which has no public names for them
 from re import _parser as parser  # type: ignore[attr-defined]  # likewise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# a repeat of fewer turns is no danger
+# a repeat with fewer turns is harmless
 _FEWEST_TURNS = 10
 _IGNORES_CASE = re.compile(r"\(\?[a-zA-Z]*i")
-# stands for all characters, together with those of the pattern itself
+# represents all characters, together with those of the pattern itself
 _SAMPLE = frozenset(map(chr, range(128))) | frozenset("\u00e9\u4e2d\u2028")
 _UNFOLLOWABLE = (codes.GROUPREF, codes.GROUPREF_EXISTS, codes.ATOMIC_GROUP, codes.POSSESSIVE_REPEAT)
 
@@ -29,7 +29,7 @@ Letters = frozenset[str]
 
 
 def pattern_problem(pattern: str) -> str:
-    """Return what is wrong with a regular expression: it is none, or it could take forever; empty: nothing."""
+    """Return the problem of a regular expression that is invalid or could take forever; empty if there is none."""
     try:
         re.compile(pattern)
         tokens = list(parser.parse(pattern))
@@ -48,7 +48,7 @@ def pattern_problem(pattern: str) -> str:
 
 
 def _unfollowable(tokens: Sequence[Token]) -> bool:
-    """Tell whether a token, at any depth, is none that `procedures/patterns.py` follows."""
+    """Return whether `procedures/patterns.py` does not support one of the tokens, at any depth."""
     return any(
         code in _UNFOLLOWABLE or any(_unfollowable(list(part)) for part in _parts(code, value))
         for code, value in tokens
@@ -56,14 +56,14 @@ def _unfollowable(tokens: Sequence[Token]) -> bool:
 
 
 class _Reader:
-    """Reads the tokens of a pattern; `letters` stand for all characters."""
+    """Analyses the tokens of a pattern. `letters` represent all characters."""
 
     def __init__(self, letters: Letters, *, ignores_case: bool) -> None:
         self._letters = letters
         self._ignores_case = ignores_case
 
     def dangerous(self, tokens: Sequence[Token]) -> bool:
-        """Tell whether there is a repeat, at any depth, whose body is ambiguous."""
+        """Return whether there is a repeat, at any depth, whose body is ambiguous."""
         for code, value in tokens:
             if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
                 _, highest, body = value
@@ -74,7 +74,7 @@ class _Reader:
         return False
 
     def _ambiguous(self, tokens: Sequence[Token], following: Letters) -> bool:
-        """Tell whether the next character may leave a choice; `following` may come after the tokens."""
+        """Return whether the next character may leave a choice. `following` are the characters that may come next."""
         for place, (code, value) in enumerate(tokens):
             after = self._first(tokens[place + 1 :], following)
             if code is codes.BRANCH:
@@ -94,7 +94,7 @@ class _Reader:
         return False
 
     def _first(self, tokens: Sequence[Token], following: Letters) -> Letters:
-        """Return the characters with which the tokens, and what follows them, can begin."""
+        """Return the characters with which the tokens, or else the text after them, can begin."""
         letters: Letters = frozenset()
         for code, value in tokens:
             start, skippable = self._start(code, value)
@@ -104,13 +104,13 @@ class _Reader:
         return letters | following
 
     def _start(self, code: Any, value: Any) -> tuple[Letters, bool]:
-        """Return the characters with which a token can begin, and whether it can match nothing."""
+        """Return the characters with which a token can begin, and whether it can match the empty text."""
         if code in (codes.LITERAL, codes.NOT_LITERAL, codes.IN, codes.ANY):
             return self._members(code, value), False
         if code in (codes.AT, codes.ASSERT, codes.ASSERT_NOT):
             return frozenset(), True
         parts = [list(part) for part in _parts(code, value)]
-        if not parts:  # a reference to a group: anything
+        if not parts:  # a reference to a group: it can match anything
             return self._letters, True
         nothing = "\0\0"  # no single character
         starts = [self._first(part, frozenset((nothing,))) for part in parts]

@@ -1,4 +1,4 @@
-"""What a job cannot have that is its task's own statement (`runner: direct`): nothing of ours stands around it.
+"""The rules of direct jobs (`runner: direct`), each of which is its task's statement, without our runner around it.
 
 Knows the model and what the runner procedure does for other jobs. Must not know YAML.
 """
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from jobgraph.config.model import Graph, Job
 
-# docs.snowflake.com/en/sql-reference/parameters, STATEMENT_TIMEOUT_IN_SECONDS: the lower of it and the task's limit
+# docs.snowflake.com/en/sql-reference/parameters, STATEMENT_TIMEOUT_IN_SECONDS: the lower of this and the task's limit
 LONGEST_STATEMENT_SECONDS = 172_800
 _MANAGED = "leave the job `runner: managed`"
 
 
 class _Refusal(NamedTuple):
-    """What a direct job has and cannot have; `key` is where the file says it."""
+    """A feature that a direct job cannot have; `key` is its key in the file."""
 
     key: str
     issue: str
@@ -31,9 +31,9 @@ class _Refusal(NamedTuple):
 
 
 def direct_fits(graph: Graph) -> Iterator[Problem]:
-    """A job that is its task's own statement has nothing that only the runner or the finalizer could do for it.
+    """A direct job uses no feature that needs the runner, or a finalizer that does not exist.
 
-    What defaults say is told once.
+    Problems of defaults are reported once.
     """
     reported: set[tuple[Mark, str]] = set()
     direct = [job for job in graph.jobs if job.is_direct]
@@ -44,7 +44,9 @@ def direct_fits(graph: Graph) -> Iterator[Problem]:
                 reported.add((mark, key))
                 yield Problem(mark, "runner-direct", path_of(graph, job, key), issue, remedy)
     if direct and not graph.finalizer:
-        issue = f"job `{direct[0].key}` is `runner: direct`, and only the finalizer keeps history and logs of such jobs"
+        issue = (
+            f"job `{direct[0].key}` is `runner: direct`, and only the finalizer records history and logs of such jobs"
+        )
         remedy = f"remove `finalizer: false`, or {_MANAGED}"
         at = path_of(graph, None, "finalizer")
         yield Problem(mark_of(graph, "finalizer"), "runner-direct", at, issue, remedy)
@@ -52,14 +54,14 @@ def direct_fits(graph: Graph) -> Iterator[Problem]:
 
 def _refusals(job: Job) -> Iterator[_Refusal]:
     if job.on_failure == CONTINUE:
-        issue = f"job `{job.key}` is `runner: direct`: its task fails with it, and what follows cannot go on"
+        issue = f"job `{job.key}` is `runner: direct`: if it fails, its task fails, and its dependents cannot run"
         yield _Refusal("on_failure", issue, f"write `on_failure: stop`, or {_MANAGED}")
     if job.outputs_file is not None:
-        issue = f"job `{job.key}` is `runner: direct`: nobody is there to read a file when it is done"
+        issue = f"job `{job.key}` is `runner: direct`: no runner reads an outputs file when it is done"
         remedy = f"let the program print its outputs as the last line of its log, or {_MANAGED}"
         yield _Refusal("outputs", issue, remedy)
     if job.retries or job.retry_rules is not None:
-        issue = f"job `{job.key}` is `runner: direct`: only Snowflake tries it again, with its graph"
+        issue = f"job `{job.key}` is `runner: direct`: only Snowflake can retry it, together with its graph"
         remedy = f"write `retries: 0` for the job and `auto_retry` for the graph, or {_MANAGED}"
         yield _Refusal("retries", issue, remedy)
     if job.task_warehouse is not None:

@@ -174,7 +174,7 @@ def test_all_also_cancels_the_run_that_waits(invoke: Invoke, steered: Server) ->
 
     steered.clock.at = begins
     done = invoke("cancel", "--all", "--note", "wrong data")
-    assert "Run 2, which waited: T_MYJOB_1 cancelled" in done.stderr, done.output
+    assert "Run 2, which was queued: T_MYJOB_1 cancelled" in done.stderr, done.output
     kept = [text for text in changes(steered) if "OPERATIONS" in text]
     assert len(kept) == 2
 

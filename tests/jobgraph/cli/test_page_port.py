@@ -38,7 +38,7 @@ def test_a_port_that_was_chosen_and_is_taken_is_told_with_another(
 ) -> None:
     result = invoke("page", "--port", str(taken))
     assert result.exit_code == 2
-    assert f"Port {taken} is taken: another program listens there" in result.stderr
+    assert f"Port {taken} is in use: another program listens there" in result.stderr
     assert "jobgraph page --port 85" in result.stderr
     assert not started
 

@@ -132,7 +132,7 @@ def test_a_waiting_interval_is_named_as_one(invoke: Invoke, steered: Server) -> 
     config = json.dumps({"jobgraph": {"backfill": ID, "interval": 2, "start": "a", "end": "b"}})
     waiting = history_row("ROOT_TASK", "SCHEDULED", GRAPH_RUN_GROUP_ID=None, SCHEDULED_TIME=START, CONFIG=config)
     steered.earlier = [waiting]
-    assert f"by interval 2 of backfill {ID} waits behind it" in invoke("cancel", "--dry-run").stderr
+    assert f"by interval 2 of backfill {ID} is queued behind it" in invoke("cancel", "--dry-run").stderr
 
 
 @pytest.mark.parametrize("change", ["added", "removed", "moved", "root", "rewritten"])

@@ -46,9 +46,9 @@ def test_without_names_of_its_own_a_stack_has_the_files() -> None:
 
 
 def test_two_pools_cannot_be_one() -> None:
-    with pytest.raises(UsageError, match="X is the name of another pool already"):
+    with pytest.raises(UsageError, match="another pool already has the name X"):
         settings(pools={"A": {"name": "X"}, "B": {"name": "x"}})
-    with pytest.raises(UsageError, match="pool B: A is the name of another pool already"):
+    with pytest.raises(UsageError, match="pool B: another pool already has the name A"):
         settings(pools={"A": {}, "B": {"name": "A"}})
 
 

@@ -23,7 +23,7 @@ def receivers(notify: str, graph: str = "schedule: 1 hour") -> tuple[Receiver, .
     ("notify", "graph", "issue"),
     [
         ("{email: [a@b.org], late_after: 1 hour}", "comment: x", "no schedule"),
-        ("{email: [a@b.org], events: [failure, late]}", "finalizer: false", "would tell of failure: nobody is told"),
+        ("{email: [a@b.org], events: [failure, late]}", "finalizer: false", "to send messages about failure, so none are sent"),
     ],
 )
 def test_what_the_graph_cannot_give_is_a_warning(notify: str, graph: str, issue: str) -> None:

@@ -62,8 +62,8 @@ def test_a_single_value_is_no_list_and_the_list_to_write_is_shown(keys: str, rem
 @pytest.mark.parametrize(
     ("keys", "remedy"),
     [
-        ("after: [off]", 'put it in quotes, so that YAML takes it for a text: "off"'),
-        ("comment: 2026-01-01", 'put it in quotes, so that YAML takes it for a text: "2026-01-01"'),
+        ("after: [off]", 'put it in quotes, so that YAML reads it as a text: "off"'),
+        ("comment: 2026-01-01", 'put it in quotes, so that YAML reads it as a text: "2026-01-01"'),
         ("resources: {memory: 5}", "write 512Mi or 2Gi"),
         ("after: [~]", "write the name as plain text"),
     ],

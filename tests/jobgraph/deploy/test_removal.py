@@ -66,7 +66,7 @@ def test_ids_of_imported_objects_are_those_of_the_provider() -> None:
         ({"existing": ["schema"]}, "name database in `existing` or `imported`"),
         ({"imported": ["history"]}, "name schema in"),
         ({"existing": ["warehouse"], "imported": ["warehouse"]}, "either existing or imported, not both"),
-        ({"existing": ["database"]}, "a database that is there already has a schema PUBLIC"),
+        ({"existing": ["database"]}, "a database that exists already has a schema PUBLIC"),
         ({"existing": ["stage"]}, "expected a list of role, warehouse, database, schema, image_repository"),
         ({"pools": {"P": {"existing": True, "imported": True}}}, "pool P: either existing or imported, not both"),
         ({"pools": {"P": {"existing": "yes"}}}, "expected true or false"),

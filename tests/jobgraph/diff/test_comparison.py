@@ -100,7 +100,7 @@ def test_the_order_in_the_file_makes_no_difference() -> None:
     one = config("a: {}\nb: {}\nc: {after: [a, b]}\n")
     other = config("c: {after: [B, A]}\nb: {}\na: {image: 'a:1'}\n")
     assert compared(one, other) == ()
-    assert as_text(()) == as_markdown(()) == "No difference: both say the same.\n"
+    assert as_text(()) == as_markdown(()) == "No difference: both configurations are the same.\n"
 
 
 def test_graphs_that_came_and_went() -> None:

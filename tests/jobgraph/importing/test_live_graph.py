@@ -123,9 +123,9 @@ def test_a_task_of_others_is_named_and_left_out_and_its_edges_are_bridged() -> N
     assert {job.name: job.after for job in graph.jobs}["T_MYJOB_3"] == ()
     assert "T_MYJOB_2" not in {job.name for job in graph.jobs}
     assert found.notes == [
-        "T_MYJOB_2 was left out: no job of jobgraph is in its body (CALL other())",
-        "t_myjob_3: followed T_MYJOB_2, left out; it now follows what that followed",
-        "t_myjob_4: followed T_MYJOB_2, left out; it now follows what that followed",
+        "T_MYJOB_2 was left out: its body runs no job of jobgraph (CALL other())",
+        "t_myjob_3: followed T_MYJOB_2, left out; it now follows their predecessors",
+        "t_myjob_4: followed T_MYJOB_2, left out; it now follows their predecessors",
     ]
     assert "# T_MYJOB_2 was left out" in found.text
 
@@ -138,12 +138,12 @@ def test_what_the_file_cannot_say_is_told() -> None:
     found = from_tasks(rows, *PLACE, "ROOT_TASK")
     five = next(one["name"] for one in rows if "novelty" in one["definition"]).lower()
     assert found.notes == [
-        "ROOT_TASK will do nothing but start the graph; now its body is: CALL prepare()",
-        "GET_GRAPH_STATS will be replaced by jobgraph's own finalizer",
-        "t_myjob_1: its condition was left out, for the file cannot say it: SYSTEM$STREAM_HAS_DATA('S')",
+        "ROOT_TASK will only start the graph; its present body is: CALL prepare()",
+        "GET_GRAPH_STATS will be replaced by jobgraph's finalizer",
+        "t_myjob_1: its condition was left out, because the file cannot express it: SYSTEM$STREAM_HAS_DATA('S')",
         "t_myjob_1: its task is suspended, so it is not enabled",
         f"{five}: left out, because this version does not know it: novelty",
-        f"{five}: the file says otherwise than what is deployed: novelty",
+        f"{five}: the file differs from the deployed job in novelty",
     ]
 
 

@@ -68,9 +68,9 @@ def test_choices_are_told_in_comments_and_notes() -> None:
         (("T_MYJOB_1",), 1),
     ]
     assert imported.notes == [
-        "t_myjob_1: owner_mail of the JSON file was left out: the quickstart does nothing with it",
-        't_myjob_1: retry_count stood in quotes, as "2"',
-        't_myjob_2: after_task_name had an empty place: "ROOT_TASK, t_myjob_1,"',
+        "t_myjob_1: owner_mail of the JSON file was left out: the quickstart does not use it",
+        't_myjob_1: retry_count was in quotes: "2"',
+        't_myjob_2: after_task_name had an empty entry: "ROOT_TASK, t_myjob_1,"',
         "t_myjob_3: after_task_name was missing: the job follows root_task",
         "t_myjob_4: root_task was left out of after_task_name: the other predecessors follow it anyway",
     ]

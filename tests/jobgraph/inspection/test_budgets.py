@@ -54,11 +54,11 @@ def test_a_budget_that_holds() -> None:
 @pytest.mark.parametrize(
     ("answers", "name", "ok", "detail"),
     [
-        (replace(healthy(), refused={questions.BUDGET_USE: "no warehouse"}), "", None, "`pulumi up` makes it"),
+        (replace(healthy(), refused={questions.BUDGET_USE: "no warehouse"}), "", None, "`pulumi up` creates it"),
         (replace(healthy(), refused={questions.BUDGET_USE: "no warehouse"}), " used", None, "no warehouse"),
-        (settled("-1"), "", False, "has no limit, the settings say 200: `pulumi up` sets it"),
-        (settled("150"), "", False, "has a limit of 150 credits a month, the settings say 200"),
-        (settled(rows={questions.BUDGET_LIMIT: []}), "", None, "did not say its limit"),
+        (settled("-1"), "", False, "has no limit, but the settings say 200: `pulumi up` sets it"),
+        (settled("150"), "", False, "has a limit of 150 credits a month, but the settings say 200"),
+        (settled(rows={questions.BUDGET_LIMIT: []}), "", None, "did not show its limit"),
         (settled(use=BudgetUse(200, None)), " used", None, "GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER TO ROLE"),
         (settled(use=BudgetUse(200, 210)), " used", False, "it is exceeded: raise `credits_per_month`"),
         (settled(use=BudgetUse(200, 205, "W")), " used", False, "warehouse W is suspended until the month ends"),

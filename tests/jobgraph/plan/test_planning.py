@@ -168,7 +168,7 @@ def test_settings_tell_everything_wrong_with_them_at_once() -> None:
         ({"P": {"min_nodes": 3}}, "max_nodes 1 is less than min_nodes 3"),
         ({"p p": {}}, "expected a plain Snowflake identifier"),
         ({"P": {"max_nodes": True}}, "expected a whole number from 1 to 150"),
-        ({"P": {}, "p": {}}, "pool P is there twice"),
+        ({"P": {}, "p": {}}, "pool P is listed twice"),
     ],
 )
 def test_wrong_pools(pools: object, told: str) -> None:

@@ -149,10 +149,10 @@ def test_what_is_destructive_comes_first() -> None:
             "compute pool POOL is replaced",
             "jobs that run on it are cancelled, those of other graphs too; 2 jobs run on it now",
         ),
-        ("compute pool SMALL shrinks from 3 to 1 nodes", "jobs on the nodes that go may fail; 1 job runs on it now"),
+        ("compute pool SMALL shrinks from 3 to 1 nodes", "jobs on the removed nodes may fail; 1 job runs on it now"),
         (
             "procedure RUN_JOB_1 is deleted",
-            "runs under way that call it later fail",
+            "runs in progress that call it later fail",
         ),
     ]
     for text in (rendering.as_text(summary), rendering.as_markdown(summary)):
@@ -180,10 +180,10 @@ def test_long_values_are_cut_around_the_difference() -> None:
 def test_nothing_drift_and_failure_are_told() -> None:
     assert rendering.as_text(summarize({"steps": []})) == "Nothing changes\n"
     drift = {"steps": [step("refresh", "View", "W", {}, {}), step("update", "View", "V", {"a": 1}, {"a": 2})]}
-    assert rendering.as_text(summarize(drift)).startswith("Changed behind the program: 1 other object\n")
+    assert rendering.as_text(summarize(drift)).startswith("Changed outside Pulumi: 1 other object\n")
     # a step that only looks is counted by the engine, and not listed
     seen = {"steps": drift["steps"][:1], "changeSummary": {"same": 4, "update": 1}}
-    assert "1 seen by looking (a staged file, or a root" in rendering.as_text(summarize(seen))
+    assert "1 seen only by checks (a staged file, or a root" in rendering.as_text(summarize(seen))
     assert "looking" not in rendering.as_text(summarize({**drift, "changeSummary": {"update": 1}}))
     failed = summarize({"steps": [], "diagnostics": [{"severity": "error", "message": "no"}, {"severity": "info"}]})
     assert rendering.as_text(failed) == "The preview failed\n  error: no\n"
@@ -195,7 +195,7 @@ def test_what_a_refresh_reads_is_no_drift_where_the_program_says_nothing() -> No
     drift = {"steps": [step("refresh", "View", "W", {}, {}), step("update", "Table", "T", old, new)]}
     summary = summarize(drift)
     assert [field.name for field in summary.around[0].fields] == ["columns.B"]
-    assert "Lost behind the program:\n  ! table T loses column B" in rendering.as_text(summary)
+    assert "Lost outside Pulumi:\n  ! table T loses column B" in rendering.as_text(summary)
 
 
 def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
@@ -279,7 +279,7 @@ def test_a_runner_that_is_superseded_is_no_danger() -> None:
     gone["oldState"]["deletedWith"] = urn("Execute", "RUN_JOB_1-in-use")
     summary = summarize({"steps": [gone]})
     assert not summary.dangers
-    assert "RUN_JOB_1 (deleted): stays as long as runs under way need it\n" in rendering.as_text(summary)
+    assert "RUN_JOB_1 (deleted): stays as long as runs in progress need it\n" in rendering.as_text(summary)
 
 
 def test_a_pool_that_runs_keep_is_told_so() -> None:
@@ -297,7 +297,7 @@ def test_a_graph_that_goes_as_a_whole_is_one_danger(tmp_path: Path) -> None:
     (danger,) = summarize(gone).dangers
     assert (danger.event, danger.loss) == (
         "graph container_jobs is deleted",
-        "its 6 tasks go, so it never runs again; its history stays",
+        "its 6 tasks are dropped, so it never runs again; its history stays",
     )
     gone["steps"].append(step("delete", "Table", "JOBS_RUN_STATS", {"name": "JOBS_RUN_STATS"}, None))
     table, graph = summarize(gone).dangers
@@ -311,7 +311,7 @@ def test_marks_of_the_engine_are_put_into_words() -> None:
     old = {"comment": "a", "options": {"key": "x"}, "list": ["x"]}
     new = {"comment": unknown, "options": {"key": secret}, "list": [unknown]}
     text = rendering.as_text(summarize({"steps": [step("update", "View", "V", old, new)]}))
-    assert "comment: a -> (known only when it is deployed)\n" in text
+    assert "comment: a -> (known after the deploy)\n" in text
     assert "(secret)" in text
     assert "v1:abc" not in text
     assert unknown not in text

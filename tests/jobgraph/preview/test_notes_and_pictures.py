@@ -24,7 +24,7 @@ def test_a_root_that_its_failures_suspended_is_said_to_be_resumed() -> None:
     summary = summarize({"steps": [opening("ROOT_TASK", failed_root="ROOT_TASK")]})
     assert not summary.is_empty
     text = rendering.as_text(summary)
-    assert text.startswith("What changes: 1 thing put right in Snowflake\n")
+    assert text.startswith("Changes: 1 repair in Snowflake\n")
     note = "ROOT_TASK, which Snowflake suspended because its runs failed, is resumed"
     assert f"Graph container_jobs:\n  > {note}\n" in text
     assert f"- {note}\n" in rendering.as_markdown(summary)
@@ -37,7 +37,7 @@ def test_tasks_that_are_not_as_configured_are_said_to_be_put_right() -> None:
     (graph,) = summarize({"steps": [opening(*tasks, failed_root="R")]}).graphs
     assert graph.notes == (
         "R, which Snowflake suspended because its runs failed, is resumed",
-        "not as configured in Snowflake now, and made so: T_0, T_1, T_2, T_3, T_4 and 3 more",
+        "not as configured in Snowflake now, so they are repaired: T_0, T_1, T_2, T_3, T_4 and 3 more",
     )
 
 
@@ -50,14 +50,14 @@ def test_tasks_that_the_deploy_creates_or_changes_are_not_said_to_be_put_right()
         ]
         for count in (4, 6, 8)
     }
-    put_right = "not as configured in Snowflake now, and made so: "
+    put_right = "not as configured in Snowflake now, so they are repaired: "
     assert notes == {4: [(f"{put_right}T_4 and 3 more",)], 6: [(f"{put_right}2 tasks",)], 8: []}
 
 
 def test_a_preview_that_runs_steps_never_says_that_nothing_changes() -> None:
     gate = step("replace", "Execute", "ROOT_TASK-gate", {"execute": "A"}, {"execute": "B"})
     text = rendering.as_text(summarize({"steps": [gate]}))
-    assert text == "What changes: 1 step of the deploy itself\n"
+    assert text == "Changes: 1 step of the deploy itself\n"
     # beside a change it follows from that
     view = step("create", "View", "V", None, {"name": "V"})
     assert "step" not in rendering.as_text(summarize({"steps": [gate, view]}))

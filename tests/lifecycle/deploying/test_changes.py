@@ -89,7 +89,7 @@ def test_case_white_space_and_secrets_are_shown_job_by_job(deployed: Project) ->
     assert "T_MYJOB_2 --> T_MYJOB_4" in picture
     assert [line for line in picture.splitlines() if "style T_MYJOB_1 " in line]
     assert not [line for line in picture.splitlines() if "style T_MYJOB_4 " in line]
-    assert "What changes: tasks: 3 changed" in comment
+    assert "Changes: tasks: 3 changed" in comment
     assert told["destructive"] == []
 
 

@@ -1,1 +1,1 @@
-"""The commands on the account that a stack is deployed to: the privileges that it has to grant, and whether it does."""
+"""The commands on the account that a stack is deployed to: `doctor`, `image` and `privileges`."""

@@ -1,6 +1,6 @@
-"""The command `doctor`: what is installed here, from where, and whether Snowflake answers.
+"""The command `doctor`: shows what is installed, where it came from, and whether Snowflake answers.
 
-Knows which checks there are. Must not know how the toolchain or the sandbox find out about themselves.
+Knows the list of checks. Must not know how the toolchain and the sandbox determine their own state.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _PACKAGES = ("jobgraph", "pulumi", "pulumi-snowflake", "snowflake-connector-pyth
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the report. `ok` is False if something has to be done; `detail` says what is there, or what to do.
+    """One line of the report. `ok` is False if something has to be done; `detail` has the facts or the remedy.
 
-    What is not `certain` could not be found out, and may be right or wrong.
+    If `certain` is False, the state could not be determined.
     """
 
     name: str
@@ -68,7 +68,7 @@ def _toolchain(project: Path) -> Iterator[Check]:
 
 
 def _sandbox(project: Path) -> Check:
-    """Return the line on the sandbox; without one, or where it does not run, an account may be used instead."""
+    """Return the line on the sandbox. It need not run, because an account may be used instead."""
     try:
         detail = sandbox.describe(sandbox.state(project), sandbox.data_folder(project))
     except UsageError as error:
@@ -77,7 +77,7 @@ def _sandbox(project: Path) -> Check:
 
 
 def _account(application: Application, stack: Plan) -> list[Check]:
-    """Return a line for each thing that a deploy or a run will need of the account."""
+    """Return a line for everything that a deploy or a run needs from the account."""
     return [
         Check(finding.name, finding.ok is not False, "", finding.detail, certain=finding.ok is not None)
         for finding in inspecting.inspect(application, stack)
@@ -108,8 +108,8 @@ def _connection(application: Application) -> Check:
     ),
 )
 @click.argument("file", required=False)
-@click.option("--account", "with_account", is_flag=True, help="Report what would make a deploy or a run fail there.")
-@click.option("--environment", "-e", metavar="NAME", help="With --account: the Pulumi stack that is to be deployed.")
+@click.option("--account", "with_account", is_flag=True, help="Also report what would make a deploy or a run fail.")
+@click.option("--environment", "-e", metavar="NAME", help="With --account: the Pulumi stack to deploy.")
 @click.option("--json", "as_json", is_flag=True, help="Write the report as JSON.")
 @click.pass_context
 def doctor(
@@ -124,7 +124,7 @@ def doctor(
     """
     application: Application = context.obj
     folder = application.folder
-    # before the connection, which may lead to no other account than the stack's
+    # before the connection, which must lead to the stack's account
     stack = planned(application, file, environment) if with_account or environment is not None else None
     checks = [*_packages(), *_toolchain(folder), _sandbox(folder), _connection(application)]
     if with_account and stack is not None and checks[-1].ok:

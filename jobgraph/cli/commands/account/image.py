@@ -1,7 +1,7 @@
-"""The commands `image build` and `image push`: images of jobs, from their folders into the stack's repository.
+"""The commands `image build` and `image push`: build images, and push them to the stack's repository.
 
-Knows where folders of images are, and how a container engine is started. Must not know an engine's arguments nor the
-job that builds inside Snowflake (jobgraph.imaging).
+Knows where the folders of images are, and how a container engine is started. Must not know an engine's arguments, nor
+the job that builds inside Snowflake (jobgraph.imaging).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from jobgraph.imaging.sources import ImageFolder
     from jobgraph.settings import Settings
 
-# How long the registry's password is good for; the engine keeps it after the push.
+# How long the registry's password is valid; the engine stores it after the push.
 _PASSWORD_SECONDS = 3600
 _POLL_SECONDS = 1.0
 _PENDING, _DONE = "PENDING", "DONE"
@@ -40,7 +40,7 @@ _ENDED = frozenset({_DONE, "FAILED", "CANCELLED", "INTERNAL_ERROR", "DELETED"})
 
 @dataclass(frozen=True)
 class _Work:
-    """What to build: the stack's settings, and the images that have a folder."""
+    """The images to build, which have a folder, and the stack's settings."""
 
     settings: Settings
     sources: Sequence[ImageFolder]
@@ -49,12 +49,14 @@ class _Work:
 
 @click.group(short_help="Build and push the images of jobs.")
 def image() -> None:
-    """Build the images of jobs, and push them into the stack's repository."""
+    """Build the images of jobs, and push them to the stack's repository."""
 
 
 def _options(command: click.decorators.FC) -> click.decorators.FC:
     for option in (
-        click.option("--file", metavar="FILE", help="The job configuration; what the stack deploys, unless given."),
+        click.option(
+            "--file", metavar="FILE", help="The job configuration; by default the one that the stack deploys."
+        ),
         click.option("--environment", "-e", metavar="NAME", help="The Pulumi stack whose images they are."),
         click.argument("jobs", nargs=-1, metavar="[JOB...]"),
     ):
@@ -69,9 +71,9 @@ def _options(command: click.decorators.FC) -> click.decorators.FC:
 @_options
 @click.pass_context
 def build(context: click.Context, jobs: tuple[str, ...], environment: str | None, file: str | None) -> None:
-    """Build the images that jobs use from their folders, here, by docker or podman; nothing is pushed.
+    """Build the images of jobs on this machine, with docker or podman. Nothing is pushed.
 
-    An image's folder is the one below images/ whose Dockerfile has its name as title, or that is called so.
+    The folder of an image is the one below images/ whose Dockerfile has the image's name as title, or with that name.
     """
     application: Application = context.obj
     work = _work(application, jobs, environment, file)
@@ -79,7 +81,7 @@ def build(context: click.Context, jobs: tuple[str, ...], environment: str | None
     if engine is None:
         raise UsageError(
             "there is no container engine on the PATH (docker, podman)",
-            remedy="install one; or `jobgraph image push`, which builds inside Snowflake without",
+            remedy="install one; or use `jobgraph image push`, which builds inside Snowflake without one",
         )
     for source in work.sources:
         _run(building.build(engine, source, f"{source.name}:{source.tag}"))
@@ -99,7 +101,9 @@ def build(context: click.Context, jobs: tuple[str, ...], environment: str | None
 @click.option(
     "--pool", metavar="NAME", help="Compute pool for builds inside Snowflake; by default the stack's first one."
 )
-@click.option("--if-there", is_flag=True, help="Exit with 0 if the repository is not there yet: before a first deploy.")
+@click.option(
+    "--if-there", is_flag=True, help="Exit with 0 if the repository does not exist yet: before a first deploy."
+)
 @click.pass_context
 def push(  # noqa: PLR0913  # one parameter for each option
     context: click.Context,
@@ -111,7 +115,7 @@ def push(  # noqa: PLR0913  # one parameter for each option
     pool: str | None,
     if_there: bool,
 ) -> None:
-    """Build the images that jobs use, and push those that the stack's repository does not have.
+    """Build the images of jobs, and push those that the stack's repository lacks.
 
     The tag is a hash of the folder's content and never moves. The digest is written to `image_digests` in the
     stack's file, so the next `pulumi up` runs exactly this image; commit the file. Without a container engine here,
@@ -125,7 +129,7 @@ def push(  # noqa: PLR0913  # one parameter for each option
         if if_there:
             note("The image repository does not exist yet: the first deploy creates it. Then push, and deploy again.")
             return
-        raise UsageError("the image repository is not there yet", remedy="pulumi up makes it; then push")
+        raise UsageError("the image repository does not exist yet", remedy="pulumi up creates it; then push")
     engine = None if inside else _engine()
     first_pool = work.settings.pool_names[0]
     pushed: dict[str, str] = {}
@@ -145,10 +149,10 @@ def push(  # noqa: PLR0913  # one parameter for each option
 
 
 def _work(application: Application, jobs: tuple[str, ...], environment: str | None, file: str | None) -> _Work:
-    """Find out what is to be built.
+    """Return the images to build.
 
     Raises:
-        UsageError: a job or a folder is not there.
+        UsageError: if a job or a folder does not exist.
     """
     path = loading.file_of(application, file, environment)
     config, settings = loading.with_settings(application, path, environment)
@@ -179,7 +183,7 @@ def _references(config: Config, settings: Settings, jobs: tuple[str, ...]) -> li
 
 
 def _engine() -> str | None:
-    """Return the container engine that answers; None if there is none."""
+    """Return the container engine that answers; None if none does."""
     for engine in building.ENGINES:
         if shutil.which(engine) and subprocess.run([engine, "info"], capture_output=True, check=False).returncode == 0:
             return engine
@@ -201,7 +205,7 @@ def _registry(client: Client, settings: Settings) -> str | None:
 
 
 def _digest(client: Client, settings: Settings, source: ImageFolder) -> str | None:
-    """Return the digest of an image of that content; None if it was never pushed."""
+    """Return the digest of an image with that content in the repository; None if it was never pushed."""
     for row in client.rows(Statement(building.show_images(settings))):
         tags = [tag.strip() for tag in str(row["tags"] or "").split(",")]
         if str(row["image_name"]).lower() == source.name and source.tag in tags:
@@ -218,7 +222,7 @@ def _push(client: Client, engine: str, source: ImageFolder, registry: str) -> No
     _run(building.push(engine, target))
 
 
-def _build_inside(  # noqa: PLR0913, PLR0917  # what is built, where, and the clock
+def _build_inside(  # noqa: PLR0913, PLR0917  # the image, the place of the build, and the clock
     client: Client, clock: Clock, settings: Settings, source: ImageFolder, pool: str, registry: str
 ) -> None:
     note(f"{source.reference}: building inside Snowflake, on compute pool {pool} ...")

@@ -1,4 +1,4 @@
-"""The command `privileges`: which role needs which privileges, as a table or as statements.
+"""The command `privileges`: lists the privileges that each role needs, as a table or as statements.
 
 Knows its options and output. Must not know which privileges there are (jobgraph.plan.roles). Makes no connection.
 """
@@ -23,7 +23,7 @@ _KINDS = (account_roles.DEPLOYER, account_roles.RUN_ROLE, account_roles.VIEWER, 
 
 
 @click.command(
-    short_help="Tell which privileges a deployment needs.",
+    short_help="List the privileges that a deployment needs.",
     epilog=examples(
         "jobgraph privileges",
         "jobgraph privileges --environment prod --role deployer --sql",
@@ -32,12 +32,12 @@ _KINDS = (account_roles.DEPLOYER, account_roles.RUN_ROLE, account_roles.VIEWER, 
 )
 @click.argument("file", required=False)
 @click.option(
-    "--environment", "-e", metavar="NAME", help="The Pulumi stack whose settings to use; by default the usual ones."
+    "--environment", "-e", metavar="NAME", help="The Pulumi stack whose settings to use; without it, the defaults."
 )
 @click.option("--role", "kinds", multiple=True, type=click.Choice(_KINDS), help="Only this role; can be repeated.")
 @click.option("--deployer", metavar="NAME", help="Name of the role that deploys.")
 @click.option("--operator", metavar="NAME", help="Name of the role that runs, retries and cancels.")
-@click.option("--viewer", metavar="NAME", help="Name of the role that only looks.")
+@click.option("--viewer", metavar="NAME", help="Name of the role that only views.")
 @click.option("--sql", "as_sql", is_flag=True, help="Write the statements for an administrator.")
 @click.option("--json", "as_json", is_flag=True, help="Write roles and privileges as JSON.")
 @click.pass_context
@@ -111,5 +111,5 @@ def _as_json(role: Role) -> dict[str, Any]:
 
 def _role_name(name: str) -> str:
     if not is_plain(name):
-        raise UsageError(f"{name!r} is no name of a role: {NAME_REMEDY}")
+        raise UsageError(f"{name!r} is not a valid name of a role: {NAME_REMEDY}")
     return upper(name)

@@ -1,1 +1,1 @@
-"""The command `backfill` and those below it, one file each."""
+"""The command `backfill` and its subcommands, one file each."""

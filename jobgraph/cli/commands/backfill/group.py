@@ -1,6 +1,6 @@
-"""The command `backfill`: without another word, it starts one.
+"""The command `backfill`: without a subcommand, it starts one.
 
-Knows which commands are below it. Must not know what any of them does.
+Knows its subcommands. Must not know what they do.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _START = "start"
 
 
 class _Backfill(click.Group):
-    """A group whose command `start` need not be named: `jobgraph backfill GRAPH --from ...`."""
+    """A group whose default subcommand is `start`: `jobgraph backfill GRAPH --from ...`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the name of the usual command before arguments that name none."""
+        """Insert the default subcommand before arguments that name none."""
         is_named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
         return super().parse_args(ctx, args if is_named else [_START, *args])
 
@@ -34,8 +34,7 @@ def backfill() -> None:
     """Run a graph once for each interval of a period in the past, one after the other.
 
     Snowflake itself drives it: the end of one run starts the next, so you need not stay connected. `jobgraph
-    backfill GRAPH --from DATE --to DATE` starts one; to backfill a graph whose name is one of the words below, use
-    `backfill start`.
+    backfill GRAPH --from DATE --to DATE` starts one; for a graph with the name of a subcommand, use `backfill start`.
     """
 
 

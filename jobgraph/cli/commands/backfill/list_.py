@@ -1,4 +1,4 @@
-"""The command `backfill list`: the backfills of the schema.
+"""The command `backfill list`: lists the backfills of the schema.
 
 Knows its options and output. Must not know how a backfill is read.
 """
@@ -26,4 +26,4 @@ def list_backfills(context: click.Context, graph: str | None, *, as_json: bool) 
     elif listed:
         show(backfill_output.list_table(listed, terminal=is_terminal(), width=terminal_width()))
     else:
-        note("There is no backfill.")
+        note("There are no backfills.")

@@ -1,4 +1,4 @@
-"""The command `backfill show`: one backfill, interval by interval.
+"""The command `backfill show`: shows one backfill, interval by interval.
 
 Knows its options and output. Must not know how a backfill is read.
 """

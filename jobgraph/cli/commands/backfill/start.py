@@ -1,6 +1,6 @@
-"""The command `backfill start`: run a graph for intervals of the past.
+"""The command `backfill start`: runs a graph for intervals of the past.
 
-Knows its options. Must not know how time is cut into intervals, nor how a backfill continues.
+Knows its options. Must not know how a period is divided into intervals, nor how a backfill continues.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("graph", required=False)
-@click.option("--from", "begin", metavar="DATE", required=True, help="Where the first interval begins.")
-@click.option("--to", "end", metavar="DATE", required=True, help="The last day, itself included; or a time, not.")
+@click.option("--from", "begin", metavar="DATE", required=True, help="The start of the first interval.")
+@click.option("--to", "end", metavar="DATE", required=True, help="The last day, inclusive; or a time, exclusive.")
 @click.option(
     "--every",
     "step",
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Which intervals: those that never ran, also those that failed, or all.",
 )
-@click.option("--newest-first", is_flag=True, help="Begin with the newest interval.")
+@click.option("--newest-first", is_flag=True, help="Start with the newest interval.")
 @operating.set_option
 @operating.config_option
 @operating.note_option
@@ -66,9 +66,9 @@ def start(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Run a graph once for each interval between two dates: its containers get DATA_INTERVAL_START and _END.
 
-    Dates are days of the schedule's time zone, without a cron schedule of UTC. Runs follow one another; a scheduled
-    run that is due meanwhile is left out by Snowflake, as always while a run is under way. An interval that fails does
-    not stop the others. With --set or --config, the runs have other values than the graph's `config`.
+    Dates are days in the schedule's time zone or, without a cron schedule, in UTC. Runs follow one another; Snowflake
+    skips a scheduled run that is due meanwhile, as it always does while a run is in progress. An interval that fails
+    does not stop the others. With --set or --config, the runs override values of the graph's `config`.
     """
     application: Application = context.obj
     deployed = lookup.startable(application, graph)
@@ -84,21 +84,21 @@ def start(  # noqa: PLR0913  # one parameter for each option
         "intervals": [backfill_output.interval_json(interval) for interval in intervals],
     }
     how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
-    operating.show_first(operation, how, more=details, remarks=_remarks(action))
+    operating.show_first(operation, how, fields=details, remarks=_remarks(action))
     if not dry_run and action.backfill:
-        # the backfill is there with the statement before last: if all ends here, `resume` goes on
+        # the statement before last has created the backfill: if the command ends here, `resume` can continue it
         steering.perform(application.client, action)
         operating.keep(application.client, deployed.tables, operation)
         _show(action.backfill, operating.operation_json(operation) if as_json else None)
 
 
 def _remarks(action: Action) -> list[str]:
-    """Return what the statements do, in words: they are long, and an interval is not what everybody takes it for."""
+    """Return an explanation of the statements, which are long, and of the intervals, which are easily misunderstood."""
     asks = action.statements[-1].text.startswith("EXECUTE TASK")
-    first = "the last statement asks for the first run" if asks else "a run that waits already comes first"
+    first = "the last statement requests the first run" if asks else "a run that is queued already comes first"
     return [
         f"{action.remark} (UTC).",
-        f"The backfill is written down, then {first}; the end of each run starts the next.",
+        f"The backfill is recorded, then {first}; the end of each run starts the next.",
         "Containers find their interval in DATA_INTERVAL_START and DATA_INTERVAL_END, in UTC; its end is not included.",
     ]
 

@@ -1,6 +1,6 @@
-"""The commands `backfill pause`, `resume` and `cancel`, which differ only in the event that they cause.
+"""The commands `backfill pause`, `resume` and `cancel`, which differ only in their event.
 
-Knows their options and messages. Must not know what follows from an event.
+Knows their options and messages. Must not know the effects of an event.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return _id_argument(operating.note_option(operating.dry_run_option(_json_option(click.pass_context(command)))))
 
 
-@click.command(short_help="Start no further interval.", epilog=examples("jobgraph backfill pause 1795266861347"))
+@click.command(short_help="Start no more intervals.", epilog=examples("jobgraph backfill pause 1795266861347"))
 @_options
 def pause(context: click.Context, *, backfill_id: str, note: str, dry_run: bool, as_json: bool) -> None:
-    """Start no further interval of a backfill; one that is under way goes on to its end."""
+    """Start no more intervals of a backfill; one that is in progress continues to its end."""
     _steer(context, backfill_id, states.PAUSE, operating.How(note=note, dry_run=dry_run, as_json=as_json))
 
 
-@click.command(short_help="Go on with one.", epilog=examples("jobgraph backfill resume 1795266861347"))
+@click.command(short_help="Continue one.", epilog=examples("jobgraph backfill resume 1795266861347"))
 @_options
 def resume(context: click.Context, *, backfill_id: str, note: str, dry_run: bool, as_json: bool) -> None:
-    """Go on with a backfill that is paused, or that nothing drives any more."""
+    """Continue a backfill that is paused, or that nothing drives any more."""
     _steer(context, backfill_id, states.RESUME, operating.How(note=note, dry_run=dry_run, as_json=as_json))
 
 
-@click.command(short_help="Give one up.", epilog=examples("jobgraph backfill cancel 1795266861347"))
+@click.command(short_help="End one for good.", epilog=examples("jobgraph backfill cancel 1795266861347"))
 @_options
 def cancel(context: click.Context, *, backfill_id: str, note: str, dry_run: bool, as_json: bool) -> None:
-    """Give a backfill up: no further interval is run. One that is under way goes on; `jobgraph cancel` stops it."""
+    """End a backfill for good: no more intervals start. One in progress continues; `jobgraph cancel` stops it."""
     _steer(context, backfill_id, states.CANCEL, operating.How(note=note, dry_run=dry_run, as_json=as_json))
 
 
@@ -70,7 +70,7 @@ def _steer(context: click.Context, backfill_id: str, event: str, how: operating.
     name, texts = f"backfill {event}", operating.texts(statements)
     jobs = tuple(job.name for job in graph.jobs if job.started) if graph else ()
     operation = Operation(name, backfill.graph, texts, jobs, note=how.note, backfill_id=backfill_id)
-    operating.show_first(operation, how, more=_intervals(backfill), remarks=[_to_come(backfill, event)])
+    operating.show_first(operation, how, fields=_intervals(backfill), remarks=[_to_come(backfill, event)])
     if how.dry_run:
         return
     for statement in statements:
@@ -87,7 +87,7 @@ def _steer(context: click.Context, backfill_id: str, event: str, how: operating.
 
 
 def _check_state(backfill: Backfill, event: str) -> None:
-    """Refuse an event that would change nothing; a backfill that runs may be resumed if nothing drives it."""
+    """Refuse an event that would change nothing. A running backfill may be resumed only if nothing drives it."""
     allowed = states.sources(states.OF_BACKFILL, event)
     if backfill.state in allowed or (event == states.RESUME and backfill.active):
         return
@@ -98,35 +98,35 @@ def _check_state(backfill: Backfill, event: str) -> None:
 
 
 def _intervals(backfill: Backfill) -> dict[str, Any]:
-    """Return the intervals that an event is about for JSON: those that are to come."""
+    """Return the intervals that an event concerns for JSON: the pending ones."""
     pending = (interval for interval in backfill.intervals if interval.state == states.PENDING)
     return {"intervals": [backfill_output.interval_json(interval) for interval in pending]}
 
 
 def _to_come(backfill: Backfill, event: str) -> str:
-    """Return how many intervals an event is about, and which."""
+    """Return a line on the intervals that an event concerns: how many, and which."""
     spans = [interval.span.text for interval in backfill.intervals if interval.state == states.PENDING]
     count = f"{len(spans)} interval{'s' * (len(spans) != 1)}"
-    ending = {states.PAUSE: "wait until `backfill resume`", states.CANCEL: "are given up", states.RESUME: "are to come"}
+    ending = {states.PAUSE: "wait until `backfill resume`", states.CANCEL: "are given up", states.RESUME: "are pending"}
     return f"{count} {ending[event]}{': ' * bool(spans)}{some(spans)}"
 
 
 def _going_on(
     application: Application, records: BackfillRecords, backfill: Backfill, graph: Deployed | None
 ) -> list[Statement]:
-    """Return the statements that settle what no finalizer settled, and that ask for the next interval.
+    """Return the statements that settle intervals that no finalizer settled, and that request the next interval.
 
-    Of a backfill that is not paused, the run in progress asks for the next interval at its end.
+    If the backfill is not paused, the run in progress requests the next interval at its end.
 
     Raises:
-        UsageError: if the graph is not deployed any more, its runs would not know their interval, or nothing is to do.
+        UsageError: if the graph is no longer deployed, its runs would not know their interval, or there is nothing to do.
     """
     if graph is None:
-        raise UsageError(f"Graph {backfill.graph} is not deployed any more", remedy="Deploy it with `pulumi up`.")
+        raise UsageError(f"Graph {backfill.graph} is no longer deployed", remedy="Deploy it with `pulumi up`.")
     check(graph)
     listed = [
-        backfill_output.resumed(other) if other.backfill_id == backfill.backfill_id else other
-        for other in records.of_graph(backfill.graph)
+        backfill_output.resumed(recorded) if recorded.backfill_id == backfill.backfill_id else recorded
+        for recorded in records.of_graph(backfill.graph)
     ]
     own = lookup.runs(application, runs_of.of_deployed(graph))
     ids = [interval.run_id for interval in backfill.intervals if interval.state == states.RUNNING]
@@ -146,4 +146,4 @@ def _remarks(backfill: Backfill, event: str) -> list[str]:
     running = [interval.run_id for interval in backfill.intervals if interval.state == states.RUNNING]
     if not running or event == states.RESUME:
         return []
-    return [f"Run {running[0]} goes on to its end: jobgraph cancel {backfill.graph}"]
+    return [f"Run {running[0]} continues to its end; to stop it: jobgraph cancel {backfill.graph}"]

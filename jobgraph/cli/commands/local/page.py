@@ -1,4 +1,4 @@
-"""The command `page`: show the operators' page in a browser, from this machine.
+"""The command `page`: shows the operators' page in a browser, from this machine.
 
 Knows how Streamlit is started. Must not know what the page shows.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jobgraph.account.client import ConnectionChoice
 
-# Where the page listens unless it is told to elsewhere: on the first of these that is free.
+# The default ports of the page; it listens on the first free one.
 _PORTS = range(8501, 8521)
 _HOST = "127.0.0.1"
 
@@ -49,23 +49,25 @@ def page(context: click.Context, *, port: int | None, opening: bool) -> None:
     application: Application = context.obj
     if find_spec("streamlit") is None:
         raise UsageError("The page needs Streamlit, which is not installed.", remedy="pip install 'jobgraph[page]'")
-    # a wrong connection is told here, not in the browser
+    # a wrong connection is reported here, not in the browser
     client = application.client
     if port is None and not is_free(_PORTS[0]):
-        note(f"Port {_PORTS[0]} is taken, usually by a page that was started before; this one takes the next free one.")
+        note(
+            f"Port {_PORTS[0]} is in use, usually by a page that was started before; this one uses the next free port."
+        )
     port = free_port(port, is_free)
     note(f"The page of {client.place} on {client.server}: http://{_HOST}:{port}   (Ctrl-C ends it)")
     application.close()
     command = [sys.executable, "-m", "streamlit", "run", _app(), *options.arguments(port, opening=opening)]
-    # instead of this process, not below it: whoever ends the command ends the page
+    # The page replaces this process instead of being its child, so that ending the command ends the page.
     os.execve(sys.executable, command, variables(os.environ, application.choice))  # noqa: S606  # no shell is wanted
 
 
 def free_port(chosen: int | None, is_free: Callable[[int], bool]) -> int:
-    """Return the port to listen on: the one that was chosen, else the first usual one that nobody listens on.
+    """Return the port to listen on: the chosen one, else the first free default one.
 
     Raises:
-        UsageError: if somebody listens on the chosen port, or on all usual ones.
+        UsageError: if the chosen port or all default ones are in use.
     """
     if chosen is not None and is_free(chosen):
         return chosen
@@ -75,16 +77,16 @@ def free_port(chosen: int | None, is_free: Callable[[int], bool]) -> int:
     ports = f"Port {chosen}" if chosen is not None else f"Each port from {_PORTS[0]} to {_PORTS[-1]}"
     advice = f"use another port: `jobgraph page --port {port}`" if port is not None else "choose another with --port"
     raise UsageError(
-        f"{ports} is taken: another program listens there",
+        f"{ports} is in use: another program listens there",
         cause="Usually a page that was started earlier and is still running.",
         remedy=f"End that program, or {advice}.",
     )
 
 
 def is_free(port: int) -> bool:
-    """Return whether nobody listens on a port of this machine."""
+    """Return whether no program listens on a port of this machine."""
     with closing(socket.socket()) as probe:
-        # as a server sets it: a port whose last user has just gone is free
+        # as servers set it: a port whose last program has just ended counts as free
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
@@ -94,13 +96,13 @@ def is_free(port: int) -> bool:
 
 
 def _app() -> str:
-    """Return the path of the app; it is installed as a file, so it stays after the `with`."""
+    """Return the path of the app. It is installed as a file, so the path stays valid after the `with`."""
     with as_file(files("jobgraph.page") / "app.py") as app:
         return str(app)
 
 
 def variables(environment: Mapping[str, str], choice: ConnectionChoice) -> dict[str, str]:
-    """Return the variables of the page's process: those of this one, and what the command line says."""
+    """Return the variables of the page's process: those of this process, and the command line's connection options."""
     own = {
         options.CONNECTION: choice.connection,
         options.DATABASE: choice.database,

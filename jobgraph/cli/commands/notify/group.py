@@ -1,6 +1,6 @@
-"""The command `notify`: messages about runs.
+"""The commands `notify test` and `notify history`: send a test message, and list the messages about runs.
 
-Knows options and output. Must not know what a message says or how it is sent.
+Knows their options and output. Must not know the text of a message or how it is sent.
 """
 
 from __future__ import annotations
@@ -29,11 +29,15 @@ def notify() -> None:
 )
 @click.argument("graph", required=False)
 @click.option(
-    "--event", type=click.Choice(_EVENTS), default="failure", show_default=True, help="To whom: of that event."
+    "--event",
+    type=click.Choice(_EVENTS),
+    default="failure",
+    show_default=True,
+    help="The event whose receivers get it.",
 )
 @click.pass_context
 def test(context: click.Context, graph: str | None, event: str) -> None:
-    """Send a message, marked as a test, to everybody who is told of an event of the deployed GRAPH."""
+    """Send a message, marked as a test, to all receivers of an event of the deployed GRAPH."""
     application: Application = context.obj
     deployed = lookup.graph(application, graph)
     tests = messages.tests(application.client, deployed, event)
@@ -54,7 +58,7 @@ def test(context: click.Context, graph: str | None, event: str) -> None:
             cause="The integration does not exist, is not enabled or may not be used, or an address is not verified.",
             remedy="docs/alerts.md says what each channel needs.",
         )
-    note("Snowflake has taken the messages. Whether it could deliver them: jobgraph notify history")
+    note("Snowflake has accepted the messages. To see whether it delivered them: jobgraph notify history")
 
 
 @notify.command(
@@ -74,7 +78,7 @@ def history(context: click.Context, graph: str | None, *, limit: int, as_json: b
     if as_json:
         show_json([{**message.__dict__, "written": str(message.written)} for message in sent])
     elif not sent:
-        note("No message was sent. `jobgraph notify test` sends one.")
+        note("No messages have been sent. `jobgraph notify test` sends one.")
     else:
         rows = [
             [

@@ -51,7 +51,7 @@ def test_a_revision_and_the_file_as_it_stands(invoke: Invoke, old: str) -> None:
 @pytest.mark.usefixtures("project")
 def test_no_difference(invoke: Invoke) -> None:
     done = invoke("diff", "HEAD", "HEAD", "--exit-code")
-    assert (done.exit_code, done.stdout) == (0, "No difference: both say the same.\n")
+    assert (done.exit_code, done.stdout) == (0, "No difference: both configurations are the same.\n")
 
 
 @pytest.mark.usefixtures("project")
@@ -107,7 +107,7 @@ def test_another_order_is_no_difference(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text(start + jobs[0] + other)
     (tmp_path / "two.yaml").write_text(start + other + jobs[1])
     done = invoke("diff", str(tmp_path / "one.yaml"), str(tmp_path / "two.yaml"), "--exit-code")
-    assert (done.exit_code, done.stdout) == (0, "No difference: both say the same.\n")
+    assert (done.exit_code, done.stdout) == (0, "No difference: both configurations are the same.\n")
 
 
 def test_a_revision_without_any_file(invoke: Invoke, project: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_file_is_written_over_only_by_force(invoke: Invoke, project: Path) -> 
 
 def test_notes_and_problems(invoke: Invoke, project: Path) -> None:
     (project / "jobconfig.json").write_text(json.dumps([job(1, retry_count="1"), job(2)]))
-    assert 'note: t_myjob_1: retry_count stood in quotes, as "1"' in invoke("import", "jobconfig.json").stderr
+    assert 'note: t_myjob_1: retry_count was in quotes: "1"' in invoke("import", "jobconfig.json").stderr
     (project / "jobconfig.json").write_text(json.dumps([job(1, retry_count=99), job(2, after_task_name="t_9")]))
     done = invoke("import", "jobconfig.json", "-o", "out.yaml")
     assert done.exit_code == 2
@@ -70,8 +70,8 @@ def test_notes_and_problems(invoke: Invoke, project: Path) -> None:
         (("jobconfig.json", "--from-snowflake", "A.B.C"), "one thing to import is needed"),
         (("none.json",), "cannot be read"),
         (("jobconfig.json", "-o", "none/x.yaml"), "cannot be written"),
-        (("--from-snowflake", "A.C"), "is no name of a task"),
-        (("--from-snowflake", "A.B.C D"), "is no name of a task"),
+        (("--from-snowflake", "A.C"), "is not the name of a task"),
+        (("--from-snowflake", "A.B.C D"), "is not the name of a task"),
     ],
 )
 def test_wrong_usage(invoke: Invoke, arguments: tuple[str, ...], told: str) -> None:

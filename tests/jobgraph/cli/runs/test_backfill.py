@@ -74,7 +74,7 @@ def test_what_is_shown_first_is_what_is_sent(invoke: Invoke, server: Server) -> 
     assert (request["interval"], request["start"]) == (1, "2026-02-20 00:00:00.000 Z")
     assert "3 intervals, one run each: 2026-02-20 00:00 - 2026-02-21 00:00 to 2026-02-22 00:00" in done.stderr
     assert "2026-02-23 00:00 (UTC)." in done.stderr
-    assert "then the last statement asks for the first run" in done.stderr
+    assert "then the last statement requests the first run" in done.stderr
 
 
 def test_what_is_shown_of_many_intervals_can_be_read(invoke: Invoke) -> None:
