@@ -1,7 +1,7 @@
-"""The run, attempt and container that the procedures work with; and how names and texts are put into statements.
+"""The data types of the procedures (run, attempt, container), and the quoting of names and texts in statements.
 
-Knows no statement and no session. Shipped as a part of a stored procedure's text, so it imports the standard library
-only.
+Knows no statement and no session. Shipped as a part of a stored procedure's text, so it imports only the standard
+library.
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ DONE = "DONE"
 FAILED = "FAILED"
 CANCELLED = "CANCELLED"
 TIMED_OUT = "TIMED_OUT"
-# a job stays in these: docs.snowflake.com/en/sql-reference/sql/desc-service
+# the final states of a job: docs.snowflake.com/en/sql-reference/sql/desc-service
 FINAL = frozenset({DONE, FAILED, CANCELLED, "SUSPENDED", "DELETED", "INTERNAL_ERROR"})
 
 
 class JobFailed(Exception):  # noqa: N818  # its name starts the task's error message
-    """The job ended other than DONE after its last attempt; the text is one line."""
+    """The job's last attempt did not end as DONE. The text is one line."""
 
 
 class RunContext(NamedTuple):
-    """What a task run is part of; `root` and `task` are names, `started` is the graph run's scheduled time as text.
+    """The graph run that a task run belongs to. `root` and `task` are names; `started` is its scheduled time as text.
 
-    `since` is that time of the last run that succeeded (empty: none did); `until` is where the interval of a backfill
-    ends (empty: `started`). `returned` are values of predecessors, and `results` where in a stage they left larger
-    ones. `config` is the run's configuration as JSON (empty: it has none), without what it was asked for: `request`.
+    `since` is the scheduled time of the last successful run (empty if there is none); `until` is the end of the
+    interval of a backfill (if empty, `started`). `returned` has the return values of predecessors, and `results` the
+    stage folders of their larger results. `config` is the run's configuration as JSON (empty if it has none), without
+    jobgraph's own entry, which is `request`.
     """
 
     root: str
@@ -53,7 +54,7 @@ class RunContext(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A container's state as `SHOW SERVICE CONTAINERS` gives it, and its log. `started`: empty if it never started."""
+    """A container's state from `SHOW SERVICE CONTAINERS`, and its log. `started` is empty if it never started."""
 
     instance: str
     name: str
@@ -66,10 +67,10 @@ class Container(NamedTuple):
 
 
 class AttemptRecord(NamedTuple):
-    """How one attempt went; instants as text, empty if not known. `reason_class` is empty for one that is DONE.
+    """The record of an attempt. Instants are text, empty if unknown. `reason_class` is empty if the attempt is DONE.
 
-    `created` is when its service was created, `ended` when it was seen to have ended, if that was not just now.
-    `reason` is what the platform says, `cause` the line of the log that tells most, `age` the seconds since its start.
+    `created` is when its service was created; `ended` is when its end was observed, if that was not just now. `reason`
+    is the platform's message, `cause` the most informative line of the log, `age` the seconds since its start.
     """
 
     number: int
@@ -90,18 +91,22 @@ class AttemptRecord(NamedTuple):
 
     @property
     def started(self) -> str:
-        """When its first container started; else when its service was created."""
+        """When its first container started or, if none did, when its service was created."""
         return min((c.started for c in self.containers if c.started), default=self.created)
 
     @property
     def label(self) -> str:
-        """The reason class, with the exit code where that is the reason."""
+        """The reason class, with the exit code if that is the reason."""
         code = self.exit_code is not None and self.reason_class == "app_error"
         return f"{self.reason_class}({self.exit_code})" if code else self.reason_class
 
 
 def identifier(name: Any) -> str:
-    """Return a name that may stand unquoted in a statement, as job services want it; raises ValueError otherwise."""
+    """Return a name that is valid without quotes, which job services require.
+
+    Raises:
+        ValueError: if it is not.
+    """
     if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
         raise ValueError(f"not a plain Snowflake identifier: {name!r}")
     return name
@@ -113,38 +118,38 @@ def object_name(definition: Mapping[str, Any], key: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Return a single-quoted constant, for the places that take no bind."""
+    """Return a single-quoted constant, for places that do not allow a bind."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def yaml_text(value: Any) -> str:
-    r"""Return a value as one line of JSON that YAML reads as the same; a `$` in it is written `\u0024`."""
-    # YAML reads no pairs of surrogates, so what is beyond \uffff is not escaped; what it refuses as it is, is
+    r"""Return a value as one line of JSON that is also YAML; a `$` in it is written `\u0024`."""
+    # YAML has no surrogate pairs, so characters beyond \uffff stay unescaped; characters that YAML forbids are escaped
     text = json.dumps(value, ensure_ascii=False)
     return TO_BE_ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def dollar_quoted(text: str) -> str:
-    """Return a text that holds no `$` as a constant."""
-    quotes = "$" * 2  # written out, they would end the dollar quoting of this very text in CREATE PROCEDURE
+    """Return a text without `$` as a dollar-quoted constant."""
+    quotes = "$" * 2  # written literally, they would end the dollar quoting of this code in CREATE PROCEDURE
     return f"{quotes}{text}{quotes}"
 
 
 def mark(job: Mapping[str, Any], run: RunContext, number: int) -> str:
-    """Return the mark of an attempt, put on its service and statements: graph, run, task, attempt."""
+    """Return the mark of an attempt for its service and statements: graph, run, task, attempt."""
     return " ".join(["jobgraph", identifier(job["graph"]), run.group, run.task, str(number)])
 
 
 def direct_mark(job: Mapping[str, Any], task: str) -> str:
-    """Return the mark of a job that is its task's own statement, the same in every run: graph and task."""
+    """Return the mark of a direct job, the same in every run: graph and task."""
     return " ".join(["jobgraph", identifier(job["graph"]), DIRECT, task])
 
 
 def results_path(job: Mapping[str, Any], run: RunContext, task: str, number: int | str) -> str:
-    """Return the folder in the stack's stage for what an attempt leaves to others; empty if there is none.
+    """Return the stage folder for an attempt's results; empty if there is none.
 
-    The day of the run comes first, so that what is old can be found and removed by its name. All attempts of a job that
-    is its task's own statement have one folder, called DIRECT: what follows it cannot know which attempt was done.
+    The run's day comes first, so that old folders can be found and removed by name. All attempts of a direct job share
+    one folder, DIRECT, because its dependents cannot know which attempt was DONE.
     """
     place = job.get("results")
     return f"{place}/{run.started[:10]}/{run.group}/{task}/{number}/" if place else ""
@@ -162,5 +167,5 @@ def one_line(text: str) -> str:
 
 
 def lower_keys(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of SHOW or DESCRIBE with plain lower-case names; Snowpark may put them in quotes."""
+    """Return a row of SHOW or DESCRIBE with lower-case names without quotes, which Snowpark may add."""
     return {key.strip('"').lower(): value for key, value in row.items()}

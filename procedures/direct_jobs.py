@@ -1,10 +1,9 @@
-"""Records the attempts of jobs that are their tasks' own statements: nobody stands beside them while they run.
+"""Records the attempts of direct jobs, whose tasks' statements are the jobs themselves, so that no runner records them.
 
-Knows where Snowflake tells of them: the task history, the job history, the services that are still there, the event
-table. Must not know what these rows mean (`direct_outcome` does). Shipped as a part of a stored procedure's text.
+Knows Snowflake's sources: the task history, the job history, the existing services, the event table. Must not know what
+their rows mean (`direct_outcome` does). Shipped as a part of a stored procedure's text.
 
-Every finalizer records the attempts that have ended of its own run and of runs before it: whose finalizer was killed
-has left them to the next one.
+Every finalizer records the ended attempts of its own run, and of earlier runs whose finalizer was killed.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from jobgraph.procedures.direct_outcome import (
     task_row,
 )
 from jobgraph.procedures.history import record
-from jobgraph.procedures.logs import kept, secret_values
+from jobgraph.procedures.logs import log_for_history, secret_values
 from jobgraph.procedures.recovery import recorded
 from jobgraph.procedures.requested.request import LEFT_OUT
 from jobgraph.procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusal, send
@@ -52,9 +51,9 @@ if TYPE_CHECKING:
 
     from jobgraph.procedures.sending import Tagged
 
-# TASK_HISTORY goes back seven days
+# TASK_HISTORY covers seven days
 MOST_DAYS_BACK = 6
-# the others go by their age
+# the most DONE services to drop at once; the others are dropped by their age
 MOST_DONE_DROPPED = 200
 ENDED_STATES = "('SUCCEEDED', 'FAILED', 'FAILED_AND_AUTO_SUSPENDED', 'CANCELLED')"
 TASK_COLUMNS = (
@@ -71,10 +70,10 @@ def record_direct(session: Tagged, graph: Mapping[str, Any], run: RunContext, ro
     tasks = _unrecorded(session, graph, root_id, since)
     if not tasks:
         return 0, []
-    remembered, there = _job_history(session, graph, since), _services(session, graph)
+    remembered, existing = _job_history(session, graph, since), _services(session, graph)
     count, done, failures = 0, list[str](), list[str]()
     for task in tasks:
-        job = _job_of(task, graph, remembered, there)
+        job = _job_of(task, graph, remembered, existing)
         try:
             attempt = _attempt(session, task, job)
             record(session, task.job, run_of(task, run), attempt)
@@ -91,17 +90,17 @@ SINCE = "SELECT LEAST(?::timestamp_ltz, DATEADD('day', ?, CURRENT_TIMESTAMP())):
 
 
 def _unrecorded(session: Tagged, graph: Mapping[str, Any], root_id: str, since: str) -> list[TaskRow]:
-    """Return the runs of tasks that have ended and are not in history, each with the number that its attempt gets."""
+    """Return the ended task runs that are not in history, each with the number of its new attempt."""
     history, database = object_name(graph, "job_runs_table"), identifier(graph["database"])
-    # one that its run left out has recorded that itself, and ended well at once
-    known = f"R.QUERY_ID = S.QUERY_ID OR R.JOB_STATUS = '{LEFT_OUT}' AND S.STATE = 'SUCCEEDED'"
+    # a job that was left out of its run has recorded that itself, and its task has succeeded at once
+    is_recorded = f"R.QUERY_ID = S.QUERY_ID OR R.JOB_STATUS = '{LEFT_OUT}' AND S.STATE = 'SUCCEEDED'"
     statement = (
         f'SELECT {TASK_COLUMNS} FROM TABLE("{database}".INFORMATION_SCHEMA.TASK_HISTORY(ROOT_TASK_ID => ?,'
         " SCHEDULED_TIME_RANGE_START => ?::timestamp_ltz, RESULT_LIMIT => 10000)) AS S"
         f" WHERE S.STATE IN {ENDED_STATES} AND S.QUERY_START_TIME IS NOT NULL"
         " AND STARTSWITH(S.QUERY_TEXT, 'EXECUTE JOB SERVICE')"
         f" AND NOT EXISTS (SELECT 1 FROM {history} AS R WHERE R.GRAPH_RUN_ID = S.GRAPH_RUN_GROUP_ID"
-        f" AND R.TASK_NAME = S.NAME AND ({known})) ORDER BY S.GRAPH_RUN_GROUP_ID, S.NAME, S.ATTEMPT_NUMBER"
+        f" AND R.TASK_NAME = S.NAME AND ({is_recorded})) ORDER BY S.GRAPH_RUN_GROUP_ID, S.NAME, S.ATTEMPT_NUMBER"
     )
     rows = [row.as_dict() for row in send(session, statement, [root_id, since])]
     tasks = [task for row in rows if (task := task_row(row)) is not None]
@@ -117,7 +116,7 @@ def _unrecorded(session: Tagged, graph: Mapping[str, Any], root_id: str, since: 
 
 
 def _job_history(session: Tagged, graph: Mapping[str, Any], since: str) -> dict[str, JobRow]:
-    """Return the jobs that Snowflake remembers, by the id of their statement and by their own; none if it refuses."""
+    """Return the jobs of the job history, by the id of their statement and by their own; empty if Snowflake refuses."""
     statement = (
         "SELECT ID, QUERY_ID, NAME, CREATED_TIME, COMPLETED_TIME, STATUS, MESSAGE, INSTANCE_STATUSES"
         " FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY(CREATED_TIME_START => ?::timestamp_ltz, RESULT_LIMIT => 10000))"
@@ -128,11 +127,11 @@ def _job_history(session: Tagged, graph: Mapping[str, Any], since: str) -> dict[
     except SnowparkSQLException as error:
         if not is_refusal(error):
             raise
-        return {}  # the services that are still there tell enough
+        return {}  # the existing services are sufficient
     jobs: dict[str, JobRow] = {}
     for row in rows:
         if not IDENTIFIER.fullmatch(str(row["NAME"])):
-            continue  # no job of ours has such a name
+            continue  # jobgraph's jobs do not have such names
         job = JobRow(
             name=_full_name(graph, row["NAME"]),
             status=str(row["STATUS"]),
@@ -146,7 +145,7 @@ def _job_history(session: Tagged, graph: Mapping[str, Any], since: str) -> dict[
 
 
 def _object(value: Any) -> Any:
-    """Return an OBJECT of a row: Snowpark gives its JSON as text."""
+    """Return an OBJECT value, which Snowpark returns as JSON text."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
@@ -158,7 +157,7 @@ def _full_name(graph: Mapping[str, Any], name: Any) -> str:
 
 
 def _services(session: Tagged, graph: Mapping[str, Any]) -> dict[str, JobRow]:
-    """Return the job services that are still there and have a mark of this graph's jobs, by their full names."""
+    """Return the existing job services with the mark of one of this graph's jobs, by full name."""
     place = f"{identifier(graph['database'])}.{identifier(graph['schema'])}"
     rows = [lower_keys(row.as_dict()) for row in send(session, f"SHOW JOB SERVICES IN SCHEMA {place}")]
     start = direct_mark(graph, "")
@@ -178,13 +177,13 @@ def _services(session: Tagged, graph: Mapping[str, Any]) -> dict[str, JobRow]:
 
 
 def _job_of(
-    task: TaskRow, graph: Mapping[str, Any], remembered: Mapping[str, JobRow], there: Mapping[str, JobRow]
+    task: TaskRow, graph: Mapping[str, Any], remembered: Mapping[str, JobRow], existing: Mapping[str, JobRow]
 ) -> JobRow | None:
-    """Return the job that a task's statement started; `None`: it started none."""
+    """Return the job that a task's statement started; None if it started none."""
     job = remembered.get(task.query_id) or remembered.get(task.job_id)
     if job is None:
-        return by_time(task, direct_mark(graph, task.name), list(there.values()))
-    present = there.get(job.name)
+        return by_time(task, direct_mark(graph, task.name), list(existing.values()))
+    present = existing.get(job.name)
     return job if present is None else present._replace(message=job.message, instances=job.instances)
 
 
@@ -196,13 +195,13 @@ def _attempt(session: Tagged, task: TaskRow, job: JobRow | None) -> AttemptRecor
             return _of_service(session, task, job)
         except SnowparkSQLException as error:
             if error_code(error) != DOES_NOT_EXIST:
-                raise  # else it was dropped just now
+                raise  # otherwise the service was dropped just now
     listed = list(kept_instances(job)) or [Container("0", "main", job.status, job.message, log=NOT_KEPT)]
     return attempt_of(task, job, listed)
 
 
 def _of_service(session: Tagged, task: TaskRow, job: JobRow) -> AttemptRecord:
-    """Return the attempt of a service that is still there; one that outlives its task's statement is stopped."""
+    """Return the attempt of an existing service. A service that outlives its task's statement is stopped."""
     if job.status not in FINAL:
         job = job._replace(status=str(stop(session, job.name)["status"]), completed="")
     env: dict[str, str] = {}
@@ -218,7 +217,7 @@ def _of_service(session: Tagged, task: TaskRow, job: JobRow) -> AttemptRecord:
 def _from_event_table(
     session: Tagged, task: TaskRow, job: JobRow, listed: Sequence[Container], secrets: Sequence[str]
 ) -> tuple[Container, ...]:
-    """Return the containers with the logs of the event table where no node has them any more."""
+    """Return the containers, with logs from the event table for those whose node is gone."""
     statement = (
         f"SELECT INSTANCE_ID, CONTAINER_NAME, LOG FROM TABLE({job.name}!SPCS_GET_LOGS(START_TIME => ?::timestamp_ltz))"
         " ORDER BY TIMESTAMP"
@@ -233,7 +232,9 @@ def _from_event_table(
     for row in rows:
         logs.setdefault((str(row["INSTANCE_ID"]), str(row["CONTAINER_NAME"])), []).append(f"{row['LOG']}\n")
     return tuple(
-        container._replace(log=kept("".join(logs.get((container.instance, container.name), ())), secrets) or NOT_KEPT)
+        container._replace(
+            log=log_for_history("".join(logs.get((container.instance, container.name), ())), secrets) or NOT_KEPT
+        )
         if container.log.startswith(NO_LOG)
         else container
         for container in listed

@@ -1,4 +1,4 @@
-"""How an attempt of a job went that was its task's own statement: from the task's row, the job's, and its containers.
+"""The outcome of a direct job's attempt, from the rows of its task and job, and from its containers.
 
 Knows rows of TASK_HISTORY, GET_JOB_HISTORY and SHOW JOB SERVICES. Must not send statements. Shipped as a part of a
 stored procedure's text.
@@ -20,13 +20,13 @@ from jobgraph.procedures.verdicts import without_verdicts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# The definition stands before the specification, as a comment of its text (jobgraph.plan.direct_body).
+# The definition is a comment before the specification (jobgraph.plan.direct_body).
 BODY = re.compile(r"\$\$# (\{[^$\n]*\})\n(\{[^$]*\})\$\$")
 NOT_KEPT = "[not kept: the node is gone, and the event table has no line of this container]\n"
 
 
 class TaskRow(NamedTuple):
-    """A run of a task in TASK_HISTORY; `job` is the definition in the body that ran. Instants as Snowflake gives them.
+    """A run of a task in TASK_HISTORY; `job` is the definition in the body that ran. Instants are as in the row.
 
     `job_id` is the id of the job that its statement started, `group` the graph run group, `number` the job's attempt.
     """
@@ -46,7 +46,7 @@ class TaskRow(NamedTuple):
 
 
 class JobRow(NamedTuple):
-    """A job as GET_JOB_HISTORY or SHOW JOB SERVICES tells it; `name` is its full name, `is_there`: not dropped yet."""
+    """A job of GET_JOB_HISTORY or SHOW JOB SERVICES; `name` is its full name; `is_there` means not dropped yet."""
 
     name: str
     status: str
@@ -59,11 +59,11 @@ class JobRow(NamedTuple):
 
 
 def task_row(row: Mapping[str, Any]) -> TaskRow | None:
-    """Return a row of TASK_HISTORY; `None` if its body is not a job of ours."""
+    """Return a row of TASK_HISTORY; None if its body is not a job of jobgraph."""
     match = BODY.search(str(row["QUERY_TEXT"] or ""))
     if match is None:
         return None
-    # when the graph run was to start: milliseconds since 1970
+    # the scheduled start of the graph run, in milliseconds since 1970
     scheduled = datetime.fromtimestamp(int(row["RUN_ID"]) / 1000, UTC).isoformat()
     return TaskRow(
         name=str(row["NAME"]),
@@ -81,19 +81,19 @@ def task_row(row: Mapping[str, Any]) -> TaskRow | None:
 
 
 def run_of(task: TaskRow, run: RunContext) -> RunContext:
-    """Return the run that a task was part of: that of the finalizer, `run`, or an earlier one of the same root."""
+    """Return the run of a task: that of the finalizer, `run`, or an earlier one of the same root."""
     own = task.group == run.group
     return RunContext(run.root, task.name, task.group, run.started if own else task.scheduled)
 
 
 def by_time(task: TaskRow, mark: str, jobs: Sequence[JobRow]) -> JobRow | None:
-    """Return the job that a task's statement started, where nothing names it: the first of its mark in that time."""
+    """Return the job that a task's statement started, if no id names it: the first with its mark in that time."""
     own = [job for job in jobs if job.comment == mark and task.started <= job.created <= task.completed]
     return min(own, key=lambda job: job.created, default=None)
 
 
 def never_began(task: TaskRow) -> AttemptRecord:
-    """Return the attempt of a task whose statement ended before it had made a job."""
+    """Return the attempt of a task whose statement ended before it had started a job."""
     text = one_line(task.end.message) or f"its task ended {task.end.state}"
     why = task.end.reason_class
     if why == "internal":
@@ -104,7 +104,7 @@ def never_began(task: TaskRow) -> AttemptRecord:
 
 
 def attempt_of(task: TaskRow, job: JobRow, listed: Sequence[Container]) -> AttemptRecord:
-    """Return the attempt of a job that has ended, with its containers; outputs are what its task returned."""
+    """Return the attempt of an ended job, with its containers; its outputs are the return value of its task."""
     attempt = AttemptRecord(
         task.number,
         job.name,
@@ -122,20 +122,20 @@ def attempt_of(task: TaskRow, job: JobRow, listed: Sequence[Container]) -> Attem
 
 
 def _status(end: TaskEnd) -> str:
-    """Return the status of a job that nobody tells, by how its task ended: the statement waits for it."""
+    """Return the status of a job that no row shows, from the end of its task, whose statement waits for the job."""
     return CANCELLED if end.state == CANCELLED else FAILED if end.bad else DONE
 
 
 def outputs(returned: str) -> str:
-    """Return the outputs in what a task returned: a JSON object, unless it only says that there are none."""
+    """Return the outputs in a task's return value, a JSON object; empty if it only says that there are none."""
     text = last_json_line(returned)
     return "" if text and json.loads(text).keys() <= {"status", "attempt", "note"} else text
 
 
 def kept_instances(job: JobRow) -> Iterator[Container]:
-    """Yield the containers that the job history still tells of; their logs are not kept.
+    """Yield the containers that the job history has; it does not have their logs.
 
-    Its column INSTANCE_STATUSES is documented by two keys, lastExitCode and imageSha256; how they are nested is not.
+    Of its column INSTANCE_STATUSES, two keys are documented, lastExitCode and imageSha256, but not their nesting.
     """
     for instance, container, state in _states(job.instances):
         code, digest = state.get("lastExitCode"), str(state.get("imageSha256") or "")
@@ -151,7 +151,7 @@ def kept_instances(job: JobRow) -> Iterator[Container]:
 
 
 def _states(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Yield instance, container and state of every mapping that has an exit code, however deep it is."""
+    """Yield the instance, container and state of every mapping with an exit code, at any depth."""
     if not isinstance(value, dict):
         return
     if "lastExitCode" in value:

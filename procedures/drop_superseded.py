@@ -1,10 +1,10 @@
-"""Drops what deploys have superseded as soon as no run can need it: runners, finalizers, files of payloads.
+"""Drops superseded runners, finalizers and payload files as soon as no run can need them.
 
-The entry of a stored procedure (Python 3.11, owner's rights, handler `main`), whose text is this file and those of this
-folder that it imports. Called by deploys, when they no longer use something, and by finalizers. Knows tasks, runs in
-flight and the mark on superseded procedures. Must not know what the procedures do.
+The entry of a stored procedure (Python 3.11, owner's rights, handler `main`), whose text is this file and the files of
+this folder that it imports. Deploys call it when they no longer use something, and finalizers do. Knows tasks, runs in
+progress and the mark on superseded procedures. Must not know what the procedures do.
 
-A run in flight goes on with the version of its graph at its start, and so needs what that version names.
+A run in progress continues with the version of its graph at its start, so it needs everything that this version names.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 PAYLOAD = re.compile(r"payload_[0-9a-f]+\.json")
 # a deploy writes a file before it creates the task that names it
 YOUNGEST = timedelta(days=1)
-# what Snowflake says of a stage that is not there
+# Snowflake's error for a stage that does not exist
 ABSENT = (2003, 2043)
-# what it says if the new name exists already, or if somebody dropped the procedure in between
+# its errors if the new name exists already, or if somebody has dropped the procedure in between
 NAME_IN_USE = (2002, *ABSENT)
 RUNS = (
     "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, RUN_ID"
@@ -43,18 +43,18 @@ RUNS = (
 
 
 class InUse(Exception):  # noqa: N818  # its name starts the deploy's error message
-    """Runs in flight may still need what a deploy wants to remove; nothing was removed."""
+    """Runs in progress may still need an object that a deploy wants to remove. Nothing was removed."""
 
 
 def main(session: Session, request: str) -> str:
-    """Drop superseded procedures that nothing needs any more; returns a line of JSON with what was done.
+    """Drop superseded procedures that nothing needs any more. Return a line of JSON with the result.
 
-    The request is JSON: `database`, `schema`, and one of these. Of a deploy: `superseded`, a procedure to be marked;
-    `stage`, in which payloads are; `takes`, what it is about to take away. Of a finalizer: `run`, the group of its own
-    run, and `uses`, the procedures which that calls.
+    The request is JSON with `database`, `schema` and other keys. A deploy sends `superseded` (a procedure to mark),
+    `stage` (the stage of payloads) or `takes` (the object that it is about to remove). A finalizer sends `run` (the
+    group of its own run) and `uses` (the procedures that this run calls).
 
     Raises:
-        InUse: runs may need what the deploy `takes`.
+        InUse: if runs may need the object that the deploy `takes`.
     """
     order: dict[str, Any] = json.loads(request)
     place = f"{quoted(order['database'])}.{quoted(order['schema'])}"
@@ -70,9 +70,9 @@ def main(session: Session, request: str) -> str:
     behind = earlier_versions(tasks, runs, str(order.get("run", "")))
     if behind and "takes" in order:
         raise InUse(
-            f"{order['takes']} stays for now: runs of {', '.join(behind)} are under way that began before this deploy"
-            " and may need it. All the rest is deployed. Wait for them (jobgraph wait) and run pulumi up again, or set"
-            " force_destroy: true in jobgraph:settings"
+            f"{order['takes']} stays for now: runs of {', '.join(behind)} that began before this deploy are in progress"
+            " and may need it. Everything else is deployed. Wait for them (jobgraph wait) and run pulumi up again, or"
+            " set force_destroy: true in jobgraph:settings"
         )
     used = called(tasks) | set(order.get("uses", ()))
     free = [] if behind else [procedure for procedure in superseded if procedure.called not in used]
@@ -89,16 +89,16 @@ def quoted(name: str) -> str:
 
 
 def called(tasks: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the names of all procedures that tasks call as they are now."""
+    """Return the names of all procedures that the present tasks call."""
     return {match[1] for task in tasks for match in NAME.finditer(str(task["definition"]))}
 
 
 def earlier_versions(tasks: Sequence[Mapping[str, Any]], runs: Iterable[Mapping[str, Any]], calling: str) -> list[str]:
-    """Return the roots of runs in flight that may have begun with another version than their graph has now.
+    """Return the roots of runs in progress that may have begun with an earlier version of their graph.
 
-    Of a started root, the tasks are those of its last version, because they cannot be changed before it is suspended;
-    so a run of it that is younger than the version is of that version. Of the run `calling`, what it calls is known.
-    What has no root any more starts no task.
+    The tasks of a started root are those of its last version, because they cannot be changed before it is suspended; so
+    a run that is younger than that version belongs to it. The run `calling` is ignored, because its procedures are
+    known. A run whose root is gone starts no more tasks.
     """
     roots = {str(task["name"]): task for task in tasks}
     behind = []
@@ -113,7 +113,7 @@ def earlier_versions(tasks: Sequence[Mapping[str, Any]], runs: Iterable[Mapping[
 
 
 def unused_payloads(files: Iterable[Mapping[str, Any]], tasks: Iterable[Mapping[str, Any]], now: datetime) -> list[str]:
-    """Return the files of payloads that no task names and that no deploy has just written; rows as LIST gives them."""
+    """Return the payload files that no task names and that no deploy has just written. `files` are rows of LIST."""
     used = {name for task in tasks for name in PAYLOAD.findall(str(task["definition"]))}
     unused = []
     for file in files:
@@ -131,7 +131,7 @@ def _remove_payloads(session: Session, stage: str, tasks: Iterable[Mapping[str, 
     except SnowparkSQLException as error:
         if error_code(error) not in ABSENT:
             raise
-        files = []  # a deploy that moves to another schema has dropped the stage already
+        files = []  # a deploy that moves the stack to another schema has dropped the stage already
     names = unused_payloads(files, tasks, datetime.now(UTC))
     for name in names:
         _rows(session, f"REMOVE {stage}/{name}")
@@ -139,12 +139,12 @@ def _remove_payloads(session: Session, stage: str, tasks: Iterable[Mapping[str, 
 
 
 def _milliseconds(instant: Any) -> float | None:
-    """Return an instant as RUN_ID writes the start of a run: milliseconds since 1970."""
+    """Return an instant in milliseconds since 1970, as in RUN_ID."""
     return datetime.fromisoformat(str(instant)).timestamp() * 1000 if instant else None
 
 
 def _rows(session: Session, statement: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
-    # no tag: an owner's-rights procedure may not set session parameters, not even for one statement
+    # no tag: an owner's-rights procedure may not set session parameters, even for one statement
     return [lower_keys(row.as_dict()) for row in session.sql(statement, params=list(params)).collect()]
 
 
@@ -161,10 +161,10 @@ def _marked(session: Session, place: str, procedure: Procedure) -> Procedure:
 
 
 def _drop(session: Session, place: str, procedure: Procedure) -> bool:
-    """Drop a procedure, unless a deploy has taken it into use in this moment; returns whether it was.
+    """Drop a procedure unless a deploy has just started to use it. Return whether it was dropped.
 
-    It is renamed first and looked at again: a deploy takes the mark off before it relies on the procedure, so either
-    the mark is seen to be gone, or the deploy sees that the procedure is.
+    It is renamed first and then read again. A deploy removes the mark before it relies on the procedure, so either this
+    function sees that the mark is gone, or the deploy sees that the procedure is gone.
     """
     leaving = procedure
     if procedure.name == procedure.called:
@@ -177,8 +177,8 @@ def _drop(session: Session, place: str, procedure: Procedure) -> bool:
         except SnowparkSQLException as error:
             if error_code(error) not in NAME_IN_USE:
                 raise
-            return False  # another deploy or finalizer is dropping it in this moment
-    # none is there if another finalizer has dropped it
+            return False  # another deploy or finalizer is dropping it at this moment
+    # it does not exist if another finalizer has dropped it
     if any(again.name == leaving.name and not again.superseded for again in _present(session, place)):
         _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{leaving.signature} RENAME TO {place}.{procedure.called}")
         return False

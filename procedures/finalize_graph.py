@@ -1,8 +1,8 @@
-"""Closes a graph run: copies its task history, records attempts that nobody recorded, removes old services and results.
+"""Closes a graph run: copies its task history, records unrecorded attempts, and removes old services and results.
 
-The entry of a stored procedure (Python 3.11, caller's rights, handler `main`), whose text is this file and those of
-this folder that it imports. Knows the order of the steps. Must not know how graphs are configured: all it needs is in
-the definition that its task's body holds.
+The entry of a stored procedure (Python 3.11, caller's rights, handler `main`), whose text is this file and the files of
+this folder that it imports. Knows the order of the steps. Must not know how graphs are configured: its task's body
+passes everything in the definition.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from jobgraph.procedures.recovery import GraphService
 
-# a graph of a thousand jobs leaves a thousand services an hour; a run must not spend its hour on the sweep
+# a graph of a thousand jobs may leave a thousand services an hour; a run must not spend its hour on dropping them
 MOST_DROPS = 200
 MOST_RUNS = 200
-# these two are text in the quickstart's table
+# text columns in the quickstart's table
 WALL_TIME = "TO_VARCHAR(S.{}, 'YYYY-MM-DD HH24:MI:SS')"
-COPIED = {  # column of history -> expression over TASK_HISTORY; `?` takes the next value
+COPIED = {  # column of history -> expression over TASK_HISTORY; each `?` is a bind
     **{name: f"S.{name}" for name in ("GRAPH_RUN_GROUP_ID", "NAME", "STATE", "RETURN_VALUE")},
     **{name: WALL_TIME.format(name) for name in ("QUERY_START_TIME", "COMPLETED_TIME")},
     "DURATION_IN_SECS": "TIMESTAMPDIFF('second', S.QUERY_START_TIME, S.COMPLETED_TIME)",
@@ -49,13 +49,13 @@ COPIED = {  # column of history -> expression over TASK_HISTORY; `?` takes the n
 
 
 def main(session: Session, definition: str) -> str:
-    """Close the run that the calling finalizer task belongs to; returns a line of JSON that says what was done."""
+    """Close the run of the calling finalizer task. Return a line of JSON with the results of the steps."""
     graph: dict[str, Any] = json.loads(definition)
     tagged = Tagged(session, f"jobgraph {identifier(graph['graph'])}")
     run, root_id = _run_facts(tagged)
     tagged = tagged._replace(tag=f"{tagged.tag} {run.group} {run.task} 1")
     send(tagged, copy_statement(graph), copy_values(graph, run, root_id))
-    # before whatever may take long or fail: a backfill must go on
+    # before every step that may take long or fail, so that a backfill continues
     stalled = drive(tagged, graph, run, root_id)
     ends = _task_ends(tagged, graph, run)
     directly, unrecorded = record_direct(tagged, graph, run, root_id)
@@ -78,7 +78,7 @@ def main(session: Session, definition: str) -> str:
 
 
 def _run_facts(session: Tagged) -> tuple[RunContext, str]:
-    """Return which run this is, and the root's id; Snowflake answers this inside a task only."""
+    """Return this run and the root's id, which Snowflake shows only inside a task."""
     row = send(
         session,
         "SELECT SYSTEM$TASK_RUNTIME_INFO('CURRENT_ROOT_TASK_UUID') AS ROOT_ID,"
@@ -92,7 +92,7 @@ def _run_facts(session: Tagged) -> tuple[RunContext, str]:
 
 
 def copy_statement(graph: dict[str, Any]) -> str:
-    """Return the statement that copies a run's tasks into history once; `copy_values` are its binds."""
+    """Return the statement that copies a run's tasks into history, each once; `copy_values` returns its binds."""
     table, database = object_name(graph, "task_runs_table"), identifier(graph["database"])
     return (
         f"INSERT INTO {table} ({', '.join(COPIED)}) SELECT {', '.join(COPIED.values())}"
@@ -105,13 +105,13 @@ def copy_statement(graph: dict[str, Any]) -> str:
 
 
 def copy_values(graph: dict[str, Any], run: RunContext, root_id: str) -> list[str]:
-    """Return the binds of `copy_statement`: the run is recorded with the jobs that the graph had in it."""
+    """Return the binds of `copy_statement`, which include the graph's jobs in this run."""
     definition = json.dumps({"finalizer": run.task, "jobs": graph["jobs"]})
     return [run.root, graph["graph"], run.root, definition, root_id, run.started, run.group, run.task, run.root]
 
 
 def _task_ends(session: Tagged, graph: dict[str, Any], run: RunContext) -> dict[str, TaskEnd]:
-    """Return how the run's tasks ended; of a task that was retried, the last time."""
+    """Return the ends of the run's tasks; for a retried task, the last one."""
     statement = (
         f"SELECT NAME, STATE, ERROR_MESSAGE FROM {object_name(graph, 'task_runs_table')}"
         " WHERE GRAPH_RUN_GROUP_ID = ? AND ROOT_TASK_NAME = ? ORDER BY ATTEMPT_NUMBER"
@@ -123,10 +123,10 @@ def _task_ends(session: Tagged, graph: dict[str, Any], run: RunContext) -> dict[
 def _sweep(
     session: Tagged, graph: dict[str, Any], run: RunContext, ends: dict[str, TaskEnd]
 ) -> tuple[int, int, list[str]]:
-    """Record what was not recorded, then drop services that are recorded.
+    """Record unrecorded attempts, then drop recorded services.
 
-    Returns how many attempts were recorded, how many services were dropped, and why others were not: a service that
-    cannot be dropped must not fail the run. Runs beside this one are left alone until their services are old.
+    Return how many attempts were recorded, how many services were dropped, and the failures, which must not fail the
+    run. Services of concurrent runs are left alone until they are old.
     """
     kept_since = _kept_since(session, graph)
     listed = services(session, graph)
@@ -157,7 +157,7 @@ def _is_orphan(
     groups: Sequence[str],
     kept_since: datetime,
 ) -> bool:
-    """Return whether nobody else will record a service's attempt: its run is over, or the service is old."""
+    """Return whether no runner will record a service's attempt: its run is over, or the service is old."""
     over = service.group == run.group or (service.group in groups and service.created < kept_since)
     return over and (service.group, service.task, service.attempt) not in on_record
 

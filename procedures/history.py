@@ -1,4 +1,4 @@
-"""The history of attempts: the row of an attempt and its logs, written by runner and finalizer alike.
+"""Writes the history of attempts, their rows and logs, for the runner and the finalizer.
 
 Knows the history tables' columns. Must not know why an attempt went as it did. Shipped as a part of a stored
 procedure's text.
@@ -22,11 +22,11 @@ LOGS_AT_ONCE_WRITTEN = 10
 EVENT_TABLE = "event_table"
 RUN_KEY = ("GRAPH_RUN_ID", "TASK_NAME", "ATTEMPT")
 LOG_KEY = (*RUN_KEY, "INSTANCE_ID", "CONTAINER_NAME")
-# said, although the column has it as its default: a default that somebody dropped cannot be given back to a column
+# written although it is the column's default: a default that somebody dropped cannot be restored
 WRITTEN = {"CREATED_DATE": "CURRENT_TIMESTAMP()::timestamp_ntz"}
 LOG_COLUMNS = dict.fromkeys((*LOG_KEY, "LOG", "ROOT_TASK_NAME"), "?") | WRITTEN
 ENDED = "COALESCE(?::timestamp_ltz, CURRENT_TIMESTAMP())"
-RUN_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
+RUN_COLUMNS = {  # column -> expression of its value; each `?` is a bind
     **dict.fromkeys(("ROOT_TASK_NAME", "TASK_NAME", "JOB_STATUS", "GRAPH_RUN_ID"), "?"),
     "GRAPH_START_TIME": "?::timestamp_ltz",
     **dict.fromkeys(("ERRORS", "ATTEMPT", "SERVICE_NAME", "COMPUTE_POOL", "EXIT_CODE", "REASON"), "?"),
@@ -38,17 +38,17 @@ RUN_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
     **WRITTEN,
 }
 SET_RETURN_VALUE = "CALL SYSTEM$SET_RETURN_VALUE(?)"
-# docs.snowflake.com/en/sql-reference/operators-flow: several statements in one, done in order, an error ends it
+# docs.snowflake.com/en/sql-reference/operators-flow: runs several statements in order, until one fails
 THEN = " ->> "
 
 
 def record(
     session: Tagged, job: Mapping[str, Any], run: RunContext, attempt: AttemptRecord, value: str | None = None
 ) -> None:
-    """Write the containers' logs, then the attempt's row; rows that exist already stay as they are.
+    """Write the containers' logs, then the attempt's row. Existing rows are not changed.
 
-    `value` is what the task returns, if this attempt is its last. All goes in one statement, unless there are many
-    containers.
+    `value` is the task's return value if this attempt is the last. Everything is sent in one statement unless there are
+    many containers.
     """
     steps = _log_inserts(job, run, attempt)
     row = insert_statement(object_name(job, "job_runs_table"), RUN_COLUMNS, RUN_KEY)
@@ -61,7 +61,7 @@ def record(
 
 
 def _log_inserts(job: Mapping[str, Any], run: RunContext, attempt: AttemptRecord) -> list[tuple[str, list[Any]]]:
-    """Return the statements that keep the logs, with their binds; none if the event table has them."""
+    """Return the statements that insert the logs, with their binds; none if the event table has them."""
     if job.get("logs") == EVENT_TABLE:
         return []
     logs = [[run.group, run.task, attempt.number, c.instance, c.name, c.log, run.root] for c in attempt.containers]
@@ -87,7 +87,7 @@ def run_values(job: Mapping[str, Any], run: RunContext, attempt: AttemptRecord) 
 
 
 def log_location(job: Mapping[str, Any], attempt: AttemptRecord) -> str:
-    """Return where an attempt's logs are: a table of history, or the account's event table and how to find them."""
+    """Return the location of an attempt's logs: a history table, or the event table with a condition to find them."""
     if not attempt.containers:
         return ""
     if job.get("logs") == EVENT_TABLE:
@@ -96,8 +96,8 @@ def log_location(job: Mapping[str, Any], attempt: AttemptRecord) -> str:
 
 
 def insert_statement(table: str, columns: Mapping[str, str], key: Iterable[str], rows: int = 1) -> str:
-    """Return the statement that adds rows, except those whose key exists already."""
-    # no MERGE: that locks the table, and only 20 statements may wait for a lock; more jobs may end at once
+    """Return the statement that inserts rows, except those whose key exists already."""
+    # not MERGE, which locks the table: only 20 statements may wait for a lock, but more jobs may end at once
     row = "SELECT " + ", ".join(f"{value} AS {name}" for name, value in columns.items())
     same = " AND ".join(f"T.{name} = S.{name}" for name in key)
     return (
@@ -107,7 +107,7 @@ def insert_statement(table: str, columns: Mapping[str, str], key: Iterable[str],
 
 
 def errors_text(attempt: AttemptRecord) -> str | None:
-    """Return what history says of a failure: cause first, then the end of each log that is not of a DONE container."""
+    """Return the error text in history: the cause, then the end of the log of each container that is not DONE."""
     if attempt.status in {DONE, LEFT_OUT}:
         return None
     logs = [

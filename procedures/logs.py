@@ -1,6 +1,6 @@
-r"""What history keeps of a container's log: without control characters and secrets, limited; and what it says.
+r"""Prepares a container's log for history (without secrets and control characters, limited in size), and reads it.
 
-Knows texts only. Shipped as a part of a stored procedure's text.
+Knows only texts. Shipped as a part of a stored procedure's text.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 MOST_LOG_BYTES = 128_000
 LOG_HEAD_BYTES = 20_000
-# SYSTEM$GET_SERVICE_LOGS hands out at most 100 KB, from the start of a line on, and does not say what it left out
+# SYSTEM$GET_SERVICE_LOGS returns the last 100 KB at most, from the start of a line on, without saying that it cut
 PLATFORM_NEARLY_FULL = 80 * 1024
 PLATFORM_CUT = "[jobgraph: Snowflake hands out the newest 100 KB of a log; earlier lines may be missing here]\n"
 HIDDEN = "[hidden]"
 SHORTEST_SECRET = 6
 MOST_OF_TWO_DIGITS = 0xFF
 URL_SAFE = str.maketrans("+/", "-_")
-SECRET_NAME = r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential)"  # noqa: S105  # it finds them
+SECRET_NAME = r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential)"  # noqa: S105  # it only finds them
 SECRET_TEXTS = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
     re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),  # JSON web tokens
@@ -32,29 +32,29 @@ SECRET_TEXTS = (
     re.compile(r"\b(?:gh[pousr]_|github_pat_|xox[abprs]-|sk-)[\w-]{16,}"),
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user and password in an address
 )
-# the source of a program, as a traceback shows it: a call or an index of something dotted, or a call of no arguments
+# program source in a traceback: a call or an index of a dotted name, or a call without arguments
 CODE = r"(?:[a-z_]\w*(?:\.[a-z_]\w*)+[(\[]|[a-z_]\w*\(\))"
-# a line of `env` or `export -p`: its value goes to the end of the line
+# a line of `env` or `export -p`, whose value extends to the end of the line
 DUMPED = re.compile(
     rf"""^(?P<name>(?:declare -x |export )?[A-Z][A-Z0-9_]*(?:{SECRET_NAME.upper()})[A-Z0-9_]*=)"""
     r"""(?P<quote>)(?!["'\\]).+$""",
     re.MULTILINE,
 )
-# a name that suggests a secret, and its value in quotes, which may be escaped as in JSON within JSON, or up to a blank;
-# numbers in JSON, such as counts of tokens, are no secrets
+# a name that suggests a secret, with its value in quotes (escaped ones, as in JSON within JSON, too) or up to a blank;
+# numbers in JSON, such as counts of tokens, are not secrets
 ASSIGNED = re.compile(
     rf"""(?P<name>{SECRET_NAME}[\w.-]{{0,40}}\\*["']?[ \t]*[=:][ \t]*)(?![\d.]+\s*[,}}\]])(?!{CODE})"""
     r"""(?:(?P<quote>\\*["'])(?:(?!(?P=quote))(?:\\(?P=quote)|.))*?(?=(?P=quote)|$)|[^\s"',;}\\]+)""",
     re.IGNORECASE | re.MULTILINE,
 )
 BEARER = re.compile(r"(?P<name>\bBearer )(?P<quote>)[\w.~+/=-]{8,}", re.IGNORECASE)
-# all control characters but tab and newline, those that turn the direction of writing, and those that show nothing:
-# they would steer the terminal of whoever reads the log
+# all control characters except tab and newline, characters that change the writing direction, and invisible ones:
+# they could manipulate the terminal of a reader
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-# what a program or a terminal may put into a long value: a line's end, and what the next line begins with
+# what a program or a terminal may insert into a long value: a line break, and the start of the next line
 FOLD = r"(?:[\\\"']?\r?\n[ \t\"']*)?"
 TELLING = re.compile(r"error|exception|fatal|killed|panic", re.IGNORECASE)
-# what Python prints around a stack: `|` and `+` draw the branches of an exception group
+# Python's lines around a stack; `|` and `+` draw the branches of an exception group
 FRAME = re.compile(r"""(?P<margin>[ \t|+-]+)File ".*", line \d+""")
 MARGIN = re.compile(r"[ \t|+-]*")
 AROUND_A_STACK = re.compile(
@@ -64,14 +64,14 @@ AROUND_A_STACK = re.compile(
 )
 
 
-def kept(log: str, secrets: Iterable[str]) -> str:
-    """Return a log as history keeps it: secrets hidden, control characters written out, cut to 128,000 bytes."""
+def log_for_history(log: str, secrets: Iterable[str]) -> str:
+    """Return a log prepared for history: secrets masked, control characters escaped, cut to 128,000 bytes."""
     cut = len(log.encode()) > PLATFORM_NEARLY_FULL
     return fit((PLATFORM_CUT if cut else "") + safe(masked(log, secrets)))
 
 
 def secret_values(env: Mapping[str, str]) -> list[str]:
-    """Return the values of variables whose names say that they are secret, longest first."""
+    """Return the values of variables whose names suggest a secret, longest first."""
     secrets = {
         value
         for name, value in env.items()
@@ -81,10 +81,10 @@ def secret_values(env: Mapping[str, str]) -> list[str]:
 
 
 def masked(log: str, secrets: Iterable[str]) -> str:
-    """Return a log without the given values, and without what looks like a token, a key or a password.
+    """Return a log without the given secrets, and without texts that look like tokens, keys or passwords.
 
-    A value is found as it is, as texts of JSON and addresses write it, in base64 (of a longer text, too), and where a
-    line ends within it.
+    A secret is found literally, as JSON and URLs encode it, in base64 (even as a part of a longer text), and with line
+    breaks inside it.
     """
     for form in _forms(secrets):
         log = re.sub(FOLD.join(map(re.escape, form)), HIDDEN, log) if form[:1] in log else log
@@ -96,7 +96,7 @@ def masked(log: str, secrets: Iterable[str]) -> str:
 
 
 def _forms(secrets: Iterable[str]) -> list[str]:
-    """Return all that a value may have become, longest first: a shorter form may be a part of a longer one."""
+    """Return all encodings of the secrets, longest first, because a shorter one may be a part of a longer one."""
     forms = {form for secret in secrets for form in (secret, *_written(secret), *_encoded(secret.encode()))}
     return sorted((form for form in forms if len(form) >= SHORTEST_SECRET), key=lambda form: (-len(form), form))
 
@@ -114,7 +114,7 @@ def _written(secret: str) -> tuple[str, ...]:
 
 
 def _encoded(secret: bytes) -> Iterator[str]:
-    """Yield what base64 makes of a value anywhere in a longer text, without the letters that others decide."""
+    """Yield the base64 forms of a value at any offset in a text, without characters that depend on its neighbours."""
     for before in range(3):
         text = base64.b64encode(bytes(before) + secret).decode()
         letters = text[(0, 2, 3)[before] : (before + len(secret)) * 8 // 6]
@@ -122,7 +122,7 @@ def _encoded(secret: bytes) -> Iterator[str]:
 
 
 def safe(log: str) -> str:
-    r"""Return a log whose control characters are written out as `\x1b` or `\u202e`; line ends become newlines."""
+    r"""Return a log with control characters escaped as `\x1b` or `\u202e`, and with newlines as line ends."""
     return CONTROL.sub(_written_out, log.replace("\r\n", "\n"))
 
 
@@ -132,7 +132,7 @@ def _written_out(match: re.Match[str]) -> str:
 
 
 def fit(log: str) -> str:
-    """Return a log of at most 128,000 bytes: head and tail, with a line between that says what was cut."""
+    """Return at most 128,000 bytes of a log: its head and its tail, with a line in between on the cut."""
     raw = log.encode()
     if len(raw) <= MOST_LOG_BYTES:
         return log
@@ -143,23 +143,23 @@ def fit(log: str) -> str:
 
 
 def last_json_line(log: str) -> str:
-    """Return the last line of a log if it is a JSON object, else an empty text."""
+    """Return the last line of a log if it is a JSON object; else an empty text."""
     line = log.rstrip().rpartition("\n")[2].strip()
     try:
         return line if isinstance(json.loads(line, parse_constant=_refuse), dict) else ""
     except (ValueError, RecursionError):
-        return ""  # a line of a log that only looks like JSON is no output
+        return ""  # a line that only looks like JSON is not an output
 
 
 def _refuse(constant: str) -> float:
-    # NaN and Infinity are no JSON: dependents could not read them
+    # NaN and Infinity are not JSON: dependents could not read them
     raise ValueError(constant)
 
 
 def error_lines(log: str) -> tuple[str, str]:
-    """Return the first and the last line that mention an error; if none does, the last line twice.
+    """Return the first and the last line that mention an error; without any, the last line twice.
 
-    The source lines of a Python traceback are none of them: its error is the line that names the exception.
+    In a Python traceback, only the line that names the exception counts, not the source lines.
     """
     lines = [line for line in log.splitlines() if line.strip()]
     exceptions, inside = _tracebacks(lines)
@@ -173,10 +173,10 @@ def error_lines(log: str) -> tuple[str, str]:
 
 
 def _tracebacks(lines: list[str]) -> tuple[set[int], set[int]]:
-    """Return the places of the lines that name a Python exception, and of all other lines of tracebacks."""
+    """Return the indices of the lines that name a Python exception, and of all other lines of tracebacks."""
     exceptions: set[int] = set()
     inside: set[int] = set()
-    margin = 0  # of the frames that the last lines belong to; 0 outside of a traceback
+    margin = 0  # the indentation of the present traceback's frames; 0 outside of a traceback
     for place, line in enumerate(lines):
         frame = FRAME.match(line)
         if frame:

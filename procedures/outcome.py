@@ -1,4 +1,4 @@
-"""How an attempt ended, and why: its outcome and reason class, from all containers of all replicas, and their wording.
+"""The outcome of an attempt and its reason class, from all containers of all replicas, and their wording.
 
 Knows the statuses and messages of job services and the numbers of SQL errors. Must not send statements. Shipped as a
 part of a stored procedure's text.
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from jobgraph.procedures.attempt import Container
 
 NO_PRIVILEGE = 3001
-# docs.snowflake.com/en/sql-reference/functions/system_set_return_value: 10 kB, some of it for verdicts
+# docs.snowflake.com/en/sql-reference/functions/system_set_return_value: 10 kB, part of which is for verdicts
 MOST_RETURN_BYTES = 10_000
-# texts of docs.snowflake.com/en/developer-guide/snowpark-container-services/monitoring-services and of Kubernetes
+# messages of docs.snowflake.com/en/developer-guide/snowpark-container-services/monitoring-services and of Kubernetes
 OF_MESSAGE = (
     ("out_of_memory", re.compile(r"OOM ?Killed|out of memory", re.IGNORECASE)),
     ("image_pull", re.compile(r"pull(ing)? image|ImagePull|image .*not found|manifest unknown", re.IGNORECASE)),
@@ -46,14 +46,14 @@ OF_ERROR = (
     ("permission", re.compile(r"insufficient privileges|not authorized|access denied", re.IGNORECASE)),
     ("pool_unavailable", re.compile(r"compute pool.*(suspend|stopp|limit|capacity)|limit.*exceeded", re.IGNORECASE)),
 )
-# what the platform says of a container that it stopped because another one failed, or because the job was cancelled
+# the platform's message for a container that it stopped because another one failed or the job was cancelled
 STOPPED = re.compile(r"terminated", re.IGNORECASE)
 
 
 def judge(attempt: AttemptRecord, timeout: int, *, expired: bool) -> AttemptRecord:
-    """Return the attempt with outcome, class, reason, cause, exit code and outputs: DONE only if every container is.
+    """Return the attempt with its outcome, reason, cause, exit code and outputs; DONE only if every container is.
 
-    `expired` says that it was, or was to be, cancelled because `timeout` seconds were over.
+    `expired` means that it was, or was about to be, cancelled after `timeout` seconds.
     """
     bad = [c for c in attempt.containers if c.status != DONE]
     first = decisive(bad) or next(iter(attempt.containers), None)
@@ -69,7 +69,7 @@ def judge(attempt: AttemptRecord, timeout: int, *, expired: bool) -> AttemptReco
         reason = f"{state}: not done within {timeout} seconds"
     elif attempt.status == CANCELLED:
         reason = "cancelled while it ran"
-    # whatever its log mentions did not end a job that was cancelled
+    # errors in the log of a cancelled job are not what ended it
     earliest, latest = map(one_line, error_lines(first.log)) if first and why != "cancelled" else ("", "")
     return attempt._replace(
         status=TIMED_OUT if expired else FAILED if attempt.status == DONE else attempt.status,
@@ -83,7 +83,7 @@ def judge(attempt: AttemptRecord, timeout: int, *, expired: bool) -> AttemptReco
 
 
 def decisive(bad: list[Container]) -> Container | None:
-    """Return the container that decides the outcome: one that failed by itself before those that were stopped."""
+    """Return the container that decides the outcome: one that failed by itself, rather than one that was stopped."""
     own = [c for c in bad if not STOPPED.search(c.message)]
     return next((c for c in own if c.exit_code), None) or next(iter(own), None) or next(iter(bad), None)
 
@@ -105,12 +105,12 @@ def reason_class(attempt: AttemptRecord, bad: list[Container], *, expired: bool)
 
 
 def of_message(message: str) -> str:
-    """Return the reason class that a container's message points to; empty if it points to none."""
+    """Return the reason class that a container's message suggests; empty if it suggests none."""
     return next((name for name, pattern in OF_MESSAGE if pattern.search(message)), "")
 
 
 def refused(number: int, service: str, error: SnowparkSQLException) -> AttemptRecord:
-    """Return the attempt that could not be made, or not be followed, because a statement was refused."""
+    """Return the attempt that could not be started, or not be followed, because a statement was refused."""
     text = one_line(error_text(error))
     why = class_of_refusal(error_code(error), text)
     reason = "Snowflake refused a statement"
@@ -120,19 +120,19 @@ def refused(number: int, service: str, error: SnowparkSQLException) -> AttemptRe
 def class_of_refusal(code: int, text: str) -> str:
     """Return the reason class of an SQL error, by its number and its text."""
     if code in {NO_PRIVILEGE, DOES_NOT_EXIST}:
-        return "permission"  # Snowflake's words are the same for what does not exist and what may not be seen
+        return "permission"  # Snowflake has one message for objects that do not exist and for invisible ones
     why = next((name for name, pattern in OF_ERROR if pattern.search(text)), "")
     return why or ("spec_invalid" if is_refusing(code) else "internal")
 
 
 def task_value(job: Mapping[str, Any], attempt: AttemptRecord) -> str:
-    """Return what a job's task returns: verdicts on the conditions of those behind it, and what the job returned."""
+    """Return the return value of a job's task: the verdicts on its dependents' conditions, and the job's own value."""
     asked = job.get("conditions", ())
     return verdicts(attempt.outputs if attempt.status == DONE else "", asked) + returned_value(attempt)
 
 
 def returned_value(attempt: AttemptRecord) -> str:
-    """Return what a job returns after its last attempt: the outputs, or JSON that says how it ended."""
+    """Return the job's value after its last attempt: the outputs, or JSON on how it ended."""
     if attempt.status != DONE:
         return json.dumps({"status": attempt.status, "attempt": attempt.number, "cause": cause_line(attempt)})
     if len(attempt.outputs.encode()) > MOST_RETURN_BYTES:
@@ -142,7 +142,7 @@ def returned_value(attempt: AttemptRecord) -> str:
 
 
 def cause_line(attempt: AttemptRecord) -> str:
-    """Return reason class, exit code, reason and last error line as one line."""
+    """Return the reason class, exit code, reason and last error line as one line."""
     code = "" if attempt.exit_code is None else f"exit code {attempt.exit_code}; "
     cause = attempt.reason
     if attempt.cause and attempt.cause != attempt.reason:
@@ -151,7 +151,7 @@ def cause_line(attempt: AttemptRecord) -> str:
 
 
 def failure_line(run: RunContext, attempt: AttemptRecord) -> str:
-    """Return one line: job, attempts, cause, and where the rest can be read."""
+    """Return one line with the job, its attempts, the cause, and where to read more."""
     count = f"{attempt.number} attempt{'s' if attempt.number > 1 else ''}"
     where = f"(service {attempt.service}, run {run.group})"
     return f"Job {run.task} {attempt.status} after {count}: {cause_line(attempt)} {where}"

@@ -1,4 +1,4 @@
-"""What a job that is DONE hands on from a file: read from its own folder in the stack's stage, and checked.
+"""Reads and checks the outputs file of a DONE job, from its folder in the stack's stage.
 
 Knows how files of a stage are listed and fetched. Must not know how a job is run. Shipped as a part of a stored
 procedure's text.
@@ -29,7 +29,7 @@ TIMES_FETCHED = 3
 def file_outputs(session: Tagged, job: Mapping[str, Any], run: RunContext, attempt: AttemptRecord) -> AttemptRecord:
     """Return a DONE attempt with the outputs of its file, if the job has one.
 
-    A file that is missing, too large or no JSON object makes the attempt FAILED: what follows could not use it.
+    The attempt is FAILED if the file is missing, too large or not a JSON object, because dependents could not use it.
     """
     name = job.get("outputs_file")
     if not name or attempt.status != DONE:
@@ -61,15 +61,15 @@ def _fetched(session: Tagged, place: str) -> str:
                     raise
             else:
                 return Path(folder, place.rpartition("/")[2]).read_text("utf-8", errors="replace")
-    raise AssertionError  # the last turn has returned or raised
+    raise AssertionError  # unreachable: the last turn has returned or raised
 
 
 def _one_line(text: str) -> str:
-    """Return JSON that may be spread over lines as one; else the text as it is."""
+    """Return JSON of several lines as one line; other texts unchanged."""
     try:
         return json.dumps(json.loads(text), ensure_ascii=False)
     except (ValueError, RecursionError):
-        return text  # what is no JSON is refused by whoever looks at it
+        return text  # the caller refuses a text that is not JSON
 
 
 def _refused(attempt: AttemptRecord, why: str, reason: str) -> AttemptRecord:

@@ -1,9 +1,9 @@
-"""Whether a regular expression is found in a text, in bounded time: Python's own matcher may take for ever.
+"""Searches a text for a regular expression in bounded time; Python's own matcher may take for ever.
 
-Knows the tokens into which `re` parses a pattern. All places that a part of it may end at are followed together, each
-once, instead of one way after the other: `(a+)+$` on forty letters is no more work than on four. References to groups,
-atomic groups and possessive repeats cannot be followed so: `can_follow` says no, and such a pattern is found nowhere,
-as is one that takes more than the most steps. Shipped as a part of a stored procedure's text.
+Knows the tokens into which `re` parses a pattern. All possible ends of a part are followed together, each once, instead
+of one way after the other: `(a+)+$` on forty letters costs no more than on four. References to groups, atomic groups
+and possessive repeats cannot be followed like this: `can_follow` returns False, and such a pattern is never found, nor
+is one that exceeds the limit of steps. Shipped as a part of a stored procedure's text.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ LOOKS = (codes.ASSERT, codes.ASSERT_NOT)
 
 
 class NotFollowedError(Exception):
-    """A pattern holds what cannot be followed, or takes more than the most steps."""
+    """A pattern has tokens that cannot be followed, or exceeds the limit of steps."""
 
 
 def is_found(pattern: str, text: str) -> bool:
-    """Return whether a pattern matches anywhere in a text, as `re.search` does; raises `re.error` if it is none."""
+    """Return whether a pattern matches anywhere in a text, as `re.search` does; raise `re.error` if it is invalid."""
     tokens = parser.parse(pattern)
     places = frozenset(range(len(text) + 1))
     try:
@@ -38,7 +38,7 @@ def is_found(pattern: str, text: str) -> bool:
 
 
 def can_follow(pattern: str) -> bool:
-    """Return whether a pattern holds nothing that cannot be followed; raises `re.error` if it is none."""
+    """Return whether all tokens of a pattern can be followed; raise `re.error` if it is invalid."""
     tokens = parser.parse(pattern)
     try:
         Search("").check(tokens)
@@ -48,7 +48,7 @@ def can_follow(pattern: str) -> bool:
 
 
 class Search:
-    """Follows the parts of one pattern through one text; places are offsets in it."""
+    """Follows the parts of a pattern through a text. Places are offsets in the text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -56,7 +56,7 @@ class Search:
         self._compiled: dict[tuple[int, int], re.Pattern[str]] = {}
 
     def ends(self, tokens: Iterable[Any], places: frozenset[int], flags: int) -> frozenset[int]:
-        """Return where a sequence of tokens may end that begins at one of these places."""
+        """Return the possible ends of a sequence of tokens that begins at one of these places."""
         for token in tokens:
             if not places:
                 break
@@ -64,7 +64,7 @@ class Search:
         return places
 
     def check(self, tokens: Iterable[Any]) -> None:
-        """Raise NotFollowedError if there is a token, at any depth, that cannot be followed."""
+        """Raise NotFollowedError if a token, at any depth, cannot be followed."""
         for token in tokens:
             for part in self._parts(token):
                 self.check(part)
@@ -105,20 +105,20 @@ class Search:
         return frozenset(match.end() for match in matches if match)
 
     def _repeated(self, value: Any, places: frozenset[int], flags: int) -> frozenset[int]:
-        fewest, most, body = value
+        least_turns, most_turns, body = value
         turn = 0
-        while turn < fewest and places:
+        while turn < least_turns and places:
             before, places, turn = places, self.ends(body, places, flags), turn + 1
             if places == before:
-                break  # each further turn ends where this one did
+                break  # further turns end at the same places
         reached = new = places
-        while new and turn < most:
+        while new and turn < most_turns:
             new, turn = self.ends(body, new, flags) - reached, turn + 1
             reached |= new
         return reached
 
     def _looks(self, value: Any, place: int, flags: int) -> bool:
-        """Return whether what is looked for ahead, or behind, is there."""
+        """Return whether a lookahead or lookbehind holds."""
         direction, body = value
         if direction > 0:
             return bool(self.ends(body, frozenset((place,)), flags))

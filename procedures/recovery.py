@@ -1,7 +1,7 @@
-"""Attempts that no runner recorded: they are stopped if they still run, and recorded.
+"""Recovers attempts that no runner recorded: stops them if they still run, and records them.
 
-Knows the comment by which a service tells whose it is, and what a task's end says about its job. Must not know when
-services are removed. Shipped as a part of a stored procedure's text.
+Knows the comment that identifies a service, and what the end of a task means for its job. Must not know when services
+are removed. Shipped as a part of a stored procedure's text.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OUT_OF_TIME = re.compile(r"timed? ?out", re.IGNORECASE)
 
 
 class GraphService(NamedTuple):
-    """A job service of the graph. `task` is empty if its comment is of an earlier version and does not say it."""
+    """A job service of the graph. `task` is empty if its comment is of an earlier version, which does not name it."""
 
     name: str
     status: str
@@ -51,19 +51,19 @@ class GraphService(NamedTuple):
 
 
 class TaskEnd(NamedTuple):
-    """How a task of the run ended, by the task history."""
+    """The end of a task of the run, from the task history."""
 
     state: str
     message: str
 
     @property
     def bad(self) -> bool:
-        """Whether it failed or was cancelled; there is FAILED_AND_AUTO_SUSPENDED, too."""
+        """Whether it failed, perhaps as FAILED_AND_AUTO_SUSPENDED, or was cancelled."""
         return self.state == CANCELLED or self.state.startswith(FAILED)
 
     @property
     def reason_class(self) -> str:
-        """Why it ended badly, as far as the task history shows it."""
+        """The class of the reason for a bad end, as far as the task history shows it."""
         return "cancelled" if self.state == CANCELLED else "timeout" if OUT_OF_TIME.search(self.message) else "internal"
 
 
@@ -93,7 +93,7 @@ def services(session: Tagged, graph: Mapping[str, Any]) -> list[GraphService]:
 
 
 def recorded(session: Tagged, graph: Mapping[str, Any], groups: Sequence[str]) -> set[tuple[str, str, int]]:
-    """Return run, task and attempt of all rows of these runs."""
+    """Return the run, task and attempt of all recorded attempts of these runs."""
     if not groups:
         return set()
     marks = ", ".join("?" for _ in groups)
@@ -105,9 +105,9 @@ def recorded(session: Tagged, graph: Mapping[str, Any], groups: Sequence[str]) -
 def recover(
     session: Tagged, graph: Mapping[str, Any], run: RunContext, service: GraphService, end: TaskEnd | None
 ) -> AttemptRecord | None:
-    """Stop the service if it still runs, and record its attempt; returns that.
+    """Stop the service if it still runs, and record and return its attempt.
 
-    `None`: its task goes on, so the attempt is for its runner to record. `end` is `None` if history does not know.
+    Return None if its task continues, so that its runner records the attempt. `end` is None if it is not in history.
     """
     if end is not None and end.state == "EXECUTING":
         return None
@@ -138,7 +138,7 @@ def recover(
 
 
 def _cancelled(attempt: AttemptRecord, end: TaskEnd | None) -> AttemptRecord:
-    """Return a cancelled attempt with the reason why its task ended first."""
+    """Return a cancelled attempt whose reason is the earlier end of its task."""
     if end is None or not end.bad:
         return attempt
     return attempt._replace(
@@ -153,7 +153,7 @@ def record_without_service(
     ends: Mapping[str, TaskEnd],
     on_record: set[tuple[str, str, int]],
 ) -> list[str]:
-    """Record one attempt for each task that ended badly before it had started any; returns their names."""
+    """Record one attempt for each task that ended badly before it had started any. Return the tasks' names."""
     tasks = {task for group, task, _ in on_record if group == run.group}
     names = [task for task, end in ends.items() if end.bad and task not in {*tasks, run.root}]
     for task in names:
@@ -166,7 +166,7 @@ def record_without_service(
 
 
 def droppable(listed: Sequence[GraphService], on_record: set[tuple[str, str, int]], kept_since: datetime) -> list[str]:
-    """Return the names of services to drop, oldest first: ended and recorded, those that are not DONE by age."""
+    """Return the names of services to drop, oldest first: ended and recorded ones that are DONE or old enough."""
     return [
         service.name
         for service in listed

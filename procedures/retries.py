@@ -1,7 +1,7 @@
-"""Whether a failed job is tried again, and after which pause: by cause, within limits.
+"""Decides whether a failed job is retried, and after which pause: by cause, within limits.
 
-Knows the definition's `retries` and `retry_rules`. Must not know the clock: elapsed seconds are given; a pause is the
-same whenever it is asked for. Shipped as a part of a stored procedure's text.
+Knows the definition's `retries` and `retry_rules`. Must not read the clock: the elapsed seconds are a parameter, and a
+pause is the same on every call. Shipped as a part of a stored procedure's text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from jobgraph.procedures.attempt import AttemptRecord
 
-# reason class -> cause, as the job configuration names it; another attempt cannot help for the other classes
+# reason class -> cause in the job configuration; for the other classes, another attempt cannot help
 CAUSES = {
     "app_error": "application",
     "out_of_memory": "out_of_memory",
@@ -27,14 +27,14 @@ CAUSES = {
     "internal": "infrastructure",
 }
 LONGEST_PAUSE = 3600
-# Faults of the infrastructure do not use up a job's retries. Before its program has begun it may be tried again in any
-# case; a program that was interrupted, only if the job may be run more than once at all.
+# Infrastructure faults do not use up a job's retries. Before its program has begun, a job is retried in any case; a
+# program that was interrupted, only if the job may be run more than once.
 NOT_BEGUN, INTERRUPTED = frozenset({"image_pull", "pool_unavailable"}), frozenset({"preempted", "internal"})
 INFRASTRUCTURE_RETRIES, INFRASTRUCTURE_BACKOFF = 2, 30
 
 
 class Limit(NamedTuple):
-    """How many retries the failures of one kind may have, and the pauses before them in seconds."""
+    """The number of retries after failures of one kind, and the pauses before them in seconds."""
 
     name: str
     retries: int
@@ -43,7 +43,7 @@ class Limit(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A limit of its own for the failures that it fits; what is empty fits all. Exit codes as ranges, ends included."""
+    """A separate limit for matching failures. Empty fields match all; exit codes are inclusive ranges."""
 
     limit: Limit
     reasons: Sequence[str]
@@ -51,7 +51,7 @@ class Rule(NamedTuple):
     message: str
 
     def fits(self, attempt: AttemptRecord) -> bool:
-        """Return whether the rule is for this failure."""
+        """Return whether the rule matches this failure."""
         code = attempt.exit_code
         texts = (attempt.reason, attempt.cause, attempt.first_error)
         return (
@@ -62,9 +62,9 @@ class Rule(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """All limits of retries: the first rule that fits applies, else the limit of the cause, else the general one.
+    """All limits of retries: the first matching rule applies, else the limit of the cause, else the general limit.
 
-    `outside` is what holds for all faults that are not of the job's own making.
+    `outside` is the limit for all faults that the job did not cause.
     """
 
     whole: Limit
@@ -74,8 +74,8 @@ class Rules(NamedTuple):
     rules: Sequence[Rule]
 
     def limit(self, attempt: AttemptRecord) -> Limit | None:
-        """Return the limit that a failure falls under; `None` if another attempt cannot help."""
-        # rows of earlier versions have no class
+        """Return the limit for a failure; None if another attempt cannot help."""
+        # rows of earlier versions have no reason class
         why = attempt.reason_class or "app_error"
         cause = CAUSES.get(why)
         if cause is None:
@@ -111,9 +111,9 @@ def _rule(number: int, rule: Mapping[str, Any], whole: Limit) -> Rule:
 
 
 def goes_on(rules: Rules, attempts: Sequence[AttemptRecord], elapsed: float) -> bool:
-    """Return whether another attempt follows these, the last of which failed; `elapsed` seconds since the first began.
+    """Return whether another attempt follows these, the last of which failed. `elapsed` is in seconds since the first.
 
-    Failures under a limit of their own are counted apart from the others.
+    Failures with a separate limit are counted separately.
     """
     if rules.max_elapsed is not None and elapsed >= rules.max_elapsed:
         return False
@@ -127,10 +127,10 @@ def _failures(rules: Rules, attempts: Sequence[AttemptRecord], limit: Limit) -> 
 
 
 def pause(rules: Rules, group: str, task: str, attempts: Sequence[AttemptRecord]) -> float:
-    """Return the seconds to wait after these failures: doubled with each of the last one's kind, up to the longest.
+    """Return the seconds to wait after these failures: doubled with each of the last failure's kind, up to the longest.
 
-    A part of up to a half is taken off, other for every run and task, so that jobs that failed together do not come
-    back together.
+    The pause is shortened by up to a half, differently for every run and task, so that jobs that failed together are
+    not retried together.
     """
     limit = rules.limit(attempts[-1])
     if limit is None:

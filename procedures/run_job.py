@@ -1,11 +1,11 @@
-"""Runs one containerized job inside a task: start the service, wait, look at every container, keep logs and history.
+"""Runs one containerized job inside a task: starts the service, waits, reads all containers, and writes history.
 
-The entry of a stored procedure (Python 3.11, caller's rights, handler `main`), whose text is this file and those of
-this folder that it imports. Knows the order of the steps. Must not know how graphs are configured: all it needs is in
-the definition that its task's body holds.
+The entry of a stored procedure (Python 3.11, caller's rights, handler `main`), whose text is this file and the files of
+this folder that it imports. Knows the order of the steps. Must not know how graphs are configured: its task's body
+passes everything in the definition.
 
-A run may be interrupted anywhere and be started again with the same run id: names of services are computed, history is
-written once, and a service that exists already is adopted instead of started a second time.
+A run may be interrupted anywhere and started again with the same run id: names of services are computed, history is
+written once, and an existing service is adopted instead of started a second time.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ if TYPE_CHECKING:
 
 
 def main(session: Session, task_name: str, facts: str, definition: str) -> str:
-    """Run the job of a task, with its retries; returns the job's outputs (JSON) or a line that says how it ended.
+    """Run the job of a task, with its retries. Return the job's outputs (JSON), or a line on how it ended.
 
-    `facts` is what the task's statement found out: see `situation`. The program of a job without a runner calls it too,
-    in a run that was asked for a part of the graph or an interval: see `requested.direct`.
+    `facts` is the result of a query in the task's statement: see `situation`. The program of a direct job calls this
+    too, in a run that was requested for a part of the graph or an interval: see `requested.direct`.
 
     Raises:
-        JobFailed: if the last attempt did not end DONE and the definition says `on_failure: stop`.
+        JobFailed: if the last attempt is not DONE and the definition has `on_failure: stop`.
     """
     job: dict[str, Any] = json.loads(definition)
     run, recorded = situation(facts, job, task_name)
@@ -81,14 +81,14 @@ def main(session: Session, task_name: str, facts: str, definition: str) -> str:
 
 
 def _over(job: dict[str, Any], recorded: list[AttemptRecord], counted: list[AttemptRecord]) -> bool:
-    """Return whether no attempt is left: the procedure was interrupted after it had recorded the last one."""
+    """Return whether all attempts are over: the procedure was interrupted after it had recorded the last one."""
     if recorded[-1].status == DONE:
         return True
     return bool(counted) and not goes_on(rules_of(job), counted, counted[0].age)
 
 
 def _attempts(session: Session, job: dict[str, Any], run: RunContext, number: int, counted: list[AttemptRecord]) -> str:
-    """Make attempts from `number` + 1 on until one is DONE or the rules end it; the rules count those in `counted`."""
+    """Make attempts from `number` + 1 on, until one is DONE or the rules, which count those in `counted`, end them."""
     rules = rules_of(job)
     began = time.monotonic() - (counted[0].age if counted else 0)
     while True:
@@ -104,7 +104,7 @@ def _attempts(session: Session, job: dict[str, Any], run: RunContext, number: in
 
 
 def _fails(job: dict[str, Any], attempt: AttemptRecord) -> bool:
-    """Return whether the task fails with its last attempt, by the definition's rule."""
+    """Return whether the task fails if this is its last attempt."""
     return attempt.status != DONE and job["on_failure"] != "continue"
 
 
@@ -115,7 +115,7 @@ def _end(job: dict[str, Any], run: RunContext, attempt: AttemptRecord) -> str:
 
 
 def _again(session: Tagged, job: dict[str, Any], run: RunContext, attempt: AttemptRecord) -> str:
-    """End as before the interruption, with the recorded attempt; whether the value was set before is not known."""
+    """End with the recorded attempt, as before the interruption, which may have happened before the value was set."""
     if not _fails(job, attempt):
         send(session, SET_RETURN_VALUE, [task_value(job, attempt)])
     return _end(job, run, attempt)
@@ -128,7 +128,7 @@ def _pause(rules: Rules, run: RunContext, counted: list[AttemptRecord]) -> None:
 
 
 def _attempt(session: Tagged, job: dict[str, Any], run: RunContext, number: int) -> AttemptRecord:
-    """Make one attempt, or adopt the one that was under way; raises only if Snowflake cannot be reached."""
+    """Make one attempt, or adopt the one in progress; raise only if Snowflake cannot be reached."""
     service = f"{identifier(job['database'])}.{identifier(job['schema'])}.{service_name(run.group, run.task, number)}"
     try:
         query_id, adopted = start(session, start_statement(job, run, service, number))
@@ -155,7 +155,7 @@ def _exists(session: Tagged, service: str) -> bool:
 
 
 def _ended(session: Tagged, job: dict[str, Any], attempt: AttemptRecord, ended: Ended) -> AttemptRecord:
-    """Return the attempt as its service ended."""
+    """Return the attempt with the outcome of its service."""
     env: dict[str, str] = {}
     for container in job["specification"]["spec"]["containers"]:
         env |= container.get("env", {})
@@ -167,7 +167,7 @@ def _ended(session: Tagged, job: dict[str, Any], attempt: AttemptRecord, ended: 
 def _abandon(
     session: Tagged, job: dict[str, Any], attempt: AttemptRecord, error: SnowparkSQLException
 ) -> AttemptRecord:
-    """Return an attempt that could not be watched to its end; its service is stopped before the next one starts."""
+    """Return an attempt that could not be watched to its end. Its service is stopped before the next one starts."""
     why = refused(attempt.number, attempt.service, error)
     if not _exists(session, attempt.service):
         return why._replace(reason_class="cancelled", reason="the service was dropped while it ran")

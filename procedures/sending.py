@@ -1,7 +1,7 @@
-"""How a statement is sent: with a tag, repeated after a passing fault, given up at once if Snowflake refuses it.
+"""Sends statements: with a tag, and with retries after transient faults but not after a refusal by Snowflake.
 
-Knows Snowpark's errors. Must not know what a statement is for: all that are sent here may be sent twice. Shipped as a
-part of a stored procedure's text.
+Knows Snowpark's errors. Must not know what a statement is for: every statement sent here may be sent twice. Shipped as
+a part of a stored procedure's text.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 TIMES_SENT = 3
 ALREADY_EXISTS = 2002
 DOES_NOT_EXIST = 2003
-# errors of the compiler and of execution, of procedures and of services: sent again, the answer would be the same
+# errors of compilation and execution, of procedures and services: a retry would get the same answer
 REFUSALS = (range(604, 4000), range(90_000, 101_000), range(395_000, 396_000))
 
 
 class Tagged(NamedTuple):
-    """A session, and what its statements are tagged with in Snowflake's query history."""
+    """A session, and the tag of its statements in Snowflake's query history."""
 
     session: Session
     tag: str
 
     def collect(self, text: str, params: Sequence[Any] | None = None) -> list[Row]:
-        """Send a statement once; returns its rows. The tag goes with it: ALTER SESSION would be one statement more."""
+        """Send a statement once and return its rows. The tag is a parameter of it, which saves an ALTER SESSION."""
         statement = self.session.sql(text, params=list(params or []))
         return statement.collect(statement_params={"QUERY_TAG": self.tag})
 
 
 def send(session: Tagged, text: str, params: Sequence[Any] | None = None) -> list[Row]:
-    """Send a statement, up to three times after passing faults; returns its rows.
+    """Send a statement, up to three times after transient faults, and return its rows.
 
     Raises:
-        SnowparkSQLException: Snowflake refuses it, or the faults do not pass.
+        SnowparkSQLException: if Snowflake refuses it, or the faults persist.
     """
     for _ in range(TIMES_SENT - 1):
         try:
@@ -55,7 +55,7 @@ def is_refusal(error: SnowparkSQLException) -> bool:
 
 
 def is_refusing(code: int) -> bool:
-    """Tell the same by an error's number."""
+    """Return whether the number of an error means that Snowflake itself refused the statement."""
     return any(code in codes for codes in REFUSALS)
 
 
@@ -65,5 +65,5 @@ def error_code(error: SnowparkSQLException) -> int:
 
 
 def error_text(error: SnowparkSQLException) -> str:
-    """Return an SQL error's own text."""
+    """Return the text of an SQL error."""
     return str(getattr(error, "message", "") or error)

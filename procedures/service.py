@@ -1,4 +1,4 @@
-"""The job service of an attempt: its name, its start, the wait for its end, its containers and their logs.
+"""The job service of an attempt: its name, its start, waiting for its end, its containers and their logs.
 
 Knows Snowflake's statements for job services. Must not know history, nor what an outcome means. Shipped as a part of a
 stored procedure's text.
@@ -26,7 +26,7 @@ from jobgraph.procedures.attempt import (
     results_path,
     yaml_text,
 )
-from jobgraph.procedures.logs import kept
+from jobgraph.procedures.logs import log_for_history
 from jobgraph.procedures.sending import ALREADY_EXISTS, error_code, error_text, is_refusal, send
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
     from jobgraph.procedures.sending import Tagged
 
-# a service's name must serve as a DNS label: docs.snowflake.com/en/sql-reference/sql/execute-job-service
+# a service's name must be a valid DNS label: docs.snowflake.com/en/sql-reference/sql/execute-job-service
 LONGEST_SERVICE_NAME = 63
 WAITS = 5
-# the platform gives a container 30 seconds to end, then kills it
+# the platform lets a container end within 30 seconds, then kills it
 SECONDS_TO_STOP = 60
 LOG_LINES = 100_000
 NO_LOG = "[no log could be read:"
-# at most 2 MB of logs in one answer
+# the most logs in one answer, which is at most 2 MB then
 LOGS_AT_ONCE = 20
 
 
@@ -55,15 +55,15 @@ class Ended(NamedTuple):
 
 
 def service_name(group: str, task: str, number: int) -> str:
-    """Return the name of an attempt's service: unique to graph run, job and attempt, and the same every time."""
+    """Return the name of an attempt's service, which is computed from the graph run, job and attempt."""
     tail = f"_{hashlib.sha256(f'{group}/{task}'.encode()).hexdigest()[:16]}_{number}".upper()
     return identifier(task)[: LONGEST_SERVICE_NAME - len(tail)].rstrip("_").upper() + tail
 
 
 def start_statement(job: dict[str, Any], run: RunContext, service: str, number: int) -> str:
-    """Return the statement that starts the service; no part of it can be bound, so all are checked or escaped.
+    """Return the statement that starts the service. It allows no binds, so all values are checked or escaped.
 
-    The comment tells whose it is, for the finalizer.
+    The comment identifies the attempt for the finalizer.
     """
     warehouse, access = job.get("query_warehouse"), job.get("external_access")
     return (
@@ -77,10 +77,10 @@ def start_statement(job: dict[str, Any], run: RunContext, service: str, number: 
 
 
 def specification_text(job: dict[str, Any], run: RunContext, number: int) -> str:
-    r"""Return the specification as JSON, which is YAML too, dollar-quoted; a `$` in it is written `\u0024`.
+    r"""Return the specification as dollar-quoted JSON, which is also YAML; a `$` in it is written `\u0024`.
 
-    Every container learns which attempt it is, for which interval of time, what its predecessors returned, and where
-    larger results are: its own and theirs.
+    Every container gets its attempt, its data interval, the return values of its predecessors, and the stage folders
+    for larger results: its own and those of its predecessors.
     """
     specification, results = job["specification"], results_path(job, run, run.task, number)
     facts = {
@@ -101,9 +101,9 @@ def specification_text(job: dict[str, Any], run: RunContext, number: int) -> str
 
 
 def start(session: Tagged, statement: str) -> tuple[str, bool]:
-    """Start the service; returns the statement's query id, and whether the service was there before.
+    """Start the service. Return the statement's query id, and whether the service existed already.
 
-    This run may have started it before it was interrupted, or have lost the reply: then it goes on with it.
+    It exists if this run started it and was then interrupted or lost the reply. The run continues with it then.
     """
     with session.session.query_history() as sent:
         try:
@@ -116,9 +116,9 @@ def start(session: Tagged, statement: str) -> tuple[str, bool]:
 
 
 def wait(session: Tagged, service: str, timeout: int, *, adopted: bool) -> Ended:
-    """Wait until the service has ended; one whose time is over is cancelled, and has stopped when this returns.
+    """Wait until the service has ended. After `timeout` seconds, it is cancelled, and has stopped when this returns.
 
-    `adopted`: it may have been there for a while, or have ended long ago.
+    An `adopted` service may have existed for a while, or have ended long ago.
     """
     remaining = timeout
     error: SnowparkSQLException | None = None
@@ -150,12 +150,12 @@ def _expire(session: Tagged, service: str) -> Ended:
 
 
 def stop(session: Tagged, service: str) -> dict[str, Any]:
-    """Cancel a job and wait until it has stopped; returns what DESCRIBE says then. It may have ended by itself."""
+    """Cancel a job, wait until it has stopped, and return its row of DESCRIBE. It may have ended by itself."""
     try:
         send(session, f"CALL {service}!SPCS_CANCEL_JOB()")
     except SnowparkSQLException as error:
         if not is_refusal(error):
-            raise  # a refusal is the answer for a job that has ended meanwhile: its status tells
+            raise  # a job that has ended meanwhile causes a refusal; its status shows that
     for _ in range(WAITS):
         _wait_for_done(session, service, SECONDS_TO_STOP)
         state = describe(session, service)
@@ -165,7 +165,7 @@ def stop(session: Tagged, service: str) -> dict[str, Any]:
 
 
 def _wait_for_done(session: Tagged, service: str, seconds: int) -> SnowparkSQLException | None:
-    """Wait for DONE; returns the error if it cannot be reached, is late, or on a fault: the status tells which."""
+    """Wait for DONE. Return the error if DONE is impossible, late, or a fault occurred; the status shows which."""
     try:
         session.collect(f"CALL {service}!SPCS_WAIT_FOR('DONE', {seconds})")
     except SnowparkSQLException as error:
@@ -174,18 +174,18 @@ def _wait_for_done(session: Tagged, service: str, seconds: int) -> SnowparkSQLEx
 
 
 def _seconds(session: Tagged, since: Any, until: Any) -> int:
-    """Return the seconds between two instants, by default until now, by Snowflake's clock."""
+    """Return the seconds between two instants, by Snowflake's clock; `until` defaults to now."""
     statement = "SELECT DATEDIFF('second', ?::timestamp_ltz, COALESCE(?::timestamp_ltz, CURRENT_TIMESTAMP())) AS AGE"
     return int(send(session, statement, [str(since), until])[0]["AGE"])
 
 
 def describe(session: Tagged, service: str) -> dict[str, Any]:
-    """Return the service's row, with plain names."""
+    """Return the service's row of DESCRIBE, with lower-case names."""
     return lower_keys(send(session, f"DESCRIBE SERVICE {service}")[0].as_dict())
 
 
 def expected_containers(job: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return instance and name of every container that the service of a definition has."""
+    """Return the instance and name of every container of a definition's service."""
     names = [str(container["name"]) for container in job["specification"]["spec"]["containers"]]
     return [(str(instance), name) for instance in range(int(job.get("replicas", 1))) for name in names]
 
@@ -193,9 +193,9 @@ def expected_containers(job: dict[str, Any]) -> list[tuple[str, str]]:
 def containers(
     session: Tagged, service: str, secrets: Sequence[str], expected: Sequence[tuple[str, str]] = ()
 ) -> tuple[Container, ...]:
-    """Return all containers of all instances with their logs, as they are to be kept.
+    """Return all containers of all instances, with their logs prepared for history.
 
-    `expected` are instances and names of containers that are known beforehand: of few, one statement tells all.
+    `expected` are the instances and names of containers that are known in advance: a few need only one statement.
     """
     if 0 < len(expected) <= LOGS_AT_ONCE and (whole := _with_logs(session, service, secrets, expected)) is not None:
         return whole
@@ -204,7 +204,7 @@ def containers(
     logs: list[str] = []
     for first in range(0, len(listed), LOGS_AT_ONCE):
         logs += _logs(session, service, listed[first : first + LOGS_AT_ONCE])
-    return tuple(c._replace(log=kept(log, secrets)) for c, log in zip(listed, logs, strict=True))
+    return tuple(c._replace(log=log_for_history(log, secrets)) for c, log in zip(listed, logs, strict=True))
 
 
 def _with_logs(
@@ -213,8 +213,8 @@ def _with_logs(
     try:
         rows = [lower_keys(row.as_dict()) for row in send(session, containers_statement(service, expected))]
     except SnowparkSQLException:
-        return None  # perhaps one log cannot be read; read one by one, that one says so
-    return tuple(_container(row)._replace(log=kept(str(row["log"] or ""), secrets)) for row in rows)
+        return None  # one log may be unreadable; if they are read one by one, that one has the error
+    return tuple(_container(row)._replace(log=log_for_history(str(row["log"] or ""), secrets)) for row in rows)
 
 
 def containers_statement(service: str, expected: Sequence[tuple[str, str]]) -> str:
@@ -246,7 +246,7 @@ def _container(row: dict[str, Any]) -> Container:
 
 
 def _logs(session: Tagged, service: str, listed: Sequence[Container]) -> list[str]:
-    """Return the logs of some containers, all in one answer; a log that cannot be read says why."""
+    """Return the logs of some containers with one statement; a log that cannot be read contains the error."""
     columns = ", ".join(f"SYSTEM$GET_SERVICE_LOGS(?, ?, ?, ?) AS LOG_{n}" for n in range(len(listed)))
     params = [value for c in listed for value in (service, c.instance, c.name, LOG_LINES)]
     try:

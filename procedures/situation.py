@@ -1,7 +1,7 @@
-"""What a task's statement passes to the runner: which run this is, and the history of the job and its predecessors.
+"""Reads the facts that a task's statement passes to the runner: the run, and the history of the job's attempts.
 
-Knows the JSON text that the statement's own query makes, so that the runner need not ask. Must not know how an attempt
-goes. Shipped as a part of a stored procedure's text.
+Knows the JSON that the statement's query returns, which saves the runner queries. Must not know how an attempt is made.
+Shipped as a part of a stored procedure's text.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from jobgraph.procedures.sending import Tagged
 
-# a backfill of more runs than that hides the last ordinary one: then the interval has no beginning
+# a backfill with more runs than this hides the last ordinary one; the interval then has no beginning
 RUNS_LOOKED_AT = 10_000
 
 
 def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[RunContext, list[AttemptRecord]]:
-    """Return which run this is and the attempts of this job that it has already, by number.
+    """Return the run, and the attempts of this job that it has already, by number.
 
-    A predecessor that runs pass over has no attempt in this run: then the job gets nothing of it.
+    A disabled predecessor has no attempt in this run, so the job gets no value of it.
     """
     facts = json.loads(text)
     request, config = split_config(str(facts.get("config") or ""))
@@ -44,7 +44,7 @@ def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[RunContext,
         until=request.end,
         request=request,
     )
-    # without any row, Snowflake makes an empty list; a sandbox may leave it out
+    # without rows, Snowflake returns an empty list; a sandbox may omit it
     rows = sorted(facts.get("attempts") or [], key=lambda row: int(row["ATTEMPT"]))
     before = {row["TASK_NAME"]: _recorded(row) for row in rows if row["TASK_NAME"] in job.get("predecessors", ())}
     results = {name: _results_left(job, run, name, attempt) for name, attempt in before.items()}
@@ -66,16 +66,16 @@ def _results_left(job: Mapping[str, Any], run: RunContext, task: str, attempt: A
 
 
 def follows_another_request(text: str) -> bool:
-    """Return whether the last run that succeeded was a part of the graph or of a backfill, not an ordinary one.
+    """Return whether the last successful run was a partial one or an interval of a backfill, not an ordinary one.
 
-    It does not cover the time since the one before, so the next run's interval must not begin with it.
+    Such a run does not cover the time since the previous run, so the next run's interval must not begin with it.
     """
     request, _ = split_config(str(json.loads(text).get("last_config") or ""))
     return not request.is_ordinary
 
 
 def since_ordinary(session: Tagged, job: Mapping[str, Any], run: RunContext) -> str:
-    """Return the scheduled time of the last ordinary run that succeeded, as text; empty if there is none."""
+    """Return the scheduled time of the last successful ordinary run as text; empty if there is none."""
     latest = (
         "SELECT GRAPH_RUN_GROUP_ID, NAME, STATE, RUN_CONFIG, FIRST_VALUE(SCHEDULED_TIME) OVER (PARTITION BY"
         " GRAPH_RUN_GROUP_ID, NAME ORDER BY ATTEMPT_NUMBER) AS SCHEDULED, ROW_NUMBER() OVER (PARTITION BY"
@@ -98,7 +98,7 @@ def since_ordinary(session: Tagged, job: Mapping[str, Any], run: RunContext) -> 
 
 
 def left_out_before(text: str) -> set[str]:
-    """Return the predecessors that this run leaves out: they are recorded at once, whatever starts them."""
+    """Return the predecessors that this run leaves out. They are recorded at once, even if they are direct jobs."""
     rows = json.loads(text).get("attempts") or []
     return {str(row["TASK_NAME"]) for row in rows if row["JOB_STATUS"] == LEFT_OUT}
 
@@ -106,10 +106,10 @@ def left_out_before(text: str) -> set[str]:
 def with_direct_values(
     session: Tagged, job: Mapping[str, Any], run: RunContext, left_out: Collection[str] = ()
 ) -> RunContext:
-    """Return the run with what predecessors returned that are their tasks' own statements.
+    """Return the run with the return values of direct predecessors.
 
-    The finalizer will record them, but for those `left_out`; until then only Snowflake knows. It refuses to tell of a
-    task that is suspended: then the job gets nothing of it.
+    Only the finalizer records them, except those `left_out`, so they are read from Snowflake. Snowflake does not return
+    the value of a suspended task; the job gets none then.
     """
     returned, results = dict(run.returned), dict(run.results)
     for name in job.get("direct_predecessors", ()):
@@ -146,11 +146,11 @@ def _recorded(row: Mapping[str, Any]) -> AttemptRecord:
 def of_this_task_run(
     session: Tagged, job: Mapping[str, Any], run: RunContext, recorded: list[AttemptRecord]
 ) -> list[AttemptRecord]:
-    """Return those recorded attempts that ended since the task run began.
+    """Return the recorded attempts that ended since the task run began.
 
-    Its statement was interrupted, and goes on with them. The others are of a task run before: the graph run is being
-    retried, as by EXECUTE TASK ... RETRY LAST, and the job gets its attempts anew. Only the task history tells the two
-    apart; it is asked only if there is a row.
+    Its statement was interrupted and continues with them. Other attempts belong to an earlier task run: the graph run
+    is being retried, as by EXECUTE TASK ... RETRY LAST, and the job gets new attempts. Only the task history can
+    distinguish the two; it is queried only if there are recorded attempts.
     """
     history = f'"{job["database"]}".INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME => ?, RESULT_LIMIT => 10000)'
     statement = (

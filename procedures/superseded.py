@@ -1,4 +1,4 @@
-"""Procedures of earlier deploys: how they differ from those in use, and how the one that drops them is called.
+"""Procedures of earlier deploys: how they are recognised, and the call of the procedure that drops them.
 
 Knows SHOW PROCEDURES and the mark that a deploy sets when it no longer uses a procedure. Must not know when one may be
 dropped (`drop_superseded` does). Shipped as a part of stored procedures' texts.
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from jobgraph.procedures.attempt import RunContext
     from jobgraph.procedures.sending import Tagged
 
-# the end of the comment of a procedure that no task of the last deploy calls; jobgraph.deploy.retirement has it too
+# ends the comment of a procedure that no task of the last deploy calls; jobgraph.deploy.retirement has it too
 SUPERSEDED = " [superseded]"
-# the name that a procedure has between the decision to drop it and the drop
+# ends a procedure's name between the decision to drop it and the drop
 LEAVING = "_DROPPED"
 NAME = re.compile(rf"((?:RUN_JOB|FINALIZE_GRAPH|WATCH_GRAPHS)_[0-9A-F]{{8}})({LEAVING})?")
 
@@ -37,7 +37,7 @@ class Procedure(NamedTuple):
 
     @property
     def superseded(self) -> bool:
-        """Whether a deploy has said that it is no longer used."""
+        """Whether a deploy has marked it as no longer used."""
         return self.comment.endswith(SUPERSEDED)
 
     @property
@@ -47,7 +47,7 @@ class Procedure(NamedTuple):
 
 
 def procedures(rows: Iterable[Mapping[str, Any]]) -> list[Procedure]:
-    """Return those of the rows of SHOW PROCEDURES that a deploy made as runner, finalizer or watch."""
+    """Return the runners, finalizers and watches of deploys among the rows of SHOW PROCEDURES."""
     listed = []
     for row in map(lower_keys, rows):
         # RUN_JOB_1A2B3C4D(VARCHAR, VARCHAR) RETURN VARCHAR
@@ -58,9 +58,9 @@ def procedures(rows: Iterable[Mapping[str, Any]]) -> list[Procedure]:
 
 
 def drop_superseded(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> list[str]:
-    """Have unneeded procedures dropped; returns why that failed, which must not fail the run.
+    """Call the procedure that drops unneeded procedures. Return its failures, which must not fail the run.
 
-    The procedure that drops them has its owner's rights, because the role of the tasks owns none of them.
+    It has owner's rights, because the role of the tasks does not own the procedures.
     """
     if not graph.get("drop_superseded"):
         return []

@@ -1,7 +1,7 @@
-"""Removal of what is no longer needed: job services, and results that jobs left in the stage.
+"""Removes old job services, and old results in the stage.
 
-Knows how they are removed. Must not know which services are no longer needed: names are given. Shipped as a part of a
-stored procedure's text.
+Knows how they are removed. Must not know which services are no longer needed: their names are a parameter. Shipped as a
+part of a stored procedure's text.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from jobgraph.procedures.sending import Tagged
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
-# a graph that was not run for long has more to remove than one run should take the time for
+# a graph that did not run for long may have more old results than one run has time to remove
 MOST_DAYS = 31
 
 
 def drop(session: Tagged, names: Sequence[str]) -> tuple[int, list[str]]:
-    """Drop services; returns how many, and why others were not: that must not fail a run."""
+    """Drop services. Return how many were dropped, and the failures, which must not fail the run."""
     dropped, undropped = 0, []
     for name in names:
         try:
@@ -37,14 +37,14 @@ def drop(session: Tagged, names: Sequence[str]) -> tuple[int, list[str]]:
 
 
 def remove_old_results(session: Tagged, graph: Mapping[str, Any]) -> tuple[int, list[str]]:
-    """Remove the results of days that are too long ago, oldest first; returns how many days, and what was not removed.
+    """Remove results that are too old, by day, oldest first. Return the number of removed days, and the failures.
 
-    Runs that go on beside this one are of later days: `keep_results_days` is more than a run may last.
+    Concurrent runs are not affected, because `keep_results_days` is longer than a run may last.
     """
     place = graph.get("results")
     if not place:
         return 0, []
-    # names in LIST begin with the stage's own: stage/runs/2026-03-01/...
+    # names in LIST begin with the stage's name: stage/runs/2026-03-01/...
     statement = (
         f"LIST {place}/ ->> SELECT DISTINCT SPLIT_PART(\"name\", '/', 3) AS DAY FROM $1 WHERE DAY <"
         f" TO_VARCHAR(DATEADD('day', ?, CURRENT_DATE()), 'YYYY-MM-DD') ORDER BY DAY LIMIT {MOST_DAYS}"

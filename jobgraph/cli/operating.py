@@ -157,7 +157,7 @@ def keep(client: Client, tables: Tables, operation: Operation) -> None:
         note(f"It is done, but history does not show who did it: {error}")
 
 
-def kept(client: Client, tables: Tables, graph: str, limit: int = _MOST_READ) -> list[Operation] | None:
+def recorded_operations(client: Client, tables: Tables, graph: str, limit: int = _MOST_READ) -> list[Operation] | None:
     """Return the recorded operations on a graph, newest first; None, with a remark, if the role cannot read them."""
     try:
         return operations.read(client.rows(control_queries.operations_of(client.place, tables, graph, limit)))

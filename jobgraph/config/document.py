@@ -144,9 +144,9 @@ def in_words(node: yaml.Node) -> str:
     if node.tag == NULL:
         return "nothing"
     if node.tag == FLAG:
-        return f"yes or no (YAML reads {node.value} so)"
+        return f"yes or no (as YAML reads `{node.value}`)"
     if node.tag in (WHOLE, FRACTION) and ":" in str(node.value):
-        return f"a number in base 60 (YAML reads {node.value} so)"
+        return f"a number in base 60 (as YAML reads `{node.value}`)"
     return {TEXT: "a text", WHOLE: "a whole number", FRACTION: "a number", DATE: "a date"}.get(
         node.tag, f"a {node.tag.rpartition(':')[2]}"
     )

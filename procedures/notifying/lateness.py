@@ -1,7 +1,7 @@
-"""When a run of a graph was due last, and by when it had to have ended: schedules and deadlines. Pure.
+"""When the last run of a graph was due, and its deadline. Pure.
 
-Knows Snowflake's cron expressions (docs.snowflake.com/en/sql-reference/sql/create-task). Must not know what has run.
-Shipped as a part of a stored procedure's text, so it needs the standard library alone.
+Knows Snowflake's cron expressions (docs.snowflake.com/en/sql-reference/sql/create-task). Must not know which runs there
+were. Shipped as a part of a stored procedure's text, so it imports only the standard library.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CRON_NAMES = (
 CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 DAY_OF_MONTH, MONTH, DAY_OF_WEEK = 2, 3, 4
 LAST_WEEKDAY = re.compile(r"([0-6]?)L")
-# a schedule of once in four years
+# enough for a schedule that fires once in four years
 MOST_DAYS_BACK = 4 * 366
 DAYS_A_WEEK = 7
 
@@ -40,10 +40,10 @@ class Expected(NamedTuple):
 def last_expected(
     schedule: Mapping[str, Any], late_after: Any, now: datetime, since: datetime, last_start: datetime | None
 ) -> Expected | None:
-    """Return the newest run whose deadline has passed; `None` if there is none since the graph is there.
+    """Return the newest run whose deadline has passed; None if there is none since the graph was created.
 
-    `schedule` is {cron, timezone} or {seconds}; `late_after` is seconds after the start, or {time, timezone}.
-    `last_start` is that of the newest run; an interval is counted from it.
+    `schedule` is {cron, timezone} or {seconds}. `late_after` is seconds after the start, or {time, timezone}.
+    `last_start` is the start of the newest run, from which an interval is counted.
     """
     if "seconds" in schedule:
         start = max(filter(None, (last_start, since))) + timedelta(seconds=int(schedule["seconds"]))
@@ -59,7 +59,7 @@ def last_expected(
 
 
 def deadline(start: datetime, late_after: Any) -> datetime:
-    """Return by when a run that was to start then has to have ended."""
+    """Return the instant by which a run with that scheduled start must have ended."""
     if not isinstance(late_after, dict):
         return start + timedelta(seconds=int(late_after))
     zone = ZoneInfo(late_after["timezone"])
@@ -70,9 +70,9 @@ def deadline(start: datetime, late_after: Any) -> datetime:
 
 
 def firings_before(cron: str, timezone: str, now: datetime) -> Iterator[datetime]:
-    """Yield when a cron expression has fired, newest first, none later than `now`.
+    """Yield the instants at which a cron expression has fired, newest first, none later than `now`.
 
-    A time that the clock leaves out does not come; of one that it repeats, the first is taken.
+    A time that a clock change skips does not fire; of a repeated time, only the first counts.
     """
     zone = ZoneInfo(timezone)
     fields = cron.upper().split()
@@ -91,7 +91,7 @@ def firings_before(cron: str, timezone: str, now: datetime) -> Iterator[datetime
 
 
 def _fires_on(fields: list[str], day: date) -> bool:
-    """Return whether an expression fires on a day; with both kinds of day named, either will do."""
+    """Return whether an expression fires on a day. If it has both kinds of days, either is sufficient."""
     if day.month not in _numbers(fields[MONTH], MONTH):
         return False
     of_month, of_week = fields[DAY_OF_MONTH], fields[DAY_OF_WEEK]
@@ -117,14 +117,14 @@ def _is_day_of_week(text: str, day: date) -> bool:
         if match is None:
             plain.append(item)
         elif not match[1]:
-            plain.append("6")  # a bare L is the week's last day, Saturday: Snowflake's page does not say
+            plain.append("6")  # a bare L is read as Saturday, the last day of the week: Snowflake's page does not say
         elif number == int(match[1]) and (day + timedelta(days=DAYS_A_WEEK)).month != day.month:
             return True
     return number in _numbers(",".join(plain), DAY_OF_WEEK)
 
 
 def _numbers(text: str, field: int) -> set[int]:
-    """Return the numbers that a field stands for: lists, ranges, steps, names."""
+    """Return the numbers of a field, which may have lists, ranges, steps and names."""
     low, high = CRON_RANGES[field]
     numbers: set[int] = set()
     for item in filter(None, text.split(",")):

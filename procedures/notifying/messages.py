@@ -1,7 +1,7 @@
-"""The texts of messages: what a run ended with, or what is late, in words; and their form for each channel.
+"""The texts of messages on the ends of runs and on late runs, and their form for each channel.
 
-Knows what a message says and what a channel takes. Pure: times and rows are handed in. Must not know how a message is
-sent. Shipped as a part of stored procedures' texts.
+Pure: times and rows are parameters. Knows the texts and the limits of channels. Must not know how a message is sent.
+Shipped as a part of stored procedures' texts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CUT = " [...]"
 
 
 class FailedJob(NamedTuple):
-    """A job of a run that ended badly: its last attempt, of `limit` that it had; 0: not known."""
+    """A job of a run that ended badly, with its last attempt; `limit` is the most attempts, 0 if unknown."""
 
     name: str
     status: str
@@ -41,14 +41,14 @@ class FailedJob(NamedTuple):
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody cancelled its task or its service: then nothing of its own went wrong."""
+        """Whether somebody cancelled its task or its service, so that the job itself did not fail."""
         return "cancelled" in {self.reason_class, self.status.lower()}
 
 
 class RunEnd(NamedTuple):
-    """How an attempt of a graph run ended. `seconds` it took, `usual` that good runs take; `None`: not known.
+    """The end of an attempt of a graph run. `seconds` is its duration, `usual` that of good runs; None if unknown.
 
-    `left_out` are the jobs that it was asked for without.
+    `left_out` are the jobs that the request left out.
     """
 
     graph: str
@@ -65,13 +65,13 @@ class RunEnd(NamedTuple):
 
     @property
     def cancelled(self) -> bool:
-        """Whether nothing but cancellations ended it badly."""
+        """Whether only cancellations made it end badly."""
         bad = (*self.failed, *self.tolerated)
         return bool(bad) and all(job.cancelled for job in bad)
 
 
 class Message(NamedTuple):
-    """A message to one receiver; `occurrence` tells what it is about, so that it is sent once."""
+    """A message to one receiver; `occurrence` identifies its event, so that it is sent only once."""
 
     event: str
     graph: str
@@ -90,20 +90,20 @@ class Message(NamedTuple):
 
     @property
     def id(self) -> str:
-        """What tells this message from all others; the same whenever it is made again."""
+        """The unique id of the message; the same if the message is created again."""
         receiver = (self.receiver["channel"], self.receiver["integration"], self.recipients)
         key = (self.root, self.occurrence, self.event, *receiver)
         return hashlib.sha256("\0".join(key).encode()).hexdigest()[:20].upper()
 
 
 def receiver_for(event: str, receiver: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a receiver as it is told of an event: at PagerDuty, what resolves an incident goes another way."""
+    """Return the receiver's settings for an event: at PagerDuty, an event that resolves an incident has its own."""
     resolving = receiver.get("resolving") if event == RECOVERED else None
     return {**receiver, "integration": resolving} if resolving else receiver
 
 
 def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
-    """Return subject and text that say how a run ended."""
+    """Return the subject and text on the end of a run."""
     went_on = not end.failed and bool(end.tolerated)
     verb = "were cancelled" if end.cancelled else "failed"
     ended = f"ran to its end, and jobs {verb}" if went_on else "was cancelled" if end.cancelled else "failed"
@@ -138,7 +138,7 @@ def _job_lines(job: FailedJob) -> list[str]:
     if job.exit_code is not None:
         facts.append(f"exit code {job.exit_code}")
     if job.attempt:
-        # a retry of the whole graph gives a job its attempts anew, and goes on counting them
+        # a retry of the whole graph gives a job new attempts, but their numbers continue
         facts.append(f"attempt {job.attempt}" + (f" of {job.limit}" if job.attempt <= job.limit else ""))
     lines = [f"{job.name} {job.status}: {', '.join(facts)}"]
     reason = job.reason or (job.first_error if job.cancelled else "")
@@ -167,7 +167,7 @@ def _command_line(event: str, end: RunEnd) -> str:
 
 
 def of_lateness(graph: str, root: str, headline: str, why: Sequence[str], link: str) -> tuple[str, str]:
-    """Return subject and text that say what is late or stuck, and why as far as it is known."""
+    """Return the subject and text on a late or stuck run, with the known reasons."""
     subject = f"Graph {graph} is late: {headline}"
     lines = [f"Graph {graph} (root task {root}): {headline}.", *why, "", f"More: jobgraph status {graph}"]
     if link:
@@ -176,21 +176,21 @@ def of_lateness(graph: str, root: str, headline: str, why: Sequence[str], link: 
 
 
 def of_test(graph: str, event: str) -> tuple[str, str]:
-    """Return subject and text of a message that only shows that messages arrive."""
+    """Return the subject and text of a test message."""
     subject = f"TEST of graph {graph}: {event}"
     return subject, (
-        f"This is a test, asked for with `jobgraph notify test`. Nothing has happened.\n"
+        f"This is a test, requested with `jobgraph notify test`. Nothing has happened.\n"
         f"Messages about this event of graph {graph} arrive here: {event}."
     )
 
 
 def linked(page: str, graph: str, group: str) -> str:
-    """Return the page's address for a run; empty if the stack names no page."""
+    """Return the page's address for a run; empty if the stack's settings have no address."""
     return f"{page.rstrip('/')}/?view=run&graph={graph}&run={group}" if page and group else page
 
 
 def in_words(seconds: float) -> str:
-    """Return a length of time in two units at most: 45 s, 12 min 5 s, 3 h 20 min."""
+    """Return a length of time in at most two units: 45 s, 12 min 5 s, 3 h 20 min."""
     whole = int(seconds + 0.5)
     if whole < 60:  # noqa: PLR2004  # seconds of a minute
         return f"{whole} s"
@@ -202,9 +202,9 @@ def in_words(seconds: float) -> str:
 
 
 def message_content(message: Message) -> str:
-    """Return what a channel is handed: of an e-mail the text, of a webhook the inside of a text in JSON.
+    """Return a message for its channel: for e-mail the text, for a webhook the inside of a JSON text.
 
-    Snowflake puts a webhook's message into its template as it is, between quotes that are there already.
+    Snowflake inserts a webhook's message unchanged into its template, which has the quotes already.
     """
     channel = message.receiver["channel"]
     text = shortened(message.body, MOST_CHARACTERS[channel])
@@ -212,10 +212,10 @@ def message_content(message: Message) -> str:
 
 
 def shortened(text: str, limit: int) -> str:
-    """Return a text of at most so many characters, with a mark where it was cut."""
+    """Return a text of at most `limit` characters, with a mark if it was cut."""
     return text if len(text) <= limit else text[: limit - len(CUT)] + CUT
 
 
 def _without_secrets(text: str) -> str:
-    """Return a text without secrets, as in logs, and without control characters or halves of characters."""
+    """Return a text without secrets, as in logs, and without control characters and lone surrogates."""
     return safe(masked(text, ())).encode(errors="replace").decode()

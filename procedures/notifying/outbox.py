@@ -1,12 +1,12 @@
-"""The sending of messages, each once, and the record of each in history.
+"""Sends messages, each once, and records them in history.
 
-Knows Snowflake's procedures that send, and the table of messages. Must not know what a message says. Shipped as a part
+Knows Snowflake's sending procedures, and the table of messages. Must not know the texts of messages. Shipped as a part
 of stored procedures' texts.
 
-A message is written down as SENDING before it is handed to Snowflake, and as SENT or REFUSED after. Whoever finds one
-that was left at SENDING asks the history of queries for its statement, by a tag that no other statement has. It sends
-the message unless that statement succeeded, or was killed when the history of notifications had the message. So a
-message is lost in no case, and sent twice only if the histories do not show the statement (yet, or any more).
+A message is recorded as SENDING before it is passed to Snowflake, and as SENT or REFUSED after that. If a message
+stayed at SENDING, the next caller looks for its statement in the query history, by a tag that no other statement has.
+It sends the message unless the statement succeeded, or was killed but is in the notification history. So no message is
+lost, and it is sent twice only if the histories do not show the statement (yet, or any more).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from jobgraph.procedures.sending import Tagged
 
 MESSAGE_KEY = ("MESSAGE_ID", "STATE")
-MESSAGE_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
+MESSAGE_COLUMNS = {  # column -> expression of its value; each `?` is a bind
     **dict.fromkeys((*MESSAGE_KEY, "EVENT", "GRAPH_NAME", "ROOT_TASK_NAME", "GRAPH_RUN_ID", "ATTEMPT_NUMBER"), "?"),
     **dict.fromkeys(
         ("OCCURRENCE", "CHANNEL", "INTEGRATION", "RECIPIENTS", "SUBJECT", "BODY", "ANSWER", "QUERY_ID"), "?"
@@ -50,12 +50,12 @@ SEND_WEBHOOK = (
     " SNOWFLAKE.NOTIFICATION.INTEGRATION(?))"
 )
 TAKEN_BEFORE = "taken before an interruption"
-# errors of notifications, of integrations among them
+# errors of notifications and of their integrations
 NOT_SENT = range(391_000, 396_000)
 
 
 class SendingAnswer(NamedTuple):
-    """What Snowflake said to a message, and the query that handed it over."""
+    """Snowflake's answer to a message, and the id of the query that sent it."""
 
     state: str
     text: str
@@ -63,7 +63,7 @@ class SendingAnswer(NamedTuple):
 
 
 def deliver(session: Tagged, place: Mapping[str, Any], messages: Sequence[Message]) -> list[str]:
-    """Send those messages that were not sent before; returns why others could not be: that must not fail a run."""
+    """Send the messages that were not sent before. Return the failures, which must not fail the run."""
     unsent = []
     states = _message_states(session, place, messages)
     for message in messages:
@@ -80,11 +80,11 @@ def deliver(session: Tagged, place: Mapping[str, Any], messages: Sequence[Messag
 
 
 def _message_states(session: Tagged, place: Mapping[str, Any], messages: Sequence[Message]) -> dict[str, str]:
-    """Return how far each message has come, by its id."""
+    """Return the state of each message by its id."""
     if not messages:
         return {}
     marks = ", ".join("?" for _ in messages)
-    # a message has a row SENDING, and at most one of the others
+    # a message has a row SENDING, and at most one row with another state
     statement = (
         f"SELECT MESSAGE_ID, MAX(IFF(STATE = '{SENDING}', '', STATE)) AS STATE"
         f" FROM {object_name(place, 'notifications_table')} WHERE MESSAGE_ID IN ({marks}) GROUP BY MESSAGE_ID"
@@ -94,10 +94,10 @@ def _message_states(session: Tagged, place: Mapping[str, Any], messages: Sequenc
 
 
 def _send_once(session: Tagged, place: Mapping[str, Any], message: Message, *, in_doubt: bool) -> SendingAnswer:
-    """Send a message and write down what came of it; returns that.
+    """Send a message, and record and return the answer.
 
     Raises:
-        SnowparkSQLException: the faults did not pass; the message stays in doubt.
+        SnowparkSQLException: if faults persist, so that it is unknown whether the message was sent.
     """
     _write_message(session, place, message, SendingAnswer(SENDING, ""))
     answer = (
@@ -127,12 +127,12 @@ def _is_final_refusal(error: SnowparkSQLException) -> bool:
 
 
 def message_tag(message: Message) -> str:
-    """Return the tag of the one statement that hands a message over."""
+    """Return the tag of the only statement that sends a message."""
     return f"jobgraph message {message.id}"
 
 
 def send_statement(message: Message) -> tuple[str, list[str]]:
-    """Return the statement that hands a message to Snowflake, and its binds."""
+    """Return the statement that passes a message to Snowflake, and its binds."""
     text, integration = message_content(message), identifier(message.receiver["integration"])
     if message.receiver["channel"] == EMAIL:
         return SEND_EMAIL, [integration, message.recipients, shortened(message.subject, MOST_SUBJECT), text]
@@ -148,9 +148,9 @@ def _handed_over(session: Tagged, message: Message) -> SendingAnswer:
 
 
 def _query_that_took(session: Tagged, place: Mapping[str, Any], message: Message) -> str:
-    """Return the query that has handed a message over before; empty if none has.
+    """Return the id of an earlier query that sent a message; empty if there is none.
 
-    One that was killed may have handed it over all the same: the history of notifications names its query then.
+    A killed query may have sent it nevertheless; the notification history names the query then.
     """
     functions = f'"{identifier(place["database"])}".INFORMATION_SCHEMA'
     statement = (
@@ -163,7 +163,7 @@ def _query_that_took(session: Tagged, place: Mapping[str, Any], message: Message
 
 
 def _queries_that_sent(session: Tagged, functions: str, query_ids: Sequence[str]) -> list[str]:
-    """Return which of some queries handed a notification over, as far as Snowflake keeps it: 14 days."""
+    """Return the queries that sent a notification, according to the notification history of the last 14 days."""
     if not query_ids:
         return []
     query_id = "MESSAGE_SOURCE_INFO:query_id::VARCHAR"

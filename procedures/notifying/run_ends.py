@@ -1,7 +1,6 @@
-"""What a finalizer tells: how its run ended, and whom that concerns.
+"""The finalizer's messages on how its run ended.
 
-Knows the rows of history that a run leaves. Must not know how a message is sent. Shipped as a part of a stored
-procedure's text.
+Knows a run's rows in history. Must not know how a message is sent. Shipped as a part of a stored procedure's text.
 """
 
 from __future__ import annotations
@@ -36,17 +35,17 @@ if TYPE_CHECKING:
     from jobgraph.procedures.sending import Tagged
 
 SKIPPED = "SKIPPED"
-# runs before the present one that say how long a run usually takes
+# the most earlier runs from which the usual duration is computed
 MOST_EARLIER = 20
-# fewer good runs say nothing about how long one usually takes
+# with fewer good runs, there is no usual duration
 FEWEST_USUAL = 3
 
 
 class PastRun(NamedTuple):
-    """How a run ended: the tasks that ended badly, the jobs that it was asked for without, and how long it took.
+    """The end of an earlier run: the tasks that ended badly, the jobs that were left out, and the duration.
 
-    A job that failed is bad even if its task was not, since the graph was to go on (`on_failure: continue`).
-    `blocked` are the jobs that did not run because of what ended badly before them.
+    A failed job counts as bad even if its task succeeded, because of `on_failure: continue`. `blocked` are the jobs
+    that did not run because an ancestor ended badly.
     """
 
     bad: frozenset[str]
@@ -56,9 +55,9 @@ class PastRun(NamedTuple):
 
 
 class News(NamedTuple):
-    """Whether a run was bad, and whether it ends what was bad before it.
+    """Whether a run was bad, and whether it ends earlier trouble.
 
-    `incidents` are the integrations by which something bad was told and nothing since that it is over.
+    `incidents` are the integrations that sent bad news and, since then, no message that the trouble is over.
     """
 
     bad: bool
@@ -70,9 +69,9 @@ ATTEMPT_FACTS = ("TASK_NAME", "ATTEMPT", "JOB_STATUS", "REASON_CLASS", "EXIT_COD
 
 
 def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends: Mapping[str, TaskEnd]) -> list[str]:
-    """Tell the graph's receivers how its run ended; returns whom that could not be told, and why.
+    """Send messages about the end of a run to the graph's receivers. Return the failures.
 
-    A retry of a run is an end of its own: its attempt is another one.
+    Each retry of a run has its own messages, because it is another attempt.
     """
     notify = graph.get("notify")
     if not notify:
@@ -87,8 +86,8 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
     bad = bool(tolerated) or any(end.bad for end in ends.values())
     failed_jobs = _failed_jobs_by_run(session, graph, run, [str(row["GRAPH_RUN_GROUP_ID"]) for row in earlier])
     past_runs = [(str(row["GRAPH_RUN_GROUP_ID"]), _past_run(row, failed_jobs)) for row in earlier]
-    past = _with_blocked(session, graph, run, past_runs)
-    was_bad = ends_trouble(past, left_out, retried=attempt > 1)
+    earlier_runs = _with_blocked(session, graph, run, past_runs)
+    was_bad = ends_trouble(earlier_runs, left_out, retried=attempt > 1)
     end = RunEnd(
         graph=str(graph["graph"]),
         group=run.group,
@@ -98,7 +97,7 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
         tolerated=tolerated,
         not_run=sum(end.state == "SKIPPED" for end in ends.values()),
         seconds=float(present["SECONDS"]) if present and present["SECONDS"] is not None else None,
-        usual=None if left_out else usual_seconds(past),
+        usual=None if left_out else usual_seconds(earlier_runs),
         left_out=left_out,
         link=linked(notify.get("page", ""), str(graph["graph"]), run.group),
     )
@@ -107,36 +106,36 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
     return deliver(session, graph, end_messages(notify["receivers"], end, run.root, news))
 
 
-def ends_trouble(past: Sequence[PastRun], left_out: Collection[str], *, retried: bool) -> bool:
-    """Return whether a good run shows that all is well again: something was bad, and the run left none of that out.
+def ends_trouble(past_runs: Sequence[PastRun], left_out: Collection[str], *, retried: bool) -> bool:
+    """Return whether a good run ends earlier trouble: there was some, and the run left out none of its tasks.
 
     Args:
-        past: the runs before it, newest first.
-        left_out: the jobs that the run was asked for without.
-        retried: it is a retry of a bad run.
+        past_runs: the runs before it, newest first.
+        left_out: the jobs that were left out of the run.
+        retried: whether it is a retry of a bad run.
     """
-    trouble = tasks_in_trouble(past)
+    trouble = tasks_in_trouble(past_runs)
     return (retried or bool(trouble)) and not trouble.intersection(left_out)
 
 
-def tasks_in_trouble(past: Sequence[PastRun]) -> frozenset[str]:
-    """Return the tasks that ended badly or were blocked, and that no later run had in it; `past` is newest first.
+def tasks_in_trouble(past_runs: Sequence[PastRun]) -> frozenset[str]:
+    """Return the tasks that ended badly or were blocked, and were in no later run. `past_runs` is newest first.
 
-    `jobgraph status` goes by the same rule (jobgraph/runs/overview.py).
+    `jobgraph status` follows the same rule (jobgraph/runs/overview.py).
     """
     trouble: frozenset[str] = frozenset()
-    for run in reversed(past):
+    for run in reversed(past_runs):
         trouble = (trouble & run.left_out) | run.bad | (run.blocked - run.left_out)
     return trouble
 
 
 def blocked_jobs(jobs: Sequence[Mapping[str, Any]], ends: Mapping[str, TaskEnd], root: str) -> frozenset[str]:
-    """Return the jobs that could not run because a task before them ended badly.
+    """Return the jobs that could not run because an ancestor ended badly.
 
     Args:
-        jobs: the jobs of the graph as a run had it: `name`, and in `after` the places of those before it in this list.
-        ends: how the tasks of that run ended; of a task that could not run, the state is SKIPPED, or it is missing.
-        root: the root task, before all jobs without others before them.
+        jobs: the graph's jobs in that run: their `name`, and in `after` the indices of their predecessors in this list.
+        ends: the ends of the tasks of that run; a task that could not run is SKIPPED or missing.
+        root: the root task, the predecessor of all jobs without others.
     """
     stopping = {name for name, end in ends.items() if end.bad}
     before = {job["name"]: [jobs[place]["name"] for place in job.get("after") or ()] or [root] for job in jobs}
@@ -147,23 +146,23 @@ def blocked_jobs(jobs: Sequence[Mapping[str, Any]], ends: Mapping[str, TaskEnd],
     return frozenset(blocked)
 
 
-def usual_seconds(past: Sequence[PastRun]) -> float | None:
-    """Return how long good runs of the whole graph usually took; `None` if there are fewer than `FEWEST_USUAL`."""
-    spans = [run.seconds for run in past if not run.bad and not run.left_out and run.seconds is not None]
+def usual_seconds(past_runs: Sequence[PastRun]) -> float | None:
+    """Return the usual seconds of good runs of the whole graph; None if there are fewer than `FEWEST_USUAL`."""
+    spans = [run.seconds for run in past_runs if not run.bad and not run.left_out and run.seconds is not None]
     return median(spans) if len(spans) >= FEWEST_USUAL else None
 
 
 def _with_blocked(
-    session: Tagged, graph: Mapping[str, Any], run: RunContext, past: Sequence[tuple[str, PastRun]]
+    session: Tagged, graph: Mapping[str, Any], run: RunContext, past_runs: Sequence[tuple[str, PastRun]]
 ) -> list[PastRun]:
-    """Return past runs, newest first, with the jobs that were blocked in them, as far back as the last whole run.
+    """Return earlier runs, newest first, with their blocked jobs, back to the last run of the whole graph.
 
-    What was bad before a whole run is over, or is bad in that one too.
+    Trouble before a run of the whole graph is over, or is in that run too.
     """
-    parts = list(takewhile(lambda entry: entry[1].left_out, past))
-    groups = [group for group, each in past[: len(parts) + 1] if each.bad]
+    parts = list(takewhile(lambda entry: entry[1].left_out, past_runs))
+    groups = [group for group, each in past_runs[: len(parts) + 1] if each.bad]
     if not groups:
-        return [each for _, each in past]
+        return [each for _, each in past_runs]
     marks = ", ".join("?" for _ in groups)
     statement = (
         "SELECT GRAPH_RUN_GROUP_ID, NAME, STATE, ERROR_MESSAGE, GRAPH_DEFINITION"
@@ -178,7 +177,7 @@ def _with_blocked(
         if row["GRAPH_DEFINITION"]:
             jobs[group] = json.loads(row["GRAPH_DEFINITION"])["jobs"]
     blocked = {group: blocked_jobs(jobs.get(group, ()), ends[group], run.root) for group in groups}
-    return [each._replace(blocked=blocked.get(group, frozenset())) for group, each in past]
+    return [each._replace(blocked=blocked.get(group, frozenset())) for group, each in past_runs]
 
 
 def _past_run(row: Mapping[str, Any], failed_jobs: Mapping[str, frozenset[str]]) -> PastRun:
@@ -191,7 +190,7 @@ def _past_run(row: Mapping[str, Any], failed_jobs: Mapping[str, frozenset[str]])
 
 
 def end_messages(receivers: Sequence[Mapping[str, Any]], end: RunEnd, root: str, news: News) -> list[Message]:
-    """Return a message for each receiver that wants to know: at most one, the one that says most."""
+    """Return at most one message for each interested receiver: the most informative one."""
     chosen = []
     for receiver in receivers:
         over = news.was_bad or receiver["integration"] in news.incidents
@@ -206,7 +205,7 @@ def end_messages(receivers: Sequence[Mapping[str, Any]], end: RunEnd, root: str,
 
 
 def _open_incidents(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> frozenset[str]:
-    """Return the integrations whose incident about this graph is open, as one that a late run has begun."""
+    """Return the integrations with an open incident about this graph, for example because of a late run."""
     resolving = {r["integration"]: r["resolving"] for r in graph["notify"]["receivers"] if "resolving" in r}
     if not resolving:
         return frozenset()
@@ -224,7 +223,7 @@ def _open_incidents(session: Tagged, graph: Mapping[str, Any], run: RunContext) 
 
 
 def _runs_of_graph(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> list[Any]:
-    """Return how this run and those before it ended, newest first."""
+    """Return the rows of the ends of this run and of earlier ones, newest first."""
     last = "QUALIFY ROW_NUMBER() OVER (PARTITION BY GRAPH_RUN_GROUP_ID, NAME ORDER BY ATTEMPT_NUMBER DESC) = 1"
     statement = (
         "SELECT GRAPH_RUN_GROUP_ID, MIN(STARTED_TIME) AS BEGAN, MAX(ATTEMPT_NUMBER) AS ATTEMPTS,"
@@ -241,7 +240,7 @@ def _runs_of_graph(session: Tagged, graph: Mapping[str, Any], run: RunContext) -
 def _failed_jobs_by_run(
     session: Tagged, graph: Mapping[str, Any], run: RunContext, groups: Sequence[str]
 ) -> dict[str, frozenset[str]]:
-    """Return the jobs whose last attempt in a run did not end well, by run; of a task that failed, also its job."""
+    """Return the jobs whose last attempt in a run was not DONE, by run; including jobs whose tasks failed."""
     if not groups:
         return {}
     marks = ", ".join("?" for _ in groups)
@@ -257,7 +256,7 @@ def _failed_jobs_by_run(
 
 
 def _attempts_by_task(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> dict[str, Mapping[str, Any]]:
-    """Return the last attempt of each job of the run that has one, by task."""
+    """Return the last attempts of the run's jobs by task, without jobs that had none."""
     statement = (
         f"SELECT {', '.join(ATTEMPT_FACTS)} FROM {object_name(graph, 'job_runs_table')}"
         " WHERE GRAPH_RUN_ID = ? AND ROOT_TASK_NAME = ? ORDER BY ATTEMPT"
@@ -269,7 +268,7 @@ def _attempts_by_task(session: Tagged, graph: Mapping[str, Any], run: RunContext
 def _failed_jobs(
     notify: Mapping[str, Any], run: RunContext, ends: Mapping[str, TaskEnd], last: Mapping[str, Mapping[str, Any]]
 ) -> list[FailedJob]:
-    """Return what ended badly, jobs in the order of their names, the root last."""
+    """Return the tasks that ended badly: the jobs by name, then the root."""
     names = sorted((name for name, end in ends.items() if end.bad), key=lambda name: (name == run.root, name))
     return [
         _failed_job(notify, name, ends[name].state, last[name])
@@ -282,7 +281,7 @@ def _failed_jobs(
 def _tolerated_jobs(
     notify: Mapping[str, Any], ends: Mapping[str, TaskEnd], last: Mapping[str, Mapping[str, Any]]
 ) -> list[FailedJob]:
-    """Return the jobs that failed although their tasks did not: `on_failure: continue`."""
+    """Return the failed jobs whose tasks succeeded because of `on_failure: continue`."""
     return [
         _failed_job(notify, name, str(row["JOB_STATUS"]), row)
         for name, row in sorted(last.items())

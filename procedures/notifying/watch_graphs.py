@@ -1,8 +1,8 @@
-"""Tells what no finalizer can: runs that did not end by their time or are stuck, suspended roots, failed finalizers.
+"""Sends the messages that no finalizer can send: on late and stuck runs, suspended roots, and failed finalizers.
 
-The entry of a stored procedure (Python 3.11, caller's rights, handler `main`), whose text is this file and those of
-this folder that it imports. Called by the stack's alert, every few minutes. Knows the order of the steps and what is
-told of; all it needs of the graphs is in the definition that the alert's action holds.
+The entry of a stored procedure (Python 3.11, caller's rights, handler `main`), whose text is this file and the files of
+this folder that it imports. The stack's alert calls it every few minutes. Knows the order of the steps and the events;
+the alert's action passes the definitions of the graphs.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
     from snowflake.snowpark import Session
 
-# what SHOW TASKS says of a root that failed too often; jobgraph.plan.sql has it too
+# the reason in SHOW TASKS for a root that failed too often; jobgraph.plan.sql has it too
 SUSPENDED_BY_FAILURES = "SUSPENDED_DUE_TO_ERRORS"
-# how much longer than it may a run takes before it is called stuck: its tasks are ended by their own limits first
+# the extra time, beyond its limit, after which a run counts as stuck; the limits of its tasks end them before that
 GRACE = timedelta(minutes=15)
-# finalizers that failed longer ago are no news
+# older failures of finalizers are not reported
 NEWS = timedelta(days=1)
 
 
 class Occurrence(NamedTuple):
-    """Something to be told of, once: `key` tells it from all others. `to` is the receiver's number; `None`: all."""
+    """An event to report once, identified by `key`. `to` is the index of the receiver; None means all."""
 
     key: str
     headline: str
@@ -42,7 +42,7 @@ class Occurrence(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What Snowflake says of all graphs: rows of tasks by name, runs in flight, ends of runs by root, failures."""
+    """The state of all graphs: rows of tasks by name, runs in progress, starts of runs by root, and failures."""
 
     now: datetime
     tasks: Mapping[str, Mapping[str, Any]]
@@ -52,7 +52,7 @@ class Facts(NamedTuple):
 
 
 def main(session: Session, definition: str) -> str:
-    """Look at all graphs and tell what is late; returns a line of JSON with the occurrences and what was not sent."""
+    """Check all graphs and send messages. Return a line of JSON with the occurrences and the failures to send."""
     stack: dict[str, Any] = json.loads(definition)
     tagged = Tagged(session, "jobgraph watch")
     facts = _facts_of_stack(tagged, stack)
@@ -81,7 +81,7 @@ def _facts_of_stack(session: Tagged, stack: Mapping[str, Any]) -> Facts:
         session,
         "SELECT ROOT_TASK_NAME, MAX(SCHEDULED_TIME) AS LAST_START"
         f" FROM {object_name(stack, 'task_runs_table')} WHERE NAME = ROOT_TASK_NAME"
-        # a run of a part of the graph is not the one that is waited for
+        # a partial run does not count as the expected run
         f" AND TRY_PARSE_JSON(RUN_CONFIG):{REQUEST}.left_out IS NULL GROUP BY ROOT_TASK_NAME",
     )
     failed = send(
@@ -106,7 +106,7 @@ def _as_instant(value: Any) -> datetime:
 
 
 def occurrences(graph: Mapping[str, Any], facts: Facts) -> Iterator[Occurrence]:
-    """Yield what is to be told of a graph; of a root that is not there, nothing."""
+    """Yield the occurrences of a graph; none if its root does not exist."""
     root = facts.tasks.get(graph["root"])
     if root is None:
         return
@@ -118,7 +118,7 @@ def occurrences(graph: Mapping[str, Any], facts: Facts) -> Iterator[Occurrence]:
 
 
 def _suspended(graph: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Occurrence]:
-    """A root that Snowflake has suspended; one that an operator has suspended is told of when a run is late."""
+    """Yield a root that Snowflake suspended. One that an operator suspended is only mentioned when a run is late."""
     if str(root["state"]).lower() == "suspended" and root.get("last_suspended_reason") == SUSPENDED_BY_FAILURES:
         since = str(root.get("last_suspended_on"))
         yield Occurrence(
@@ -158,14 +158,14 @@ def _late_runs(
 ) -> Iterator[Occurrence]:
     schedule, last = graph.get("schedule"), facts.last_starts.get(graph["root"])
     if not schedule or not graph.get("finalizer"):
-        return  # nothing is expected, or nothing records that a run has ended
+        return  # no run is expected, or no finalizer records the ends of runs
     created = _as_instant(root["created_on"])
     for number, receiver in enumerate(graph["receivers"]):
         late_after = receiver.get("late_after")
         if late_after is None:
             continue
         expected = last_expected(schedule, late_after, facts.now, created, last)
-        # a run started by hand after the due time will do, too
+        # a run that was started by hand after the due time is also sufficient
         if expected is not None and (last is None or last < expected.start):
             headline = f"no run that was due at {_utc_text(expected.start)} has ended by {_utc_text(expected.deadline)}"
             key = f"late {expected.start.isoformat()}"
@@ -173,15 +173,16 @@ def _late_runs(
 
 
 def _reasons(graph: Mapping[str, Any], root: Mapping[str, Any], running: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield why, as far as it can be seen."""
+    """Yield the visible reasons."""
     if str(root["state"]).lower() == "suspended":
         reason = root.get("last_suspended_reason") or "no reason is known"
-        yield f"Its root is suspended since {root.get('last_suspended_on')} ({reason})."
+        yield f"Its root has been suspended since {root.get('last_suspended_on')} ({reason})."
         yield _resume(graph, root)
     for row in running:
-        yield f"Run {row['GRAPH_RUN_GROUP_ID']} goes on, since {_utc_text(_as_instant(row['QUERY_START_TIME']))}."
+        since = _utc_text(_as_instant(row["QUERY_START_TIME"]))
+        yield f"Run {row['GRAPH_RUN_GROUP_ID']} has been in progress since {since}."
     if not running and str(root["state"]).lower() != "suspended":
-        yield "No run is under way."
+        yield "No run is in progress."
 
 
 def _utc_text(instant: datetime) -> str:

@@ -1,6 +1,6 @@
-"""A job of a run that was asked for by a backfill: it runs only if its interval belongs to this run.
+"""Claims the interval of a backfill for a run: the run's jobs may run only if the interval belongs to it.
 
-Knows the tables of backfills. Must not know how intervals are asked for (`driving` does). Shipped as a part of a stored
+Knows the tables of backfills. Must not know how intervals are requested (`driving` does). Shipped as a part of a stored
 procedure's text.
 """
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 def claim(session: Tagged, job: Mapping[str, Any], run: RunContext) -> str:
-    """Claim the run's interval, if no other run has; returns why the job must not run, empty if it may.
+    """Claim the run's interval unless another run has. Return why the job must not run; empty if it may.
 
-    Two runs may have been asked for with one interval: the first that claims it keeps it, also when it is retried. A
-    backfill that was paused or cancelled since it asked gives none.
+    Two runs may have been requested for one interval: the first that claims it keeps it, even when it is retried. An
+    interval of a backfill that has been paused or cancelled since the request cannot be claimed.
     """
     interval = _interval(session, job, run)
     if interval is not None and not interval.run and interval.backfill_state in ACTIVE:
@@ -65,7 +65,7 @@ def _interval(session: Tagged, job: Mapping[str, Any], run: RunContext) -> Inter
 
 
 def _claim(session: Tagged, job: Mapping[str, Any], run: RunContext) -> None:
-    """Make the interval this run's, in one statement: of two that come together, Snowflake lets one wait."""
+    """Claim the interval for this run in one statement: of two concurrent claims, Snowflake makes one wait."""
     backfills = object_name(job, "backfills_table")
     free, active = _listed(sources(OF_INTERVAL, CLAIM)), _listed(ACTIVE)
     statement = (
@@ -84,5 +84,5 @@ def _claim(session: Tagged, job: Mapping[str, Any], run: RunContext) -> None:
 
 
 def _listed(states: Sequence[str]) -> str:
-    """Return states as the inside of an IN: words of this program, so nothing is to be bound."""
+    """Return states as a list for IN. They are constants of this program, so they need no binds."""
     return ", ".join(f"'{state}'" for state in states)

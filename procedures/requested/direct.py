@@ -1,8 +1,8 @@
-"""What a job without a runner is told of a run that was asked for a part of the graph, or for an interval.
+"""Answers the program of a direct job in a run that was requested for a part of the graph or for an interval.
 
-Its program asks before it does anything, by a call of the runner (images/runtime/job_run.py): whether it is to run at
-all, and where the files are that a job left before it that was left out. Knows how such a job is recorded. Must not
-know how the program goes on. Shipped as a part of a stored procedure's text.
+The program calls the runner at its start (images/runtime/job_run.py), to ask whether it may run, and where the results
+of predecessors are that were left out. Knows how such a job is recorded. Must not know what the program does next.
+Shipped as a part of a stored procedure's text.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def answer(session: Session, job: Mapping[str, Any], run: RunContext) -> str:
-    """Return JSON: `left_out`, why the program is not to run, and `value`, what its task returns then; else `results`.
+    """Return JSON: either `left_out`, why the program must not run, and `value`, its task's return value; or `results`.
 
-    `results` are folders of the stage by predecessor, of those that were left out.
+    `results` are the stage folders of the predecessors that were left out.
     """
     tagged = Tagged(session, mark(job, run, 1))
     refusal = NOT_IN_THIS_RUN if run.task in run.request.left_out else ""
@@ -37,7 +37,7 @@ def answer(session: Session, job: Mapping[str, Any], run: RunContext) -> str:
 
 
 def _results(session: Tagged, job: Mapping[str, Any], run: RunContext) -> dict[str, str]:
-    """Return where the files are of the predecessors that were left out."""
+    """Return the stage folders of the predecessors that were left out."""
     before = list(job.get("predecessors", ()))
     if not before:
         return {}

@@ -1,10 +1,10 @@
-"""What keeps a backfill going: the finalizer of each run asks for the next interval, and settles those that ended.
+"""Drives backfills: the finalizer of each run requests the next interval, and settles those that have ended.
 
 Knows the tables of backfills and EXECUTE TASK. Must not know how a run claims its interval (`claiming` does). Shipped
 as a part of a stored procedure's text.
 
-Any run of the graph drives: an interval whose request was replaced by another is asked for again by that run's
-finalizer. All steps may be done again.
+Every run of the graph drives them: if its request replaced that of an interval, its finalizer requests the interval
+again. All steps may be repeated.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 
     from jobgraph.procedures.sending import Tagged
 
-# of all that is open, enough to see what is under way and what comes next
+# enough of the open intervals to see which are in progress and which is next
 MOST_INTERVALS = 100
 AS_TEXT = "TO_VARCHAR(CONVERT_TIMEZONE('UTC', I.{})::TIMESTAMP_NTZ, 'YYYY-MM-DD HH24:MI:SS.FF3') || ' Z'"
 
 
 def drive(session: Tagged, graph: Mapping[str, Any], run: RunContext, root_id: str) -> list[str]:
-    """Ask for the next interval of the graph's backfills and settle those that ended; returns what could not be done.
+    """Request the next interval of the graph's backfills, and settle those that have ended. Return the failures.
 
-    It must not fail the run. Asking comes first: whatever fails then, the backfill goes on.
+    They must not fail the run. The request comes first, so that the backfill continues whatever fails after it.
     """
     if not graph.get("backfills_table"):
         return []
     try:
         intervals = _intervals(session, graph, run)
     except SnowparkSQLException as error:
-        # a stack that has no such tables yet has no backfills
+        # a stack without these tables has no backfills
         return [] if error_code(error) == DOES_NOT_EXIST else [f"backfills: {one_line(error_text(error))}"]
     failures = []
     for step in (_ask, _settle) if intervals else ():
@@ -61,7 +61,7 @@ def drive(session: Tagged, graph: Mapping[str, Any], run: RunContext, root_id: s
 
 
 def _intervals(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> list[IntervalRow]:
-    """Return the open intervals of the graph's backfills, oldest backfill first, and this run's own."""
+    """Return the open intervals of the graph's backfills, oldest backfill first, and the one of this run."""
     marks = ", ".join(f"'{state}'" for state in OPEN)
     statement = (
         "SELECT I.BACKFILL_ID, B.STATE AS BACKFILL_STATE, B.RUN_CONFIG, I.PLACE, I.STATE, I.GRAPH_RUN_ID,"
@@ -91,7 +91,7 @@ def _intervals(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> li
 def _ask(
     session: Tagged, graph: Mapping[str, Any], run: RunContext, root_id: str, intervals: Sequence[IntervalRow]
 ) -> None:
-    """Ask for the next interval, unless a run that somebody else asked for waits: that one's finalizer will."""
+    """Request the next interval, unless a run that somebody else requested is waiting, whose finalizer will do it."""
     interval = following(intervals)
     if interval is None or _somebody_waits(session, graph, root_id):
         return
@@ -101,14 +101,14 @@ def _ask(
 
 
 def request_text(interval: IntervalRow) -> str:
-    """Return the configuration that asks for an interval, quoted: JSON in which no `$` can end the quotes."""
+    """Return the configuration that requests an interval, as quoted JSON without `$`, which could end the quotes."""
     request = Request((), interval.backfill, interval.place, interval.start, interval.end)
     config = {**json.loads(interval.config or "{}"), REQUEST: request.entry}
     return dollar_quoted(json.dumps(config).replace("$", "\\u0024"))
 
 
 def _somebody_waits(session: Tagged, graph: Mapping[str, Any], root_id: str) -> bool:
-    """Return whether a run waits for this one that no backfill has asked for: a request would take its place."""
+    """Return whether a run that no backfill requested is waiting for this one: a request would replace it."""
     database = identifier(graph["database"])
     statement = (
         f'SELECT CONFIG FROM TABLE("{database}".INFORMATION_SCHEMA.TASK_HISTORY(ROOT_TASK_ID => ?,'
@@ -121,9 +121,9 @@ def _somebody_waits(session: Tagged, graph: Mapping[str, Any], root_id: str) -> 
 def _settle(
     session: Tagged, graph: Mapping[str, Any], run: RunContext, root_id: str, intervals: Sequence[IntervalRow]
 ) -> None:
-    """Write how intervals ended: this run's, and those of runs whose finalizer did not come to it.
+    """Record the ends of intervals: of this run, and of runs whose finalizer did not do it.
 
-    Runs of the graph do not overlap, so all runs but this one are over; and of this one, all but the finalizer.
+    Runs of the graph do not overlap, so all other runs are over; and in this run, all tasks except the finalizer.
     """
     owned = [interval for interval in intervals if interval.run]
     for interval in owned:
@@ -139,7 +139,7 @@ def _settle(
 
 
 def _task_states(session: Tagged, graph: Mapping[str, Any], root_id: str, group: str, finalizer: str) -> list[str]:
-    """Return the last state of each task of a run, but for the finalizer."""
+    """Return the last state of each task of a run, except the finalizer."""
     database = identifier(graph["database"])
     statement = (
         f'SELECT NAME, STATE FROM TABLE("{database}".INFORMATION_SCHEMA.TASK_HISTORY(ROOT_TASK_ID => ?,'

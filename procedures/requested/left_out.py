@@ -1,7 +1,7 @@
-"""A job that its run leaves out: no container is started; it hands on what it returned when it was last DONE.
+"""Records jobs that their run leaves out: they start no container, and pass on their outputs of the last DONE attempt.
 
-Knows how such a job is recorded, and how that is read back. Must not know why it is left out. Shipped as a part of a
-stored procedure's text.
+Knows how such a job is recorded and read. Must not know why it is left out. Shipped as a part of a stored procedure's
+text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from jobgraph.procedures.sending import Tagged
 
-# written into the reason of such an attempt; dependents find the files of that run by it
+# the end of the reason of such an attempt, by which dependents find the results of that run
 HANDED_ON = re.compile(
     r"; hands on what it returned in run (?P<run>\S+) of (?P<day>\d{4}-\d\d-\d\d), attempt (?P<n>\d+)$"
 )
@@ -31,7 +31,7 @@ HANDED_ON = re.compile(
 def leave_out(
     session: Tagged, job: Mapping[str, Any], run: RunContext, why: str = NOT_IN_THIS_RUN, *, returns: bool = True
 ) -> str:
-    """Record that a job is left out, and set what its task `returns`; returns that. May be done again."""
+    """Record that a job is left out, and set its task's return value if it `returns`. Return the value. Repeatable."""
     attempt = _handing_on(session, job, run, why)
     value = verdicts(attempt.outputs, job.get("conditions", ())) + handed_on(attempt)
     record(session, {**job, "compute_pool": None, "instance_family": None}, run, attempt, value if returns else None)
@@ -39,7 +39,7 @@ def leave_out(
 
 
 def _handing_on(session: Tagged, job: Mapping[str, Any], run: RunContext, why: str) -> AttemptRecord:
-    """Return the attempt to record, with the outputs of the last one that was DONE, if there is any."""
+    """Return the attempt to record, with the outputs of the last DONE attempt, if there is one."""
     statement = (
         "SELECT GRAPH_RUN_ID, TO_VARCHAR(GRAPH_START_TIME, 'YYYY-MM-DD') AS DAY, ATTEMPT, LEFT(OUTPUTS, 10001) AS"
         f" OUTPUTS FROM {object_name(job, 'job_runs_table')} WHERE TASK_NAME = ? AND JOB_STATUS = ?"
@@ -57,7 +57,7 @@ def _handing_on(session: Tagged, job: Mapping[str, Any], run: RunContext, why: s
 
 
 def handed_on(attempt: AttemptRecord) -> str:
-    """Return what the task of a job returns that was left out: what it returned in the run that is named."""
+    """Return the value of a job that was left out: its value in the run that the reason names."""
     source = HANDED_ON.search(attempt.reason)
     if source is None:
         return json.dumps({"status": LEFT_OUT, "attempt": 1})
@@ -65,10 +65,10 @@ def handed_on(attempt: AttemptRecord) -> str:
 
 
 def results_of_source(job: Mapping[str, Any], task: str, attempt: AttemptRecord) -> str:
-    """Return the folder of the stage in which the run that is named left files; empty if there is none."""
+    """Return the stage folder with the results of the run that the reason names; empty if there is none."""
     place, source = job.get("results"), HANDED_ON.search(attempt.reason)
     if not place or source is None:
         return ""
-    # all attempts of a job without a runner share a folder
+    # all attempts of a direct job share a folder
     number = DIRECT if task in job.get("direct_predecessors", ()) else source["n"]
     return f"{place}/{source['day']}/{source['run']}/{task}/{number}/"

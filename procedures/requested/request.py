@@ -1,7 +1,7 @@
-"""What a run was asked for beside its values: a part of the graph, or an interval of a backfill.
+"""The special requests of runs: a part of the graph, or an interval of a backfill.
 
-EXECUTE TASK ... USING CONFIG has one place for both, so the request is an entry of the run's configuration. Knows its
-words, which `jobgraph.runs` reads too. Must not know SQL. Shipped as a part of stored procedures' texts.
+EXECUTE TASK ... USING CONFIG is the only way to pass it, so the request is an entry of the run's configuration. Knows
+the entry's keys, which `jobgraph.runs` reads too. Must not know SQL. Shipped as a part of stored procedures' texts.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-# the key of the configuration that jobgraph keeps for itself
+# the key of the configuration that is reserved for jobgraph
 REQUEST = "jobgraph"
-# the status of a job that its run leaves out
+# the status of a job that its run left out
 LEFT_OUT = "LEFT_OUT"
 NOT_IN_THIS_RUN = "left out of this run"
 
 
 class Request(NamedTuple):
-    """A request: tasks that are left out; or the interval of a backfill, with its number and ends as text."""
+    """A request: the tasks to leave out; or an interval of a backfill, with its number, and start and end as text."""
 
     left_out: tuple[str, ...] = ()
     backfill: str = ""
@@ -27,20 +27,20 @@ class Request(NamedTuple):
 
     @property
     def is_ordinary(self) -> bool:
-        """Whether nothing special was asked for: such a run covers the time since the one before."""
+        """Whether there is no special request: such a run covers the time since the previous one."""
         return self == Request()
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The request as the entry of a configuration, without what it does not say."""
+        """The request as an entry of a configuration, without empty fields."""
         values = self._asdict() | {"left_out": list(self.left_out)}
         return {name: value for name, value in values.items() if value}
 
 
 def split_config(text: str) -> tuple[Request, str]:
-    """Return the request in a run's configuration, and the configuration without it; empty if nothing else is in it.
+    """Return the request in a run's configuration, and the configuration without it, which is empty if nothing remains.
 
-    A configuration of another's making may be any text: then it has no request.
+    Others may set any text as configuration; it then has no request.
     """
     try:
         values = json.loads(text) if text else {}

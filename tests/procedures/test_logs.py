@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph.procedures.logs import HIDDEN, PLATFORM_CUT, error_lines, kept, masked, secret_values
+from jobgraph.procedures.logs import HIDDEN, PLATFORM_CUT, error_lines, log_for_history, masked, secret_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,8 +94,8 @@ def test_the_value_of_a_secret_is_in_no_form_in_a_log(secret: str, written: Call
 
 
 def test_the_platforms_own_cut_is_told() -> None:
-    assert kept("x\n" * 45_000, ()).startswith(PLATFORM_CUT)
-    assert kept("x\n" * 1000, ()) == "x\n" * 1000
+    assert log_for_history("x\n" * 45_000, ()).startswith(PLATFORM_CUT)
+    assert log_for_history("x\n" * 1000, ()) == "x\n" * 1000
 
 
 @pytest.mark.parametrize(
@@ -179,5 +179,5 @@ def test_any_chain_of_tracebacks_tells_its_first_and_its_last_exception(chain: l
 
 
 def test_control_characters_are_written_out() -> None:
-    assert kept("a\x1b[31mred\x00\r\nb\tc\x85", ()) == "a\\x1b[31mred\\x00\nb\tc\\x85"
-    assert kept("invoice_\u202efdp.exe\u2066\u200b", ()) == "invoice_\\u202efdp.exe\\u2066\\u200b"
+    assert log_for_history("a\x1b[31mred\x00\r\nb\tc\x85", ()) == "a\\x1b[31mred\\x00\nb\tc\\x85"
+    assert log_for_history("invoice_\u202efdp.exe\u2066\u200b", ()) == "invoice_\\u202efdp.exe\\u2066\\u200b"

@@ -64,7 +64,7 @@ def test_a_root_that_was_suspended_by_hand_is_told_of_within_one_interval(tmp_pa
         message = message_from_bytes(mail.read_bytes(), policy=default)
         assert message["Subject"].startswith("Graph hourly is late: no run that was due at ")
         text = message.get_content()
-        assert "Its root is suspended since " in text
+        assert "Its root has been suspended since " in text
         assert "(USER_SUSPENDED)" in text
         assert "ALTER TASK HOURLY_ROOT RESUME" in text
 
@@ -114,7 +114,7 @@ def test_a_run_is_late_from_its_deadline_on_under_one_key() -> None:
     assert not before
     assert [entry.key for entry in at] == [entry.key for entry in later] == ["late 2026-11-29T02:00:00+00:00"]
     assert at[0].headline == "no run that was due at 2026-11-29 02:00:00 UTC has ended by 2026-11-29 05:00:00 UTC"
-    assert at[0].why == ("No run is under way.",)
+    assert at[0].why == ("No run is in progress.",)
 
 
 def test_a_run_that_goes_on_beyond_all_limits_is_stuck() -> None:

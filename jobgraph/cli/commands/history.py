@@ -42,7 +42,7 @@ def history(context: click.Context, graph: str | None, *, limit: int, only_opera
     application: Application = context.obj
     record = lookup.record(application, graph)
     runs = lookup.runs(application, record).history(limit)
-    recorded = operating.kept(application.client, record.tables, record.key)
+    recorded = operating.recorded_operations(application.client, record.tables, record.key)
     done = None if recorded is None else operations.since(recorded, runs, from_the_first=len(runs) < limit)
     if as_json and only_operations:
         show_json(None if done is None else [operation_output.operation_json(operation) for operation in done])

@@ -151,7 +151,7 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     if job is not None:
         _show_job(run, job, as_json=as_json)
     else:
-        recorded = operating.kept(application.client, record.tables, record.key)
+        recorded = operating.recorded_operations(application.client, record.tables, record.key)
         if as_json:
             show_json({**json_forms.run_json(run), "operations": operation_output.of_run_json(recorded, run)})
         else:
@@ -195,7 +195,7 @@ def _suspension(application: Application, record: GraphRecord, deployed: Deploye
     """Return the operation that suspended a graph's root; None if the root is not suspended, or none is recorded."""
     if deployed.started or not deployed.schedule or deployed.suspended_by_failures:
         return None
-    return operations.suspension(operating.kept(application.client, record.tables, record.key) or [])
+    return operations.suspension(operating.recorded_operations(application.client, record.tables, record.key) or [])
 
 
 def _remark_on(run: GraphRun) -> None:

@@ -56,5 +56,5 @@ def _retries(application: Application, record: GraphRecord, rows: RunRows) -> in
     if any(not row.ended for row in rows.rows):
         return 0
     now = rows.now or instant(client.rows(queries.now())[0]["NOW"])
-    done = operating.kept(client, record.tables, record.key)
+    done = operating.recorded_operations(client, record.tables, record.key)
     return int(now is not None and operations.is_retried(done or [], rows.run_id, max(ends, default=None), now))

@@ -258,7 +258,7 @@ def _config_has_key(graph: Graph, job: Job, key: str) -> Iterator[Problem]:
 
 
 def conditions_few(graph: Graph) -> Iterator[Problem]:
-    """A task's outputs allow only few conditions: Snowflake needs a word for each combination of their results."""
+    """A task's outputs allow only a few conditions: Snowflake needs a word for each combination of their results."""
     jobs_by_condition: dict[str, dict[str, Job]] = {}
     for job in graph.jobs:
         if job.when is not None:

@@ -156,11 +156,11 @@ def _volume_problem(volume: Volume) -> tuple[str, str]:
     if sized and volume.size is None:
         return f"a {volume.source} volume needs a size", "add `size: 1Gi`"
     if volume.source in {"local", "stage"} and volume.size is not None:
-        return f"a {volume.source} volume has no size", "remove `size`, or make it `source: memory` or `block`"
+        return f"a {volume.source} volume cannot have a size", "remove `size`, or make it `source: memory` or `block`"
     if volume.source == "stage" and volume.stage is None:
         return "a stage volume needs its stage", "add `stage: my_stage/folder`"
     if sized and volume.stage is not None:
-        return f"a {volume.source} volume has no stage", "remove `stage`, or make it `source: stage`"
+        return f"a {volume.source} volume cannot have a stage", "remove `stage`, or make it `source: stage`"
     return "", ""
 
 

@@ -23,7 +23,7 @@ def receivers(notify: str, graph: str = "schedule: 1 hour") -> tuple[Receiver, .
     ("notify", "graph", "issue"),
     [
         ("{email: [a@b.org], late_after: 1 hour}", "comment: x", "no schedule"),
-        ("{email: [a@b.org], events: [failure, late]}", "finalizer: false", "to send messages about failure, so none are sent"),
+        ("{email: [a@b.org], events: [failure, late]}", "finalizer: false", "to send messages about failure"),
     ],
 )
 def test_what_the_graph_cannot_give_is_a_warning(notify: str, graph: str, issue: str) -> None:
@@ -63,7 +63,7 @@ graphs:
         ("{email: [a@b.org], webhook: {type: slack, secret: s}}", "", "either `email` or `webhook`", "write"),
         ("{email: [], events: [failure]}", "", "needs an address", "write [ops@example.org]"),
         ("{email: [nobody]}", "", "an e-mail address", "write ops@example.org"),
-        ("{email: [a@b.org], events: []}", "", "nobody is told", "name events"),
+        ("{email: [a@b.org], events: []}", "", "no message is sent", "name events"),
         ("{email: [a@b.org], events: [fail]}", "", "one of failure", "failure"),
         ("{email: [a@b.org], events: [failure], late_after: 1 hour}", "schedule: 1 hour", "leaves out `late`", "add"),
         ("{email: [a@b.org], late_after: {time: 12:30, timezone: UTC}}", "schedule: 1 hour", "a time of day", "quotes"),
@@ -87,7 +87,7 @@ graphs:
         (
             "{webhook: {type: slack, secret: s, url: 'https://hooks.slack.com/services/T/B/x'}}",
             "",
-            "in the open",
+            "in plain text",
             "SNOWFLAKE_WEBHOOK_SECRET in its place",
         ),
         ("{webhook: {type: pagerduty, secret: s, url: 'https://example.org/x'}}", "", "one address", "remove `url`"),

@@ -286,7 +286,7 @@ def test_a_pool_that_runs_keep_is_told_so() -> None:
     pool = step("delete", "ComputePool", "POOL", {"name": "POOL"}, None)
     guard = step("delete", "Execute", "compute pool POOL-needed", {"execute": "SELECT 1"}, None)
     (danger,) = summarize({"steps": [pool, guard]}, {"POOL": 1}).dangers
-    assert danger.loss.startswith("not while runs of this stack's graphs are under way; ")
+    assert danger.loss.startswith("not while runs of this stack's graphs are in progress; ")
     assert danger.loss.endswith("; 1 job runs on it now")
     (danger,) = summarize({"steps": [pool]}).dangers
     assert danger.loss.startswith("jobs that run on it are cancelled")

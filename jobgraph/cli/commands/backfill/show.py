@@ -41,7 +41,7 @@ def show(context: click.Context, backfill_id: str, *, as_json: bool) -> None:
         return
     show_table(backfill_output.headline(backfill, graph.schedule if graph else None))
     show_table(backfill_output.interval_table(backfill, terminal=is_terminal(), width=terminal_width()))
-    done = operating.kept(application.client, tables, backfill.graph)
+    done = operating.recorded_operations(application.client, tables, backfill.graph)
     about = [operation for operation in reversed(done or []) if operation.backfill_id == backfill_id]
     for line in operation_output.lines(about):
         say(line)

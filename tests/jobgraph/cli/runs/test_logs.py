@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobgraph.account.containers import added
-from jobgraph.procedures.logs import kept, secret_values
+from jobgraph.procedures.logs import log_for_history, secret_values
 from tests.jobgraph.cli.recorded import (
     FAILED_ATTEMPTS,
     FAILING,
@@ -100,7 +100,7 @@ def test_a_running_jobs_log_shows_no_more_than_the_kept_one_will(
     assert "sk-abc" not in done.output
     assert "\x1b" not in done.stdout
     if not options:
-        assert done.stdout == kept(SECRETIVE, secret_values(ENVIRONMENT))
+        assert done.stdout == log_for_history(SECRETIVE, secret_values(ENVIRONMENT))
 
 
 def test_logs_of_an_unknown_job_suggest_one(invoke: Invoke) -> None:

@@ -114,7 +114,9 @@ def test_cancelling_is_shown_first_and_tells_which_run_waits(invoke: Invoke, ser
         "SPCS_CANCEL_JOB": [{"status": "ok"}],
     }
     shown = invoke("cancel", "--dry-run")
-    assert "A run that was requested at 2026-03-01 10:00:00 UTC is queued behind it and would start then" in shown.stderr
+    assert (
+        "A run that was requested at 2026-03-01 10:00:00 UTC is queued behind it and would start then" in shown.stderr
+    )
     assert not any("CANCEL" in one.text for one in server.sent)
     assert invoke("cancel").exit_code == 0
     texts = [
