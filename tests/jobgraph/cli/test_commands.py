@@ -119,7 +119,7 @@ def test_run_behind_a_running_one_says_that_it_waits(invoke: Invoke, server: Ser
     server.steps = ()
     done = invoke("run")
     assert done.exit_code == 0
-    assert "another run of it has to end first" in done.stdout
+    assert "starts when the run in progress has ended" in done.stdout
 
 
 def test_a_timeout_exits_4_and_leaves_the_run_going(invoke: Invoke) -> None:

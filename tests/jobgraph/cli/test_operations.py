@@ -154,10 +154,10 @@ def test_history_shows_what_people_did_with_and_without_a_run_or_a_note(invoke: 
 
 def test_a_stack_of_an_earlier_version_keeps_no_note_and_says_so(invoke: Invoke, steered: Server) -> None:
     steered.answers["^INSERT"] = absent()
-    assert invoke("suspend").stderr.count("not kept") == 0
+    assert invoke("suspend").stderr.count("not recorded") == 0
     done = invoke("suspend", "--note", "n")
     assert done.exit_code == 0
-    assert "The note was not kept" in done.stderr
+    assert "The note was not recorded" in done.stderr
 
 
 def test_all_also_cancels_the_run_that_waits(invoke: Invoke, steered: Server) -> None:

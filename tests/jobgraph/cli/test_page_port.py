@@ -52,7 +52,7 @@ def test_the_usual_port_is_passed_over_where_it_is_taken(
     monkeypatch.setattr(page, "_PORTS", (taken, free))
     result = invoke("page")
     assert result.exit_code == 0, result.output
-    assert f"Port {taken} is taken" in result.stderr
+    assert f"Port {taken} is in use" in result.stderr
     assert f"http://127.0.0.1:{free} " in result.stderr
     (command,) = started
     assert f"--server.port={free}" in command
@@ -61,7 +61,7 @@ def test_the_usual_port_is_passed_over_where_it_is_taken(
 def test_a_port_is_chosen_and_none_is_left() -> None:
     assert page.free_port(9000, lambda _: True) == 9000
     assert page.free_port(None, lambda port: port > 8502) == 8503
-    with pytest.raises(UsageError, match="Each port from 8501 to 8520 is taken") as told:
+    with pytest.raises(UsageError, match="Each port from 8501 to 8520 is in use") as told:
         page.free_port(None, lambda _: False)
     assert "choose another with --port" in told.value.remedy
 

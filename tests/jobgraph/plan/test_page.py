@@ -65,5 +65,5 @@ def test_a_module_that_is_missing_is_told() -> None:
 
 
 def test_viewers_of_no_page_are_a_mistake() -> None:
-    with pytest.raises(UsageError, match="page_roles name who may look at the page, and there is none"):
+    with pytest.raises(UsageError, match="page_roles says who may view the page, but the page is not deployed"):
         read_settings({"page_roles": ["ANALYST"]}, "Pulumi.dev.yaml")

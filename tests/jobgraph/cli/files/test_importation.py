@@ -66,8 +66,8 @@ def test_notes_and_problems(invoke: Invoke, project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "one thing to import is needed"),
-        (("jobconfig.json", "--from-snowflake", "A.B.C"), "one thing to import is needed"),
+        ((), "name either a JSON file or a root task"),
+        (("jobconfig.json", "--from-snowflake", "A.B.C"), "name either a JSON file or a root task"),
         (("none.json",), "cannot be read"),
         (("jobconfig.json", "-o", "none/x.yaml"), "cannot be written"),
         (("--from-snowflake", "A.C"), "is not the name of a task"),

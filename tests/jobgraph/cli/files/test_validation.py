@@ -201,7 +201,7 @@ def test_an_overlay_alone_is_told_for_what_it_is(invoke: Invoke, tmp_path: Path)
     overlay.write_text("graphs: {g: {jobs: {a: {retries: 1}}}}\n")
     done = invoke("validate", str(overlay))
     assert done.exit_code == 2
-    assert "different from jobconfig.yaml in 'st'" in done.stderr
+    assert "the overlay of jobconfig.yaml for 'st'" in done.stderr
     assert f"jobgraph validate {base} --environment st" in done.stderr
     assert invoke("validate", str(base), "--environment", "st").exit_code == 0
     base.unlink()

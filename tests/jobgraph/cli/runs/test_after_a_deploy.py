@@ -232,7 +232,7 @@ def test_a_job_that_has_not_run_yet_under_its_new_name_says_so(invoke: Invoke, s
     failed_in_b(server)
     done = invoke("logs", "b2")
     assert done.exit_code == 1
-    assert f"B2 has not run yet: run {RUN} was of the graph as it was before" in done.stderr
+    assert f"B2 has not run yet: run {RUN} was of an earlier version of the graph" in done.stderr
     assert "`jobgraph run container_jobs --wait` runs it; that run had A, B" in done.stderr
 
 
