@@ -117,7 +117,7 @@ def test_the_cost_is_that_of_the_selected_stack(
     (home / "workspaces" / f"shop-{digest}-workspace.json").write_text('{"stack": "organization/shop/prod"}')
     done = in_sandbox_shell(team, "cost")
     assert (done.exit_code, done.stdout) == (0, in_sandbox_shell(team, "cost", "--environment", "prod").stdout)
-    assert "Stack prod, which is selected" in done.stderr
+    assert "Using the selected stack, prod" in done.stderr
     monkeypatch.setenv("PULUMI_STACK", "dev")
     assert in_sandbox_shell(team, "cost").stdout == in_sandbox_shell(team, "cost", "--environment", "dev").stdout
     assert done.stdout != in_sandbox_shell(team, "cost").stdout
