@@ -119,7 +119,7 @@ def _going_on(
     If the backfill is not paused, the run in progress requests the next interval at its end.
 
     Raises:
-        UsageError: if the graph is no longer deployed, its runs would not know their interval, or there is nothing to do.
+        UsageError: if the graph is not deployed, its runs would not know their interval, or nothing is to do.
     """
     if graph is None:
         raise UsageError(f"Graph {backfill.graph} is no longer deployed", remedy="Deploy it with `pulumi up`.")
