@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import snowflake.connector
 import yaml
 
 from jobgraph.config.reading import parse
@@ -55,9 +56,9 @@ def test_whether_a_session_gets_a_warehouse_that_is_created_after_its_login_is_a
         assert (each.agrees, each.basis) == (True, "guess"), each.got
         assert scratch.sweep(session.rows) == [f"WAREHOUSE {late_warehouse.WAREHOUSE}"]
         # an account that does not give it to the session: as if the login had named none
-        connect = late_warehouse.snowflake.connector.connect
+        connect = snowflake.connector.connect
         monkeypatch.setattr(
-            late_warehouse.snowflake.connector, "connect", lambda **options: connect(**options | {"warehouse": "NONE"})
+            snowflake.connector, "connect", lambda **options: connect(**options | {"warehouse": "NONE"})
         )
         each = late_warehouse.ask(service.settings(), session.rows)
         assert (each.agrees, each.got) == (False, "error 000606")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobgraph.deploy.root_changes import MOST_CHILDREN
+from jobgraph.config.topology import MOST_CHILDREN
 from jobgraph.toolchain.standins.provider.errors import ProviderError
 from tests.reliability.deploys import Case
 

@@ -18,6 +18,7 @@ from tests.reliability.deploys_killed import spread
 from tests.reliability.kit_stack import PATIENCE, Kit, account, changes
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
@@ -88,7 +89,7 @@ def _finished(kit: Kit, around: Callable[[str], AbstractContextManager[None]]) -
 
 def disturb(kit: Kit, case: Case) -> tuple[str, list[str]]:
     """Disturb a kit; returns at which statement, and what stays: after a sweep, unless the kit was interrupted."""
-    process = []
+    process: list[subprocess.Popen[str]] = []
 
     def spring() -> None:
         if case.fault == INTERRUPTED:
