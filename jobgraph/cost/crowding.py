@@ -1,4 +1,4 @@
-"""Graphs that are wider than the warehouse on which their tasks wait, and how much longer their runs take for it.
+"""Graphs whose waiting tasks can take all slots of their warehouse: their runs take longer, or stand still.
 
 Knows slots of warehouses. Must not know what a warehouse costs.
 """
@@ -26,10 +26,11 @@ _DIRECT = "runner: direct"
 
 @dataclass(frozen=True)
 class Crowd:
-    """Jobs of a graph that may run at the same time but outnumber the warehouse's slots.
+    """Jobs of a graph that may run at the same time and whose tasks can take all slots of their warehouse.
 
     `rounds` and `fewest_rounds`: the duration of a run with these slots and with enough slots, in multiples of a job's
-    duration if all jobs take equally long.
+    duration if all jobs take equally long. `querying`: how many of the jobs have containers whose queries run on the
+    same warehouse.
     """
 
     graph: str
@@ -37,41 +38,60 @@ class Crowd:
     jobs: tuple[str, ...]
     rounds: int
     fewest_rounds: int
+    querying: int
 
     @property
     def sentence(self) -> str:
         """The problem, as a sentence."""
-        house = self.warehouse
+        house, count = self.warehouse, len(self.jobs)
         clusters = f" on {house.clusters} clusters" if house.clusters > 1 else ""
+        start = f"{count} jobs of graph {self.graph} may run at the same time, "
+        if count > house.slots:
+            start += (
+                f"but their tasks wait on warehouse {house.name}, which runs {house.slots} statements at a time"
+                f"{clusters}: the rest queue. If all jobs took equally long, a run would take as long as {self.rounds} "
+                f"of them instead of {self.fewest_rounds}"
+            )
+            end = "queue as well"
+        else:
+            start += f"and their waiting tasks take all {house.slots} slots of warehouse {house.name}{clusters}"
+            end = "queue"
+        if not self.is_blocking:
+            return start
         return (
-            f"{len(self.jobs)} jobs of graph {self.graph} may run at the same time, but their tasks wait on warehouse "
-            f"{house.name}, which runs {house.slots} statements at a time{clusters}: the rest queue. If all jobs took "
-            f"equally long, a run would take as long as {self.rounds} of them instead of {self.fewest_rounds}; queries "
-            "of the containers on that warehouse queue as well"
+            f"{start}. Queries that their containers send to that warehouse {end}: a run whose jobs wait for such "
+            "queries stands still until they time out"
         )
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether tasks that wait for containers can keep those containers' queries from ever running."""
+        return self.querying > 0
 
     @property
     def remedy(self) -> str:
         """What to do about it."""
+        queries = ", give their containers another one: `warehouse: {query: NAME}`" * self.is_blocking
         if not self.warehouse.is_own:
             return (
-                f"give jobs `{_DIRECT}`, so that their tasks wait on no warehouse, or others: `warehouse`; or raise"
-                " MAX_CONCURRENCY_LEVEL or MAX_CLUSTER_COUNT of that warehouse"
+                f"give jobs `{_DIRECT}`, so that their tasks wait on no warehouse, or another `warehouse`{queries}; or"
+                " raise MAX_CONCURRENCY_LEVEL or MAX_CLUSTER_COUNT of that warehouse"
             )
+        needed = len(self.jobs) + self.is_blocking
         return (
-            f"give jobs `{_DIRECT}`, so that their tasks wait on no warehouse, or set `warehouse_max_concurrency: "
-            f"{-(-len(self.jobs) // self.warehouse.clusters)}` in the stack's settings (a waiting task needs next to "
-            "nothing of a warehouse), or `warehouse_max_clusters`"
+            f"give jobs `{_DIRECT}`, so that their tasks wait on no warehouse{queries}, or set "
+            f"`warehouse_max_concurrency: {-(-needed // self.warehouse.clusters)}` in the stack's settings (a waiting "
+            "task needs next to nothing of a warehouse), or `warehouse_max_clusters`"
         )
 
 
 def crowds(costed: Deployment) -> tuple[Crowd, ...]:
-    """Return the graphs that are wider than their warehouses."""
+    """Return the graphs whose tasks can take all slots of a warehouse and need more, for themselves or for queries."""
     return tuple(crowd for graph in costed.graphs for crowd in _crowds(graph, costed))
 
 
 def crowd_problems(config: Config, settings: Settings) -> tuple[Problem, ...]:
-    """Return the graphs of a configuration that are wider than their warehouses, as warnings at the graphs' jobs."""
+    """Return the crowds of a configuration as warnings at the graphs' jobs."""
     return tuple(_problem(config, crowd) for crowd in crowds(deployment(config, settings)))
 
 
@@ -87,7 +107,8 @@ def _crowds(graph: CostedGraph, costed: Deployment) -> Iterator[Crowd]:
     for name in dict.fromkeys(job.warehouse for job in graph.jobs if job.warehouse is not None):
         jobs = widest(before, {job.name: int(job.warehouse == name) for job in graph.jobs})
         waiting = [job.name for job in graph.jobs if job.name in jobs and job.warehouse == name]
-        if len(waiting) > costed.warehouse(name).slots:
+        querying = sum(job.name in waiting and job.query_warehouse == name for job in graph.jobs)
+        if len(waiting) + bool(querying) > costed.warehouse(name).slots:
             equal = dict.fromkeys(before, 1.0)
             rounds, fewest = run_seconds(before, equal, lanes(graph, costed)), run_seconds(before, equal)
-            yield Crowd(graph.key, costed.warehouse(name), tuple(waiting), round(rounds), round(fewest))
+            yield Crowd(graph.key, costed.warehouse(name), tuple(waiting), round(rounds), round(fewest), querying)

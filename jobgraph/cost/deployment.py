@@ -45,7 +45,7 @@ class CostedJob:
     """A job. `longest_seconds`: how long its containers can run in one run. `longest_wait`: the same for its task.
 
     `warehouse` is None if its task is serverless, or if the job `is_direct`, so that no task waits for it on a
-    warehouse. `is_conditional`: a run may skip it.
+    warehouse. `query_warehouse`: where its containers' queries run. `is_conditional`: a run may skip it.
     """
 
     name: str
@@ -56,6 +56,7 @@ class CostedJob:
     replicas: int = 1
     attempts: int = 1
     warehouse: str | None = None
+    query_warehouse: str = ""
     is_conditional: bool = False
     is_direct: bool = False
 
@@ -170,5 +171,6 @@ def _costed_job(job: Job, warehouse: str, auto_retry: int) -> CostedJob:
         replicas=job.replicas,
         attempts=attempts * tries,
         warehouse=None if job.is_direct else job.task_warehouse or warehouse,
+        query_warehouse=job.warehouse or warehouse,
         is_direct=job.is_direct,
     )

@@ -33,8 +33,9 @@ def config(folder: Path, count: int, more: str = "") -> Config:
         (Settings(), 14),  # the first, then 100 on 8 slots
         (Settings(warehouse_max_concurrency=50), 3),
         (Settings(warehouse_max_clusters=5), 4),
-        (Settings(warehouse_max_concurrency=100), None),
-        (Settings(warehouse_max_concurrency=10, warehouse_max_clusters=10), None),
+        (Settings(warehouse_max_concurrency=100), 2),  # room for the tasks, and none for the containers' queries
+        (Settings(warehouse_max_concurrency=101), None),
+        (Settings(warehouse_max_concurrency=10, warehouse_max_clusters=11), None),
     ],
 )
 def test_how_many_rounds_a_run_takes(tmp_path: Path, settings: Settings, rounds: int | None) -> None:
@@ -55,8 +56,23 @@ def test_it_is_a_warning_at_the_jobs_with_what_to_do(tmp_path: Path) -> None:
     assert "9 jobs of graph wide" in problem.issue
     assert "8 statements at a time" in problem.issue
     assert "as long as 3 of them instead of 2" in problem.issue
-    assert "`warehouse_max_concurrency: 9`" in problem.remedy
-    assert crowd_problems(config(tmp_path, 8), Settings()) == ()
+    assert "`warehouse_max_concurrency: 10`" in problem.remedy
+    assert crowd_problems(config(tmp_path, 7), Settings()) == ()
+
+
+def test_tasks_that_take_every_slot_keep_their_containers_queries_from_running(tmp_path: Path) -> None:
+    (crowd,) = crowds(deployment(config(tmp_path, 8), Settings()))
+    assert "take all 8 slots" in crowd.sentence
+    assert "stands still until they time out" in crowd.sentence
+    assert "as long as" not in crowd.sentence
+    assert "`warehouse: {query: NAME}`" in crowd.remedy
+
+
+def test_queries_on_another_warehouse_are_not_kept_from_running(tmp_path: Path) -> None:
+    assert crowds(deployment(config(tmp_path, 8, ", warehouse: {query: THEIRS}"), Settings())) == ()
+    (crowd,) = crowds(deployment(config(tmp_path, 9, ", warehouse: {query: THEIRS}"), Settings()))
+    assert "stands still" not in crowd.sentence
+    assert "`warehouse_max_concurrency: 9`" in crowd.remedy
 
 
 def test_slots_of_all_clusters_are_told_and_those_of_one_are_set(tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ def test_validate_warns_of_a_graph_that_is_wider_than_its_warehouse(priced: Path
     assert invoke("validate", "--strict").exit_code == 2
     problems = json.loads(invoke("validate", "--environment", "dev", "--json").stdout)["problems"]
     assert "warehouse-slots" in [problem["rule"] for problem in problems]
-    more = SETTINGS.format(family="CPU_X64_XS").replace("{pools", "{warehouse_max_concurrency: 9, pools")
+    more = SETTINGS.format(family="CPU_X64_XS").replace("{pools", "{warehouse_max_concurrency: 10, pools")
     (priced / "Pulumi.dev.yaml").write_text(more)
     assert "warehouse-slots" not in invoke("validate").output
 
