@@ -94,7 +94,7 @@ def _refuse_contents(arguments: pulumi.ResourceHookArgs, login: Login) -> None:
     with login.connected() as ask:
         refusal = _refusal(schema, ask) if schema.this(ask(schema.show)) and _holds_anything(schema, ask) else None
     if refusal is not None:
-        raise pulumi.RunError(f"{schema.kind.word} {schema.name} is there already: {refusal}")
+        raise pulumi.RunError(f"{schema.kind.word} {schema.name} already exists: {refusal}")
 
 
 def _makes_way(arguments: pulumi.ErrorHookArgs, login: Login) -> bool:
@@ -106,10 +106,12 @@ def _makes_way(arguments: pulumi.ErrorHookArgs, login: Login) -> bool:
     with login.connected() as ask:
         refusal = _refusal(orphan, ask)
         if refusal is not None:
-            pulumi.warn(f"{orphan.kind.word} {orphan.name} is there already: {refusal}")
+            pulumi.warn(f"{orphan.kind.word} {orphan.name} already exists: {refusal}")
             return False
         ask(orphan.drop)
-    pulumi.info(f"{orphan.kind.word} {orphan.name} was left by an interrupted deploy of this stack: it is made anew")
+    pulumi.info(
+        f"{orphan.kind.word} {orphan.name} was left by an interrupted deploy of this stack: it is created again"
+    )
     return True
 
 

@@ -17,6 +17,10 @@ from jobgraph.names import is_plain, quoted, upper
 from jobgraph.setting_values import flag, numbers, one_of, positive, text, texts, time_zone, whole
 
 
+class SectionError(ValueError):
+    """Settings within a setting that are wrong. Its text says of each what its value is."""
+
+
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not is_plain(value):
         raise ValueError("expected a plain Snowflake identifier: letters, digits, underscores, no digit first")
@@ -137,7 +141,7 @@ def _pool(name: Any, entry: Any) -> Pool:
         raise ValueError(f"pool {name}: {error}") from error
     values, problems = _read(Pool, {"name": logical, **entry})
     if problems:
-        raise ValueError(f"pool {name}: " + "; ".join(problems))
+        raise SectionError(f"pool {name}: " + "; ".join(problems))
     pool = Pool(**values, key=logical if values["name"] != logical else "")
     if pool.max_nodes < pool.min_nodes:
         raise ValueError(f"pool {name}: max_nodes {pool.max_nodes} is less than min_nodes {pool.min_nodes}")
@@ -175,7 +179,7 @@ def _budget(value: Any) -> Budget:
         raise ValueError("expected a limit, as {credits_per_month: 200, notify: [someone@example.com]}")
     values, problems = _read(Budget, value)
     if problems:
-        raise ValueError("; ".join(problems))
+        raise SectionError("; ".join(problems))
     return Budget(**values)
 
 
@@ -356,6 +360,8 @@ def _read(shape: type, entries: Mapping[str, Any]) -> tuple[dict[str, Any], list
             continue
         try:
             values[name] = settings[name].metadata["read"](value)
+        except SectionError as error:
+            problems.append(f"{name}: {error}")
         except ValueError as error:
             problems.append(f"{name}: {error} (given: {value!r})")
     return values, problems

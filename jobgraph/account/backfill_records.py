@@ -60,7 +60,7 @@ class BackfillRecords:
             raise UsageError(
                 f"{client.place} has no table of backfills that the role may read",
                 cause="An earlier version of jobgraph made this deployment, or the role lacks SELECT on the table.",
-                remedy="`pulumi up` makes it; `jobgraph privileges` lists what a viewer needs.",
+                remedy="`pulumi up` creates it; `jobgraph privileges` lists what a viewer needs.",
             ) from error
         ids = [str(row["BACKFILL_ID"]) for row in rows]
         intervals = client.rows(control_queries.intervals_of(client.place, self._tables, ids)) if ids else []

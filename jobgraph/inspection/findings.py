@@ -71,7 +71,7 @@ def _deploying(plan: Plan, answers: Answers) -> Iterator[Finding]:
             yield Finding(
                 name,
                 ok=False,
-                detail=f"role {answers.role} lacks it, which {need.why}: {_grant_text(need, answers.role)}",
+                detail=f"role {answers.role} lacks it. What for: {need.why}. Remedy: {_grant_text(need, answers.role)}",
             )
 
 
@@ -221,7 +221,9 @@ def _running(plan: Plan, answers: Answers) -> Iterator[Finding]:
     (run_role,) = (each for each in roles(plan, {}) if each.kind == RUN_ROLE)
     missing = [need for need in run_role.needs if not _has(rows, need)]
     for need in missing:
-        detail = f"role {role} lacks it, and {need.why}: `pulumi up` grants it, or {_grant_text(need, role)}"
+        detail = (
+            f"role {role} lacks it. What for: {need.why}. Remedy: `pulumi up` grants it, or {_grant_text(need, role)}"
+        )
         yield Finding(f"run role: {need.privilege} on {need.target}".replace('"', ""), ok=False, detail=detail)
     if not missing:
         yield Finding(f"run role {role}", ok=True, detail=f"has its {len(run_role.needs)} privileges")
@@ -317,8 +319,8 @@ def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
         repository = ".".join(path.lstrip("/").split("/")[:3]).upper()
         if path in lacking:
             detail = (
-                f"not in {repository}; {', '.join(jobs)} will fail with image_pull: jobgraph image push {jobs[0]}"
-                f"{lacking[path].similar}"
+                f"not in {repository}; {', '.join(jobs)} will fail with image_pull. Remedy: jobgraph image push {jobs[0]}"
+                f" if its folder is below images/, else push it with a container engine{lacking[path].similar}"
             )
             yield Finding(name, ok=False, detail=detail)
         elif f"images {repository}" not in answers.rows:

@@ -174,7 +174,7 @@ def _do(action: Action) -> None:
         operation = action.operation(st.session_state.get("note") or "")
         steering.keep(client, reading.graph(action.graph).tables, operation)
     except AbsentError:
-        outcome["told"] += " The note was not kept: an earlier version deployed the graph."
+        outcome["told"] += " The note could not be recorded: an earlier version of jobgraph deployed the graph."
     except UserError as error:
         outcome["refusal"] = str(error)
     st.session_state[_OUTCOME] = outcome

@@ -87,7 +87,7 @@ def test_all_else_stays_and_the_setting_that_takes_it_is_named(
     assert not again
     assert DROP not in sent
     assert words in told[0]
-    assert "IMAGE REPOSITORY IMAGES is there already" in told[0]
+    assert "IMAGE REPOSITORY IMAGES already exists" in told[0]
 
 
 def test_other_failures_and_a_second_one_are_left_alone() -> None:

@@ -45,7 +45,7 @@ def test_a_first_deploy_takes_nothing_from_others_and_makes_anew_what_a_kill_lef
     project.project.query(f"CREATE ROLE SPCS_DEMO_ROLE COMMENT = '{OTHERS}'")
     code, out = project.pulumi("up", "--yes", "--skip-preview")
     assert code != 0
-    assert "ROLE SPCS_DEMO_ROLE is there already: this stack has not made it" in out
+    assert "ROLE SPCS_DEMO_ROLE already exists: this stack has not made it" in out
     (role,) = project.project.query("SHOW ROLES LIKE 'SPCS_DEMO_ROLE'")
     assert role["comment"] == OTHERS
     project.project.query("DROP ROLE SPCS_DEMO_ROLE")

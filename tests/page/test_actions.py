@@ -215,7 +215,7 @@ def test_a_stack_without_a_table_for_notes_still_runs(visit: Visit) -> None:
     app = asked(visit.open(view="grid", graph=KEY), steering.RUN)
     app.button(key="confirm").click().run()
     assert changing(client.sent) == [f"EXECUTE TASK {ROOT}"]
-    assert "The note was not kept" in app.toast[0].value
+    assert "The note could not be recorded" in app.toast[0].value
 
 
 def test_in_snowflake_the_page_only_looks(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ def sandbox() -> None:
 )
 @click.pass_context
 def start(context: click.Context, port: int | None, webhook_receiver: str | None, *, realistic: bool) -> None:
-    """Start the sandbox in the background; if it runs already, nothing changes."""
+    """Start the sandbox in the background; if it is already running, nothing changes."""
     application: Application = context.obj
     project = application.folder
     before = state(project)
@@ -122,7 +122,7 @@ def start(context: click.Context, port: int | None, webhook_receiver: str | None
         raise UsageError(
             error.message, remedy="Run `jobgraph sandbox start` without --port to use a free port, or name another one."
         ) from error
-    verb = "runs already" if before.running else "has started"
+    verb = "is already running" if before.running else "has started"
     click.echo(f"The sandbox {verb} on 127.0.0.1:{started.port} (process {started.pid}).")
     note('Next: eval "$(jobgraph sandbox env)"   then: pulumi up')
 

@@ -167,7 +167,7 @@ def test_doctor_names_what_is_to_be_done(invoke: Invoke, server: Server) -> None
 @pytest.mark.sandbox
 def test_a_real_sandbox_is_started_used_and_reset(shell: Shell) -> None:
     assert shell.run("sandbox", "start").returncode == 0
-    assert "runs already" in shell.run("sandbox", "start").stdout
+    assert "is already running" in shell.run("sandbox", "start").stdout
     shell.activate()
     checks = {check["name"]: check for check in json.loads(shell.run("doctor", "--json").stdout)}
     assert checks["connection"]["ok"], checks["connection"]

@@ -121,6 +121,13 @@ def test_a_wrong_value_of_a_setting_is_told_with_what_is_allowed(given: dict[str
     assert "known settings" not in str(caught.value)
 
 
+def test_a_wrong_value_within_a_setting_is_shown_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        read_settings({"pools": {"P": {"max_nodes": 0}}}, "Pulumi.dev.yaml")
+    assert str(caught.value).count("(given: ") == 1
+    assert "(given: 0)" in str(caught.value)
+
+
 def test_an_unknown_setting_is_told_with_those_that_there_are() -> None:
     with pytest.raises(UsageError, match="known settings: database, schema"):
         read_settings({"databse": "X"}, "Pulumi.dev.yaml")
