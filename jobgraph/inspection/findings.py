@@ -320,7 +320,8 @@ def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
         if path in lacking:
             detail = (
                 f"not in {repository}; {', '.join(jobs)} will fail with image_pull. Remedy: "
-                f"jobgraph image push {jobs[0]} if its folder is below images/, else push it with a container engine{lacking[path].similar}"
+                f"jobgraph image push {jobs[0]} if its folder is below images/, "
+                f"else push it with a container engine{lacking[path].similar}"
             )
             yield Finding(name, ok=False, detail=detail)
         elif f"images {repository}" not in answers.rows:
