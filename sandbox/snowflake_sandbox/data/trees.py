@@ -17,6 +17,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import TokenType
 
 from snowflake_sandbox import errors
+from snowflake_sandbox.dialect.families import DType
 from snowflake_sandbox.dialect.parser import DIALECT
 from snowflake_sandbox.statements import lists
 from snowflake_sandbox.statements.reader import Reader, tokenize
@@ -28,6 +29,10 @@ _STAGE_FUNCTIONS = ("BUILD_SCOPED_FILE_URL", "BUILD_STAGE_FILE_URL")
 _STAGE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
 _START_TRANSACTION = re.compile(r"^\s*START\s+TRANSACTION\b", re.IGNORECASE)
 _HIGHLIGHT = re.compile(r"\x1b\[[0-9;]*m")
+# Types that, with parentheses, hold values of declared types; these have no other form.
+_STRUCTURED = (DType.ARRAY, DType.OBJECT, DType.MAP, DType.VECTOR)
+_ONLY_STRUCTURED = (DType.MAP, DType.VECTOR)
+_STRUCTURED_NAMES = frozenset(kind.value for kind in _STRUCTURED)
 # The types of bound values that become literals with a cast; DuckDB casts their text without loss.
 _CAST = ((datetime, "TIMESTAMPTZ"), (date, "DATE"), (time, "TIME"))
 
@@ -38,19 +43,38 @@ def parse(text: str) -> exp.Expr:
     sqlglot cannot read `?::TYPE`, and numbers survive a change of the tree's order.
 
     Raises:
-        SnowflakeError: 001003; 001795 for a list of values that is too long.
+        SnowflakeError: 001003; 001795 for a list of values that is too long; 000002 for a structured type.
     """
     lists.check(text)
     text = _START_TRANSACTION.sub("BEGIN TRANSACTION", text)
     try:
         tree = sqlglot.parse_one(number_placeholders(stage_arguments(plain_methods(text))), read=DIALECT)
     except (ParseError, TokenError) as error:
-        raise _syntax_error(text, error) from error
+        raise (isinstance(error, ParseError) and _unread_type(text)) or _syntax_error(text, error) from error
     if tree is None or isinstance(tree, exp.Command):
         raise errors.not_supported(" ".join(text.split()[:3]).upper())
-    for addition in list(tree.find_all(exp.Add)):
-        _interval_first(addition)
+    for node in list(tree.find_all(exp.Add, exp.DataType)):
+        if isinstance(node, exp.Add):
+            _interval_first(node)
+        else:
+            _refuse_structured(node)
     return tree
+
+
+def _refuse_structured(kind: exp.DataType) -> None:
+    """Refuse `x::ARRAY(INT)`: Snowflake would convert and check each element (sql-reference/data-types-structured)."""
+    if kind.this in _ONLY_STRUCTURED or (kind.this in _STRUCTURED and kind.expressions):
+        raise errors.not_supported(f"data type {kind.sql('snowflake')}")
+
+
+def _unread_type(text: str) -> errors.SnowflakeError | None:
+    """What refuses `x::ARRAY(INT NOT NULL)`, which sqlglot cannot read."""
+    tokens = tokenize(text)
+    for before, name, opening in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        is_cast = before.token_type is TokenType.DCOLON or before.text.upper() == "AS"
+        if is_cast and opening.text == "(" and name.text.upper() in _STRUCTURED_NAMES:
+            return errors.not_supported(f"data type {name.text.upper()}(…)")
+    return None
 
 
 def _interval_first(addition: exp.Add) -> None:

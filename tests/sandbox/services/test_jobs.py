@@ -190,6 +190,21 @@ def test_each_missing_grant_bites(jobs: Jobs) -> None:
     jobs.rows(statement, session)
 
 
+@pytest.mark.parametrize("role", ["ACCOUNTADMIN", "SECURITYADMIN", "ORGADMIN"])
+def test_an_administrator_may_own_a_service(jobs: Jobs, role: str) -> None:
+    """docs/decisions/0022-who-may-own-a-service.md."""
+    jobs.run(
+        f"GRANT ROLE {role} TO USER {logins.ADMINISTRATOR}",
+        f"GRANT ALL ON DATABASE D TO ROLE {role}",
+        f"GRANT ALL ON SCHEMA D.S TO ROLE {role}",
+        f"GRANT USAGE ON COMPUTE POOL P TO ROLE {role}",
+        f"GRANT READ ON IMAGE REPOSITORY D.S.R TO ROLE {role}",
+    )
+    session = logins.open_session(jobs.world, logins.ADMINISTRATOR, role, database="D", schema="S")
+    jobs.rows(job("J", "lines", "1", options=ASYNC), session)
+    assert jobs.rows("SHOW SERVICES LIKE 'J' IN SCHEMA D.S")[0]["owner"] == role
+
+
 def test_a_suspended_pool_resumes_by_itself_if_it_may(jobs: Jobs) -> None:
     jobs.run("ALTER COMPUTE POOL P SUSPEND", job("J", "lines", "1"))
     assert jobs.rows("SHOW COMPUTE POOLS LIKE 'P'")[0]["state"] == "IDLE"
