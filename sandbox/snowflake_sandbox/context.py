@@ -13,7 +13,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data import execution, transactions, trees
 from snowflake_sandbox.data.function_arguments import counted
-from snowflake_sandbox.parameters import SESSION, typed
+from snowflake_sandbox.parameters import SESSION, in_range, text_of, type_of, typed
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.result import Result, status
 from snowflake_sandbox.session import ObjectScope
@@ -189,8 +189,7 @@ def _alter_session_set(call: Call) -> Result:
         reader.expect("=")
         if name not in SESSION:
             raise errors.invalid_property(name, "ALTER SESSION")
-        value = reader.value()
-        values[name] = typed(value) if isinstance(value, str) and isinstance(typed(SESSION[name]), bool) else value
+        values[name] = _session_value(name, reader.value())
         reader.accept(",")
     if not values:
         raise reader.unexpected()
@@ -201,6 +200,18 @@ def _alter_session_set(call: Call) -> Result:
     call.world.data.apply_parameters(call.session, values)
     call.session.parameters.update(values)
     return status()
+
+
+def _session_value(name: str, value: Any) -> Any:
+    """Return a value of a session parameter, of its type and in its documented range.
+
+    Raises:
+        SnowflakeError: 001008.
+    """
+    expected, text = type_of(SESSION[name]), text_of(value).lower()
+    if expected != "STRING" and (type_of(text) != expected or not in_range(name, text)):
+        raise errors.invalid_value(text_of(value), name)
+    return typed(text) if expected == "BOOLEAN" else value
 
 
 def _alter_session_unset(call: Call) -> Result:

@@ -114,6 +114,27 @@ def invalid_value(value: str, name: str) -> SnowflakeError:
     return SnowflakeError(1008, "22023", f"SQL compilation error:\ninvalid value [{value}] for parameter '{name}'")
 
 
+def invalid_size(name: str, number: int, least: int, most: int) -> SnowflakeError:
+    """001008 (guess): the type has no such length or precision."""
+    return SnowflakeError(
+        1008,
+        "22023",
+        f"SQL compilation error:\nInvalid {name}: {number:,}. Must be between {least:,} and {most:,}.",
+    )
+
+
+def duplicate_column(name: str) -> SnowflakeError:
+    """002025: a column is named twice."""
+    return SnowflakeError(2025, "42S21", f"SQL compilation error:\nduplicate column name '{name}'")
+
+
+def replaced_and_kept() -> SnowflakeError:
+    """001004: CREATE OR REPLACE … IF NOT EXISTS."""
+    return SnowflakeError(
+        1004, "0A000", "SQL compilation error:\noptions IF NOT EXISTS and OR REPLACE are incompatible."
+    )
+
+
 def missing_property(name: str, statement: str) -> SnowflakeError:
     """002029 (guess): CREATE without a required property."""
     return SnowflakeError(2029, "42601", f"SQL compilation error:\nMissing option(s): [{name}] for '{statement}'.")

@@ -70,11 +70,19 @@ SESSION: dict[str, str] = {
     "WEEK_START": "0",
 }
 
-# Documented ranges of the parameters that affect the sandbox.
-_RANGES = {
+# Documented ranges (sql-reference/parameters; None: no limit). JSON_INDENT is not among them: accounts accept 99.
+_RANGES: dict[str, tuple[int, int | None]] = {
+    "LOCK_TIMEOUT": (0, None),
+    "MULTI_STATEMENT_COUNT": (0, None),
+    "ROWS_PER_RESULTSET": (0, None),
+    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": (0, None),
+    "STATEMENT_TIMEOUT_IN_SECONDS": (0, 604_800),
     "SUSPEND_TASK_AFTER_NUM_FAILURES": (0, 2**31 - 1),
     "TASK_AUTO_RETRY_ATTEMPTS": (0, 30),
+    "TWO_DIGIT_CENTURY_START": (1900, 2100),
     "USER_TASK_TIMEOUT_MS": (0, 604_800_000),
+    "WEEK_OF_YEAR_POLICY": (0, 1),
+    "WEEK_START": (0, 7),
 }
 
 # The parameters sent to drivers at login and with each result. The last two are not user parameters: telemetry would be
@@ -137,9 +145,11 @@ def wire_parameters(session: Session) -> list[dict[str, Any]]:
 
 
 def in_range(name: str, value: str) -> bool:
-    """Whether a number is in a parameter's documented range; true for those that do not affect the sandbox."""
-    least, highest = _RANGES.get(name, (None, None))
-    return least is None or highest is None or least <= int(value) <= highest
+    """Whether a number is in a parameter's documented range; true for those that have none here."""
+    if name not in _RANGES:
+        return True
+    least, highest = _RANGES[name]
+    return least <= int(value) and (highest is None or int(value) <= highest)
 
 
 def type_of(default: str) -> str:

@@ -56,9 +56,19 @@ def parse(text: str) -> exp.Expr:
     for node in list(tree.find_all(exp.Add, exp.DataType)):
         if isinstance(node, exp.Add):
             _interval_first(node)
-        else:
+        elif isinstance(node, exp.DataType):
             _refuse_structured(node)
     return tree
+
+
+def require_query(text: str) -> None:
+    """Refuse a statement where a query must stand.
+
+    Raises:
+        SnowflakeError: 001003.
+    """
+    if not isinstance(parse(text), exp.Query):
+        raise errors.syntax_error(text.split(maxsplit=1)[0], 0)
 
 
 def _refuse_structured(kind: exp.DataType) -> None:

@@ -12,6 +12,7 @@ from sqlglot import exp
 from snowflake_sandbox.dialect import macros
 from snowflake_sandbox.dialect.conversions import Formats, convert
 from snowflake_sandbox.dialect.families import NUMBERS, Family, family, is_null, of_type
+from snowflake_sandbox.errors import SnowflakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,11 +52,34 @@ def insert(node: exp.Insert, columns: Callable[[exp.Table], Columns], formats: F
     source = node.expression
     if isinstance(source, exp.Values):
         for row in source.expressions:
-            if isinstance(row, exp.Tuple) and len(row.expressions) == len(kinds):
+            if not isinstance(row, exp.Tuple):
+                continue
+            for value in row.expressions:
+                _require_plain(value)
+            if len(row.expressions) == len(kinds):
                 values = zip(row.expressions, kinds, strict=True)
                 row.set("expressions", [assign(value, kind, formats) for value, kind in values])
     elif isinstance(source, exp.Query):
         node.set("expression", _converted(source, kinds, formats))
+
+
+# Functions that accounts refuse in VALUES (no page lists them): they have no value while the statement is compiled.
+_NOT_CONSTANT = (exp.Rand, exp.SHA2, exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8, exp.Uniform, exp.Uuid)
+
+
+def _require_plain(value: exp.Expr) -> None:
+    """Refuse what VALUES of an INSERT may not hold (sql-reference/sql/insert, usage notes).
+
+    Raises:
+        SnowflakeError: 002014.
+    """
+    is_variant = family(value) is Family.VARIANT and not is_null(value)
+    if is_variant or value.find(exp.Query, exp.Window, exp.AggFunc, *_NOT_CONSTANT) is not None:
+        raise SnowflakeError(
+            2014,
+            "22000",
+            f"SQL compilation error:\nInvalid expression [{value.sql('snowflake')}] in VALUES clause",
+        )
 
 
 def _target_types(node: exp.Insert, columns: Callable[[exp.Table], Columns]) -> list[exp.DataType | None]:

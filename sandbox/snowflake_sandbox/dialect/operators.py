@@ -23,7 +23,8 @@ from snowflake_sandbox.dialect.conversions import (
     typed,
     unify,
 )
-from snowflake_sandbox.dialect.families import TIMES, DType, Family, family
+from snowflake_sandbox.dialect.families import TIMES, DType, Family, family, is_null, of_type
+from snowflake_sandbox.errors import SnowflakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -237,7 +238,34 @@ def cast_node(node: exp.Expr, formats: Formats) -> exp.Expr:
     """CAST and `::`, TRY_CAST."""
     if node.args.get("format") is not None:
         return node
-    return cast(node.this, node.args["to"], formats, optional=isinstance(node, exp.TryCast)) or node
+    value: exp.Expr = node.this
+    target: exp.DataType = node.args["to"]
+    is_optional = isinstance(node, exp.TryCast)
+    if is_optional and family(value) in _KEPT and family(value) is of_type(target):
+        return value
+    if is_optional:
+        _require_text(value, target)
+    return cast(value, target, formats, optional=is_optional) or node
+
+
+# Values that TRY_CAST to their own type leaves as they are, on accounts; its page allows texts only.
+_KEPT = frozenset({Family.BINARY, Family.BOOLEAN, Family.DATE, Family.FLOAT})
+
+
+def _require_text(value: exp.Expr, target: exp.DataType) -> None:
+    """Refuse TRY_CAST of what is no text (sql-reference/functions/try_cast).
+
+    Raises:
+        SnowflakeError: 001065.
+    """
+    if family(value) in (Family.TEXT, Family.UNKNOWN) or is_null(value):
+        return
+    types = " and ".join(kind.sql("snowflake") for kind in (value.type, target) if kind is not None)
+    raise SnowflakeError(
+        1065,
+        "22023",
+        f"SQL compilation error:\nFunction TRY_CAST cannot be used with arguments of types {types}",
+    )
 
 
 RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.snowflake import Snowflake
+from sqlglot.parser import Parser
 from sqlglot.parsers.snowflake import SnowflakeParser
 
 from snowflake_sandbox.dialect import permitted
@@ -34,6 +35,13 @@ class SnowflakeText(Snowflake):
             **SnowflakeParser.FUNCTIONS,
             **{name: partial(_call, name) for name in FUNCTIONS},
         }
+
+        def build_cast(self, strict: bool, **kwargs: Any) -> exp.Expr:  # noqa: FBT001  # sqlglot's signature
+            """Build a cast; sqlglot would parse TRY_CAST to BOOLEAN as TRY_TO_BOOLEAN, which was not written."""
+            to = kwargs.get("to")
+            is_boolean = not strict and to is not None and to.this is exp.DataType.Type.BOOLEAN
+            built: exp.Expr = (Parser if is_boolean else SnowflakeParser).build_cast(self, strict, **kwargs)
+            return built
 
 
 DIALECT = SnowflakeText()

@@ -71,10 +71,7 @@ def _read_columns(reader: Reader, creation: Creation) -> None:
         if not reader.accept(","):
             break
     reader.expect(")")
-    names = [definition.name for definition in definitions]
-    for name in names:
-        if names.count(name) > 1:
-            raise errors.SnowflakeError(2012, "42701", f"SQL compilation error:\nduplicate column name '{name}'")
+    column.require_distinct(definition.name for definition in definitions)
 
 
 def _finish(call: Call, creation: Creation) -> None:
@@ -122,11 +119,10 @@ def _query_columns(call: Call, properties: dict[str, Any]) -> list[TableColumn]:
         raise errors.other_width()
     if declared:
         return declared
-    return (
-        [replace(definition, name=name) for definition, name in zip(definitions, names, strict=True)]
-        if names
-        else definitions
-    )
+    if names:
+        definitions = [replace(definition, name=name) for definition, name in zip(definitions, names, strict=True)]
+    column.require_distinct(definition.name for definition in definitions)
+    return definitions
 
 
 def _created(call: Call, table: SnowflakeObject) -> None:

@@ -9,7 +9,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property, terse
-from snowflake_sandbox.data import execution
+from snowflake_sandbox.data import execution, trees
 from snowflake_sandbox.objects import table
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import ObjectScope
@@ -50,10 +50,12 @@ def _finish(call: Call, creation: Creation) -> None:
     properties = creation.properties
     if not properties.get("query"):
         raise call.reader.unexpected()
+    trees.require_query(properties["query"])
     described = execution.describe(replace(call, text=properties["query"]))
     names = properties.pop("names", None) or [[definition.name, ""] for definition in described.columns]
     if len(names) != len(described.columns):
         raise errors.other_width()
+    column.require_distinct(name for name, _ in names)
     definitions = [
         replace(column.from_result(definition), name=name, comment=comment)
         for definition, (name, comment) in zip(described.columns, names, strict=True)

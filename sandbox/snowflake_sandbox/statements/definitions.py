@@ -88,6 +88,8 @@ def create(call: Call) -> Result:
     if_not_exists = reader.accept("IF NOT EXISTS")
     name = call.session.resolve(reader.object_name(), kind.scope, f"CREATE {kind.name}")
     if_not_exists = if_not_exists or reader.accept("IF NOT EXISTS")
+    if or_replace and if_not_exists:
+        raise errors.replaced_and_kept()
     creation = Creation(name, {}, {}, or_replace, if_not_exists, frozenset(modifiers))
     read_definition(call, kind, creation)
     return (kind.create or create_object)(call, kind, creation)
@@ -294,7 +296,7 @@ def _read_set(reader: Reader, kind: Kind) -> _Change:
             ","
         ):
             raise _unknown(reader, f"ALTER {kind.name}")
-    return change
+    return _something(reader, change)
 
 
 def _read_unset(reader: Reader, kind: Kind) -> _Change:
@@ -310,6 +312,12 @@ def _read_unset(reader: Reader, kind: Kind) -> _Change:
             raise errors.invalid_property(word, f"ALTER {kind.name}")
         reader.index += 1
         reader.accept(",")
+    return _something(reader, change)
+
+
+def _something(reader: Reader, change: _Change) -> _Change:
+    if not change.properties and not change.parameters:
+        raise reader.unexpected()
     return change
 
 

@@ -70,6 +70,13 @@ def identifier(name: str) -> str:
     return name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
+# The range of a type's length or precision (sql-reference/data-types-text, data-types-datetime), and its name.
+_SIZES = {
+    "VARCHAR": ("character length", 1, 134_217_728),
+    "BINARY": ("binary length", 1, 67_108_864),
+    "TIME": ("time scale", 0, 9),
+    **dict.fromkeys(("TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ"), ("timestamp scale", 0, 9)),
+}
 # Types that may declare the types of their values in parentheses.
 _STRUCTURED = frozenset({"OBJECT", "ARRAY", "MAP", "VECTOR"})
 # Synonym -> the name that SHOW and DESCRIBE use (docs: sql-reference/intro-summary-data-types).
@@ -141,6 +148,15 @@ def tokenize(text: str) -> list[Token]:
         return list(_LEXER.tokenize(text))
     except TokenError as error:
         raise errors.syntax_error(text[:40], 0) from error
+
+
+def _sized(kind: DataType) -> DataType:
+    """Refuse a length or precision that the type does not have."""
+    name, least, most = _SIZES.get(kind.base, ("", 0, 0))
+    for number in kind.numbers if name else ():
+        if not least <= number <= most:
+            raise errors.invalid_size(name, number, least, most)
+    return kind
 
 
 @dataclass
@@ -340,7 +356,7 @@ class Reader:
                 inside.accept(",")
         if not numbers and base in ("CHAR", "CHARACTER", "NCHAR"):
             numbers = [1]
-        return DataType(_SYNONYMS.get(base, base), tuple(numbers))
+        return _sized(DataType(_SYNONYMS.get(base, base), tuple(numbers)))
 
     def string_list(self) -> tuple[str, ...]:
         """Read a list such as `('a', 'b')` or `()`."""

@@ -15,7 +15,7 @@ from snowflake_sandbox.statements.reader import DataType
 from snowflake_sandbox.tables import constraints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from snowflake_sandbox.result import ResultColumn
     from snowflake_sandbox.statements.reader import Reader
@@ -51,6 +51,19 @@ _FROM_RESULT = {
     "array": "ARRAY",
     "binary": "BINARY",
 }
+
+
+def require_distinct(names: Iterable[str]) -> None:
+    """Refuse a name that stands twice among those of columns.
+
+    Raises:
+        SnowflakeError: 002025.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise errors.duplicate_column(name)
+        seen.add(name)
 
 
 @dataclass(frozen=True)

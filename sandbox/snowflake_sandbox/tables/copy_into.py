@@ -22,7 +22,7 @@ from snowflake_sandbox.protocol import wire
 from snowflake_sandbox.result import DDL, Result, columns
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
-from snowflake_sandbox.tables import stage_files
+from snowflake_sandbox.tables import column, stage_files
 from snowflake_sandbox.tables.file_patterns import FilePattern
 from snowflake_sandbox.tables.loading import CopyRequest
 
@@ -53,6 +53,9 @@ _LOAD_OPTIONS = frozenset(
     }
 )
 _UNLOAD_OPTIONS = frozenset({"HEADER", "MAX_FILE_SIZE", "OVERWRITE", "SINGLE"})
+_BOOLEANS = (_LOAD_OPTIONS | _UNLOAD_OPTIONS) - {"MATCH_BY_COLUMN_NAME", "MAX_FILE_SIZE", "ON_ERROR"}
+_TRUTHS = frozenset({"TRUE", "FALSE"})
+_MATCHES = frozenset({"CASE_SENSITIVE", "CASE_INSENSITIVE", "NONE"})
 _SUFFIX = {"CSV": ".csv", "JSON": ".json", "PARQUET": ".snappy.parquet"}
 
 
@@ -95,8 +98,18 @@ def _read_options(call: Call, reader: Reader) -> _Options:
         else:
             name = reader.identifier()
             reader.expect("=")
-            options.flags[name] = reader.value()
+            value = options.flags[name] = reader.value()
+            if not _is_allowed(name, value):
+                raise errors.invalid_value(str(value), name)
     return options
+
+
+def _is_allowed(name: str, value: Any) -> bool:
+    """Whether an option allows the value; those of a load are TRUE or FALSE without quotes, as on accounts."""
+    if name == "MATCH_BY_COLUMN_NAME":
+        return str(value).upper() in _MATCHES
+    is_quoted_truth = name in _UNLOAD_OPTIONS and str(value).upper() in _TRUTHS
+    return name not in _BOOLEANS or isinstance(value, bool) or is_quoted_truth
 
 
 def _file_format(call: Call, options: dict[str, str]) -> dict[str, str]:
@@ -127,6 +140,7 @@ def _unload(call: Call) -> Result:
     reader.expect("FROM")
     query = reader.parenthesized() if reader.peek() == "(" else f"SELECT * FROM {reader.object_name().quoted}"
     options = _read_options(call, reader)
+    trees.require_query(query)
     options.refuse_others(_UNLOAD_OPTIONS)
     needs.require(call)
     result = execution.execute(replace(call, text=query))
@@ -188,6 +202,7 @@ def _load(call: Call) -> Result:
         table = catalog.get(tx, "TABLE", name)
     access.require(call, "INSERT", table)
     names = [name.name for name in _names(reader)] if reader.peek() == "(" else []
+    _require_columns(table, names)
     reader.expect("FROM")
     projections, location = _read_source(call, reader)
     options = _read_options(call, reader)
@@ -244,6 +259,13 @@ def _load_files(
             load_metadata.remember(duck, table, name, path, call.now)
             rows.append((name, "LOADED", count, count, 1, 0, *[None] * 4))
     return rows, list(files.values())
+
+
+def _require_columns(table: SnowflakeObject, names: list[str]) -> None:
+    for name in names:
+        if name not in [record["name"] for record in table["columns"]]:
+            raise errors.SnowflakeError(904, "42000", f"SQL compilation error:\ninvalid identifier '{name}'")
+    column.require_distinct(names)
 
 
 def _names(reader: Reader) -> tuple[Any, ...]:
