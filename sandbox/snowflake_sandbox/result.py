@@ -42,18 +42,14 @@ LIST = 0x4701
 CALL = 0x6200
 # The types of statements that return only a status, by their first words (from the published JDBC driver).
 _OF_WORDS = {
-    "USE ROLE": 0x4300,
-    "USE SECONDARY": 0x4300,
-    "USE DATABASE": 0x4301,
-    "USE SCHEMA": 0x4302,
-    "USE WAREHOUSE": 0x4303,
+    # Of every USE: the JDBC driver knows further types, which accounts do not send (fakesnow, 457080d).
+    "USE": 0x4300,
     "ALTER SESSION": 0x4100,
     "BEGIN": 0x5000,
     "START TRANSACTION": 0x5000,
     "COMMIT": 0x5000,
     "ROLLBACK": 0x5000,
 }
-_USE = 0x4301
 MULTI_STATEMENT = 0xA000
 
 
@@ -125,6 +121,4 @@ def columns(specification: str) -> tuple[ResultColumn, ...]:
 def done_type(text: str) -> int:
     """Return the type of a statement that returns only its status."""
     words = text.upper().split()[:2]
-    if words[:1] == ["USE"]:
-        return _OF_WORDS.get(" ".join(words), _USE)
     return _OF_WORDS.get(" ".join(words), _OF_WORDS.get(words[0], DDL))

@@ -138,9 +138,9 @@ def test_files_are_put_whatever_their_pattern(service: Any, tmp_path: Path) -> N
     ("text", "kind"),
     [
         ("USE ROLE ACCOUNTADMIN", 0x4300),
-        ("USE DATABASE D", 0x4301),
-        ("USE SCHEMA PUBLIC", 0x4302),
-        ("USE WAREHOUSE W", 0x4303),
+        ("USE DATABASE D", 0x4300),
+        ("USE SCHEMA PUBLIC", 0x4300),
+        ("USE WAREHOUSE W", 0x4300),
         ("ALTER SESSION SET QUERY_TAG = 'x'", 0x4100),
         ("BEGIN", 0x5000),
         ("COMMIT", 0x5000),
