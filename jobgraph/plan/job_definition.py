@@ -31,7 +31,7 @@ from jobgraph.config.model import (
 from jobgraph.images import image_path
 from jobgraph.names import content_hash
 from jobgraph.plan.conditions import conditions_on, entry
-from jobgraph.plan.told_directly import EDGES, TOLD, tell_directly, without_told
+from jobgraph.plan.direct_variable import EDGES, VARIABLE, add_direct_variable, without_direct_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -105,7 +105,7 @@ def job_definition(graph: Graph, job: Job, settings: Settings, runner: str = "")
         definition["instance_family"] = family
     definition |= _edges(graph, job)
     if job.is_direct:
-        tell_directly(definition, job.name, runner)
+        add_direct_variable(definition, job.name, runner)
     for part in _PARTS:
         definition |= part.written(job)
     return hashed(definition)
@@ -162,7 +162,7 @@ def unknown_entries(entries: Mapping[str, Any]) -> list[str]:
 def differing_entries(deployed: Mapping[str, Any], planned: Mapping[str, Any]) -> list[str]:
     """Return the entries in which two definitions of a job differ, except entries that are derived from others."""
     keys = {*deployed, *planned} - {"hash", "instance_family", "enabled", *EDGES}
-    deployed, planned = without_told(deployed), without_told(planned)
+    deployed, planned = without_direct_variable(deployed), without_direct_variable(planned)
     return sorted(key for key in keys if deployed.get(key) != planned.get(key))
 
 
@@ -272,7 +272,7 @@ def _variables(job: Job, settings: Settings) -> dict[str, str]:
 
 
 def _read_variables(env: Mapping[str, str], warehouse: str) -> dict[str, str]:
-    ours = {_SECRETS, TOLD}
+    ours = {_SECRETS, VARIABLE}
     return {name: value for name, value in env.items() if (name, value) != (_WAREHOUSE, warehouse) and name not in ours}
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.account.queries import Tables
 from jobgraph.config.model import DIRECT, EVENT_TABLE
 from jobgraph.plan.conditions import is_root_body
+from jobgraph.plan.direct_variable import asks_for_requests
 from jobgraph.plan.sql import SUSPENDED_BY_FAILURES, takes_requests
 from jobgraph.plan.task_rows import definition, descendants, finalized_root, key_of_comment, predecessors, schedule
-from jobgraph.plan.told_directly import asks_for_requests
 from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:

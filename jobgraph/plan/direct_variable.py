@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # the variable's name
-TOLD = "JOB_DIRECT"
+VARIABLE = "JOB_DIRECT"
 # entries about edges, which SHOW TASKS shows too
 EDGES = frozenset(("predecessors", "direct_predecessors", "conditions"))
 _ENTRIES = (
@@ -23,10 +23,10 @@ _ENTRIES = (
     *("backfill_intervals_table", "results"),
 )
 # the program of images/runtime that queries the rest
-_ASKS = "job_run.py"
+_QUERYING_PROGRAM = "job_run.py"
 
 
-def tell_directly(definition: dict[str, Any], task: str, runner: str) -> None:
+def add_direct_variable(definition: dict[str, Any], task: str, runner: str) -> None:
     """Add to the container's variables what a runner would have known. The program queries the rest itself.
 
     In a run that was requested for a part of the graph or for an interval, it calls the procedure `runner`.
@@ -35,7 +35,7 @@ def tell_directly(definition: dict[str, Any], task: str, runner: str) -> None:
     entries = {name: definition[name] for name in _ENTRIES}
     edges = {name: definition[name] for name in sorted(EDGES) if name in definition}
     variables = {"task": task, **entries, **edges, "runner": DIRECT, "procedure": runner}
-    container["env"] = dict(sorted({**container["env"], TOLD: json.dumps(variables)}.items()))
+    container["env"] = dict(sorted({**container["env"], VARIABLE: json.dumps(variables)}.items()))
 
 
 def asks_for_requests(definition: Mapping[str, Any]) -> bool:
@@ -45,16 +45,16 @@ def asks_for_requests(definition: Mapping[str, Any]) -> bool:
     """
     for container in _containers(definition):
         variables = container.get("env", {})
-        named = any(str(word).rpartition("/")[2] == _ASKS for word in container.get("command", ()))
-        if '"procedure"' in str(variables.get(TOLD, "")) and (named or "PAYLOAD_FILE" in variables):
+        named = any(str(word).rpartition("/")[2] == _QUERYING_PROGRAM for word in container.get("command", ()))
+        if '"procedure"' in str(variables.get(VARIABLE, "")) and (named or "PAYLOAD_FILE" in variables):
             return True
     return False
 
 
-def without_told(entries: Mapping[str, Any]) -> Mapping[str, Any]:
+def without_direct_variable(entries: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a definition without the variable that only a direct job has."""
     containers = [
-        {**container, "env": {name: value for name, value in container.get("env", {}).items() if name != TOLD}}
+        {**container, "env": {name: value for name, value in container.get("env", {}).items() if name != VARIABLE}}
         for container in _containers(entries)
     ]
     if not containers:
