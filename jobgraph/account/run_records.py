@@ -163,9 +163,17 @@ class RunRecords:
         ]
 
     def _is_our_unclosed(self, root: TaskRun) -> bool:
-        """Whether an unclosed run belongs to this graph; an earlier graph may have had a root of the same name."""
-        known = self._graph.deployed is None or self._is_deployed(root)
-        return known or self._unclosed.has(root.name, root.run_id)
+        """Whether an unclosed run belongs to this graph; another graph may have, or have had, a root of that name."""
+        if self._graph.deployed is not None:
+            return self._is_deployed(root) or self._unclosed.has(root.name, root.run_id)
+        names = self._unclosed.names(root.name, root.run_id) or self._names_in_definitions(root)
+        return self._graph.key in names if names else root.name in self._graph.nameless_roots
+
+    def _names_in_definitions(self, root: TaskRun) -> set[str]:
+        """Return the graphs that the tasks of a run named in the bodies that ran."""
+        since = root.scheduled - SLACK if root.scheduled else None
+        rows, _ = self._task_history(root.root_id or None, root.run_id, since, bodies=True)
+        return {str(row.definition["graph"]) for row in rows if row.definition.get("graph")}
 
     def _no_run(self, run_id: str | None, logged: Sequence[TaskRun]) -> UserError:
         key = self._graph.key
@@ -252,7 +260,7 @@ class RunRecords:
         return RunRows(run_id=run_id, shape=shape, rows=rows)
 
     def _task_history(
-        self, root_id: str, run_id: str, since: datetime | None, *, bodies: bool = False
+        self, root_id: str | None, run_id: str, since: datetime | None, *, bodies: bool = False
     ) -> tuple[tuple[TaskRun, ...], datetime | None]:
         """Return a run's rows of TASK_HISTORY and the server's current time; `bodies`: include the definitions."""
         statement = queries.task_history(self._client.place, root_id=root_id, since=since, bodies=bodies)

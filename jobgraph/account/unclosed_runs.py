@@ -73,6 +73,11 @@ class UnclosedRuns:
         """Return whether the attempts of a run show that it belongs to this graph."""
         return any(rows[0].name == root for rows in self.of_attempts(1, run_id))
 
+    def names(self, root: str, run_id: str) -> set[str]:
+        """Return the graphs that the attempts of a run name: at most one, and none in rows of an earlier version."""
+        rows = (row for row in self._attempts(1, run_id) if row["ROOT_TASK_NAME"] == root)
+        return {str(row["GRAPH_NAME"]) for row in rows if row.get("GRAPH_NAME")}
+
     def recent(self, limit: int) -> set[tuple[str, str]]:
         """Return (root, run id) of the newest unclosed runs of the last seven days, including those under way."""
         place, graph = self._client.place, self._graph

@@ -75,9 +75,14 @@ def graphs(deployed: Sequence[Deployed], recorded: Iterable[TaskRun]) -> tuple[G
 
 
 def joined(listed: Sequence[GraphRecord], others: Iterable[GraphRecord]) -> tuple[GraphRecord, ...]:
-    """Return the listed graphs, then those others whose names are not among them."""
+    """Return the listed graphs, then those others whose names are not among them.
+
+    Nameless rows of a root that has a listed graph stay with that graph.
+    """
     keys = {record.key for record in listed}
-    return (*listed, *(record for record in others if record.key not in keys))
+    owned = frozenset(root for record in listed for root in record.nameless_roots)
+    added = (record for record in others if record.key not in keys)
+    return (*listed, *(replace(record, nameless_roots=record.nameless_roots - owned) for record in added))
 
 
 def _owner(root_task: str, deployed: Iterable[Deployed], recorded: Iterable[TaskRun]) -> str:

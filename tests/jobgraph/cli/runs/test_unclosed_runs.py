@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobgraph.account.client import refused
-from tests.jobgraph.cli.recorded import OLD_RUN, RUN, START, Row, Server, attempt, history_row, quickstart, task
+from tests.jobgraph.cli.recorded import (
+    OLD_RUN,
+    RUN,
+    START,
+    Row,
+    Server,
+    attempt,
+    history_row,
+    logged_row,
+    quickstart,
+    task,
+)
 
 if TYPE_CHECKING:
     from jobgraph.account.queries import Statement
@@ -134,3 +145,48 @@ def test_a_table_of_an_earlier_version_has_no_names_of_graphs(invoke: Invoke, wi
 
     without_root.answers["J.GRAPH_NAME = "] = refuse
     assert json.loads(invoke("history", "--json").stdout) == []
+
+
+@pytest.fixture
+def with_its_root(server: Server) -> Server:
+    """The graph `orders` was replaced by `container_jobs`, with the same root; `orders` has one closed run."""
+    mine: Row = {"GRAPH_NAME": "orders", "GRAPH_RUN_GROUP_ID": OLD_RUN}
+    server.logged = [logged_row(name, "SUCCEEDED", **mine) for name in ("ROOT_TASK", "T_OLD", "GET_GRAPH_STATS")]
+    server.steps = server.steps[:-1]
+    for row in server.attempts:
+        row["GRAPH_NAME"] = "container_jobs"
+    return server
+
+
+@pytest.mark.parametrize("began", [-1.0, -3.2, -1000.0])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_graph_that_is_gone_takes_no_run_of_the_graph_that_has_its_root(
+    invoke: Invoke, with_its_root: Server, began: float, *, recorded: bool
+) -> None:
+    """Its unclosed and running runs are not those of `orders`, whether or not a job has recorded an attempt yet."""
+    with_its_root.began = began
+    if not recorded:
+        with_its_root.attempts = []
+    assert json.loads(invoke("status", "orders", "--json").stdout)["run_id"] == OLD_RUN
+    assert [run["run_id"] for run in json.loads(invoke("history", "orders", "--json").stdout)] == [OLD_RUN]
+    assert invoke("status", "orders", "--run", RUN).exit_code == 2
+    assert json.loads(invoke("status", "container_jobs", "--json").stdout)["run_id"] == RUN
+
+
+@pytest.mark.parametrize("named_by", ["attempts", "definitions", "nothing"])
+def test_an_unclosed_run_of_a_graph_that_is_gone_needs_something_that_names_it(
+    invoke: Invoke, with_its_root: Server, named_by: str
+) -> None:
+    """Two runs of `orders` before it was replaced, one of them unclosed."""
+    unclosed: Row = {"GRAPH_RUN_GROUP_ID": "u", "ROOT_TASK_ID": "another", "COMPLETED_TIME": START}
+    body = 'CALL "DB"."PUBLIC".RUN_JOB_0(\'T_OLD\', $${"graph": "orders"}$$)'
+    texts = {"ROOT_TASK": "SELECT 1", "T_OLD": body if named_by == "definitions" else "SELECT 1"}
+    with_its_root.earlier = [
+        history_row(name, "SUCCEEDED", QUERY_START_TIME=START, QUERY_TEXT=text, **unclosed)
+        for name, text in texts.items()
+    ]
+    if named_by == "attempts":
+        named: Row = {"GRAPH_NAME": "orders", "GRAPH_START_TIME": START}
+        with_its_root.attempts += [attempt("T_OLD", GRAPH_RUN_ID="u", **named)]
+    listed = json.loads(invoke("history", "orders", "--json").stdout)
+    assert ("u" in {run["run_id"] for run in listed}) is (named_by != "nothing")
