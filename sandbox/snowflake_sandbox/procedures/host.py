@@ -79,7 +79,7 @@ class ProcedureHost:
         logs.mkdir(parents=True, exist_ok=True)
         # The client itself copies files to and from a stage's folder for PUT and GET.
         visible = (logs, stage.root(self._world))
-        return Surroundings(folder / "logs" / ".mounts", hidden=launching.hidden_folder(folder), visible=visible)
+        return Surroundings(folder / "logs" / ".mounts", hidden=launching.hidden_folders(folder), visible=visible)
 
     def stop(self) -> None:
         """End all calls and the servers."""

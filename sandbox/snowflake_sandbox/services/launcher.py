@@ -167,8 +167,8 @@ class Mounting:
         self._mount("proc", "/proc", 2 | 4 | 8, "proc")
 
 
-def isolate(workplace: str, hidden: "str | None", visible: "list[str]") -> "Mounting":
-    """Enter a mount namespace and hide the folder `hidden`, except the visible ones.
+def isolate(workplace: str, hidden: "list[str]", visible: "list[str]") -> "Mounting":
+    """Enter a mount namespace and hide the folders `hidden`, except the visible ones.
 
     Raises:
         OSError: the system does not allow it.
@@ -176,8 +176,8 @@ def isolate(workplace: str, hidden: "str | None", visible: "list[str]") -> "Moun
     mounting = Mounting(workplace)
     os.makedirs(workplace, exist_ok=True)
     mounting.enter()
-    if hidden is not None:
-        mounting.hide(hidden, visible)
+    for folder in filter(os.path.isdir, hidden):
+        mounting.hide(folder, [path for path in visible if path.startswith(f"{folder}/")])
     return mounting
 
 

@@ -21,6 +21,8 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 # The environment of the launcher itself; its program has a separate one.
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
+_PROJECT_FOLDER = ".jobgraph"
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -29,13 +31,13 @@ class Surroundings:
     Attributes:
         workplace: a folder used only by this program, to create the mounts.
         mounts: (folder on this machine, path at which the program sees it, whether it is read-only).
-        hidden: a folder that the program does not see, except for the visible folders below it.
-        visible: folders below the hidden one.
+        hidden: folders that the program does not see, except for the visible folders below them; inner ones first.
+        visible: folders below the hidden ones.
     """
 
     workplace: Path
     mounts: tuple[tuple[str, str, bool], ...] = ()
-    hidden: Path | None = None
+    hidden: tuple[Path, ...] = ()
     visible: tuple[Path, ...] = ()
 
     def as_json(self) -> str:
@@ -44,16 +46,32 @@ class Surroundings:
             {
                 "workplace": str(self.workplace),
                 "mounts": self.mounts,
-                "hidden": None if self.hidden is None else str(self.hidden),
+                "hidden": list(map(str, self.hidden)),
                 "visible": list(map(str, self.visible)),
             }
         )
 
 
-def hidden_folder(folder: Path) -> Path | None:
-    """Return the sandbox's folder, which is hidden from programs; None if the sandbox's own Python is below it."""
-    needed = (sys.executable, sys.prefix, sys.base_prefix)
-    return None if any(Path(path).is_relative_to(folder) for path in needed) else folder
+def hidden_folders(folder: Path) -> tuple[Path, ...]:
+    """Return the folders that are hidden from programs: the data folder, and what has the sandbox's password beside it.
+
+    In a project, the data folder is in the folder `.jobgraph`, where `jobgraph sandbox env` also writes a
+    connections.toml with the administrator's password, and Pulumi its state: all of that folder is hidden, also what is
+    written there later. Elsewhere it is a folder `snowflake` beside the data folder, if it has a connections.toml.
+    A folder above the sandbox's own Python is not hidden.
+    """
+    around = next((place for place in folder.parents if place.name == _PROJECT_FOLDER), None)
+    if around is not None and not _has_python(around):
+        # The data folder by itself too: it may be a link to another disk.
+        return folder, around
+    connections = folder.parent / "snowflake"
+    places = (folder, connections) if (connections / "connections.toml").exists() else (folder,)
+    return tuple(place for place in places if not _has_python(place))
+
+
+def _has_python(folder: Path) -> bool:
+    """Whether the sandbox's own Python, which programs need, is below a folder."""
+    return any(Path(path).is_relative_to(folder) for path in (sys.executable, sys.prefix, sys.base_prefix))
 
 
 def launch(

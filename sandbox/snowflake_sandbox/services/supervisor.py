@@ -386,7 +386,7 @@ class Supervisor:
             Surroundings(
                 root / ".mounts",
                 (*surroundings.mounts, (str(token_file.parent), environment.SESSION_FOLDER, False)),
-                launching.hidden_folder(self._world.folder),
+                launching.hidden_folders(self._world.folder),
                 # For PUT and GET, the client itself copies files to and from a stage's folder.
                 (root, stage.root(self._world), *(Path(source) for source, _, _ in surroundings.mounts)),
             ),

@@ -56,7 +56,7 @@ def procedures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Procedures]
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)
-        folder = tmp_path_factory.mktemp("procedures")
+        folder = tmp_path_factory.mktemp("procedures") / ".jobgraph" / "sandbox"  # as in a project
         made = world.build(folder, (), SystemClock(), address=listener.getsockname()[:2], password="-")
         settings = uvicorn.Config(Server(made).application(), log_level="error", timeout_graceful_shutdown=1)
         server = uvicorn.Server(settings)

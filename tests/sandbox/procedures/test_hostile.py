@@ -130,6 +130,16 @@ def test_a_body_sees_no_file_of_the_sandboxs_and_no_process(procedures: Procedur
     assert procedures.value(f"CALL LOOK('{folder}')") == "([], [], True)"
 
 
+@pytest.mark.skipif(not mounts_work(), reason="namespaces are not allowed here")
+def test_a_body_does_not_see_what_a_project_has_beside_the_data(procedures: Procedures) -> None:
+    around = procedures.world.folder.parent
+    connections = around / "snowflake" / "connections.toml"
+    connections.parent.mkdir(exist_ok=True)
+    connections.write_text("password = 'of the administrator'")
+    procedures.create("BESIDE(D VARCHAR)", "import os\nreturn repr(os.listdir(d))")
+    assert procedures.value(f"CALL BESIDE('{around}')") == "['sandbox']"
+
+
 @pytest.mark.parametrize(
     "sent", ["(1 << 62).to_bytes(8, 'big')", "(9).to_bytes(8, 'big') + b'no json x'", "(2).to_bytes(8, 'big') + b'77'"]
 )

@@ -125,7 +125,8 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
     image.mkdir(parents=True)
     (image / "Dockerfile").write_text(DOCKERFILE)
     (image / "main.py").write_text(PROGRAM)
-    made = Jobs(tmp_path / "sandbox", tmp_path / "images")
+    # as in a project
+    made = Jobs(tmp_path / ".jobgraph" / "sandbox", tmp_path / "images")
     made.start()
     made.run(
         "CREATE DATABASE D",

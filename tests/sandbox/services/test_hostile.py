@@ -249,3 +249,45 @@ def test_a_container_sees_nothing_of_the_sandbox_and_of_other_jobs(jobs: Jobs) -
     )
     jobs.run(job("J", "python", looked, str(jobs.folder)))
     assert jobs.log("J").splitlines() == ["[]", "False", "True", "[]"]
+
+
+@pytest.mark.skipif(not mounts_work(), reason="namespaces are not allowed here")
+def test_a_container_does_not_see_what_a_project_has_beside_the_data(jobs: Jobs) -> None:
+    around = jobs.folder.parent
+    for name in ("snowflake/connections.toml", "pulumi/stack.json"):
+        (around / name).parent.mkdir()
+        (around / name).write_text("password = 'of the administrator'")
+    jobs.run(job("J", "python", "import os, sys; print(os.listdir(sys.argv[3]))", str(around)))
+    assert jobs.log("J") == "['sandbox']\n"
+
+
+@pytest.mark.skipif(not mounts_work(), reason="namespaces are not allowed here")
+def test_data_that_a_link_leads_to_are_hidden_too(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.stop()
+    jobs.folder.rename(tmp_path / "disk")
+    jobs.folder.symlink_to(tmp_path / "disk")
+    jobs.start()
+    (jobs.folder / "credentials.json").write_text("of the administrator")
+    jobs.run(
+        job(
+            "J",
+            "python",
+            "import os, sys; print('credentials.json' in os.listdir(sys.argv[3]))",
+            "/".join((str(tmp_path), "disk")),
+        )
+    )
+    assert jobs.log("J") == "False\n"
+
+
+def test_what_is_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    around = tmp_path / ".jobgraph"
+    assert launching.hidden_folders(around / "sandbox") == (around / "sandbox", around)
+    assert launching.hidden_folders(tmp_path / "data") == (tmp_path / "data",)
+    for folder in (tmp_path, around):
+        (folder / "snowflake").mkdir(parents=True)
+        (folder / "snowflake" / "connections.toml").touch()
+    assert launching.hidden_folders(tmp_path / "data") == (tmp_path / "data", tmp_path / "snowflake")
+    monkeypatch.setattr("sys.executable", str(around / "tools" / "python"))
+    assert launching.hidden_folders(around / "sandbox") == (around / "sandbox", around / "snowflake")
+    monkeypatch.setattr("sys.executable", str(around / "sandbox" / "python"))
+    assert launching.hidden_folders(around / "sandbox") == (around / "snowflake",)
