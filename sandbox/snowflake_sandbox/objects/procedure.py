@@ -14,6 +14,7 @@ from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader, is_block
 from snowflake_sandbox.statements.showing import text_rows
+from snowflake_sandbox.tables import stage_files
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
@@ -107,6 +108,9 @@ def _finish(call: Call, creation: Creation) -> None:
         raise errors.missing_property(f"PACKAGES ('{_SNOWPARK}')", "CREATE PROCEDURE")
     else:
         require_packages(call.world, call.session)
+    for reference in properties["imports"] or []:
+        # The file may still be missing (guess): CALL needs it.
+        stage_files.import_location(call, creation.name, reference)
     properties["secure"] = "SECURE" in creation.modifiers
     properties["session"] = call.session.id if creation.modifiers & TEMPORARY else None
     properties.setdefault("execute_as", "OWNER")

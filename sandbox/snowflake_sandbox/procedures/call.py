@@ -191,7 +191,7 @@ def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...],
         values,
         connection,
         str(log),
-        _imports(call, procedure),
+        _imports(replace(call, session=session), procedure),
         data_frames=_has_data_frames(procedure["packages"] or ()),
     )
     try:
@@ -212,8 +212,9 @@ def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...],
 
 
 def _imports(call: Call, procedure: SnowflakeObject) -> tuple[str, ...]:
-    """Return the files of IMPORTS; they were chosen by the procedure's owner."""
-    return tuple(str(stage_files.file(call.world, procedure, reference)) for reference in procedure["imports"] or ())
+    """Return the files of IMPORTS, whose stages the role needs to read with which the body runs (guess)."""
+    references = procedure["imports"] or ()
+    return tuple(str(stage_files.import_file(call, procedure.name, reference)) for reference in references)
 
 
 def log_path(world: World, query_id: str) -> Path:

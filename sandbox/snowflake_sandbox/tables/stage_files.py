@@ -152,12 +152,32 @@ def locate(call: Call, reference: str, *privileges: str) -> Location:
     Raises:
         SnowflakeError: 002003 unknown stage, 003001 missing privilege, 001003 missing `@`.
     """
+    written, path = _parts(reference)
+    return _location(call, call.session.resolve(written, ObjectScope.SCHEMA, "stage"), path, privileges)
+
+
+def import_location(call: Call, user: ObjectName, reference: str) -> Location:
+    """Return the location that a procedure's IMPORTS name; a stage's name is resolved in the procedure's own schema.
+
+    Raises:
+        SnowflakeError: as `locate` with the privilege READ, which the role of the call's session needs.
+    """
+    written, path = _parts(reference)
+    name = ObjectName(written.name, written.schema or user.schema, written.database or user.database)
+    return _location(call, name, path, ("READ",))
+
+
+def _parts(reference: str) -> tuple[ObjectName, str]:
+    """Return the stage's name as written, and the path in the stage."""
     if not reference.startswith("@"):
         raise errors.syntax_error(reference, 0)
     if reference.startswith(("@~", "@%")):
         raise errors.not_supported("user and table stages (@~, @%)")
     name_text, _, path = split(reference[1:])
-    name = call.session.resolve(Reader(name_text).object_name(), ObjectScope.SCHEMA, "stage")
+    return Reader(name_text).object_name(), path
+
+
+def _location(call: Call, name: ObjectName, path: str, privileges: tuple[str, ...]) -> Location:
     with call.world.store.reading() as tx:
         holder = catalog.get(tx, "STAGE", name)
     access.require(call, privileges, holder)
@@ -170,27 +190,23 @@ def text_of(call: Call, reference: str) -> str:
     Raises:
         SnowflakeError: 002003 if there is no such file, and the errors of `locate`.
     """
-    location = locate(call, reference, "READ")
+    return _file(locate(call, reference, "READ"), reference).read_text()
+
+
+def import_file(call: Call, user: ObjectName, reference: str) -> Path:
+    """Return a file that a procedure's IMPORTS name.
+
+    Raises:
+        SnowflakeError: 002003 if there is no such file, and the errors of `import_location`.
+    """
+    return _file(import_location(call, user, reference), reference)
+
+
+def _file(location: Location, reference: str) -> Path:
     file = location.target(location.path)
     if not location.path or not file.is_file():
         raise errors.does_not_exist("File", reference)
-    return file.read_text()
-
-
-def file(world: World, user: SnowflakeObject, reference: str) -> Path:
-    """Return the file that a procedure or function references, resolved in its own schema.
-
-    Raises:
-        SnowflakeError: 002003 if there is no such file.
-    """
-    name_text, _, path = split(reference.removeprefix("@"))
-    written = Reader(name_text).object_name()
-    name = ObjectName(written.name, written.schema or user.name.schema, written.database or user.name.database)
-    with world.store.reading() as tx:
-        staged = inside(stage.folder(world, catalog.get(tx, "STAGE", name)), path)
-    if not staged.is_file():
-        raise errors.does_not_exist("File", reference)
-    return staged
+    return file
 
 
 def split(text: str) -> tuple[str, str, str]:
