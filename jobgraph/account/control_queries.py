@@ -143,6 +143,17 @@ def operations_of(place: Place, tables: Tables, graph: str, limit: int) -> State
     )
 
 
+def roots_before(place: Place, tables: Tables, root_tasks: Sequence[str], run_id: str, limit: int) -> Statement:
+    """The roots' rows of the newest closed runs before a run, newest first. Ids sort by time."""
+    marks = ", ".join("?" for _ in root_tasks)
+    return Statement(
+        f"SELECT * FROM {place.qualified(tables.task_runs)} WHERE NAME = ROOT_TASK_NAME"
+        f" AND ROOT_TASK_NAME IN ({marks}) AND GRAPH_RUN_GROUP_ID < ?"
+        f" ORDER BY GRAPH_RUN_GROUP_ID DESC LIMIT {int(limit)}",
+        (*root_tasks, run_id),
+    )
+
+
 def grants_on_task(place: Place, task: str) -> Statement:
     """The privileges on a task, and who holds them."""
     return Statement(f"SHOW GRANTS ON TASK {place.qualified(task)}")

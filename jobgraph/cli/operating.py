@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobgraph.account import control_queries, steering
+from jobgraph.account import activity, control_queries, steering
 from jobgraph.account.client import AbsentError, NotAllowedError
 from jobgraph.account.missing_columns import MissingColumnError
 from jobgraph.cli import lookup
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from jobgraph.account.steering import Action
     from jobgraph.cli.application import Application
     from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.operations import Operation
+    from jobgraph.runs.records import GraphRecord
+    from jobgraph.runs.task_runs import TaskRun
 
 # The most statements that are listed, and the most characters of each: a backfill may have thousands of intervals.
 _MOST_SHOWN = 20
@@ -168,3 +171,12 @@ def recorded_operations(client: Client, tables: Tables, graph: str, limit: int =
             " table."
         )
     return None
+
+
+def runs_before(
+    client: Client, graph: GraphRecord, listed: Sequence[Operation] | None, runs: Sequence[GraphRun]
+) -> list[TaskRun]:
+    """Return the runs before those listed (newest first), if a request without a run id may belong to one of both."""
+    if not operations.has_request_without_id(listed or (), runs):
+        return []
+    return activity.starts_before(client, graph, runs[-1])

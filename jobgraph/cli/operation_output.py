@@ -11,12 +11,12 @@ from jobgraph.cli.tables import fitted
 from jobgraph.runs import operations, wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rich.table import Table
 
     from jobgraph.runs.graph_run import GraphRun
-    from jobgraph.runs.operations import Operation
+    from jobgraph.runs.operations import Operation, Start
 
 # Each operation as part of a sentence. The keys are the names of the commands.
 _DONE = {
@@ -57,9 +57,11 @@ def table(listed: Sequence[Operation], *, terminal: bool, width: int | None) -> 
     return fitted(columns, rows, ("by",), terminal=terminal, width=width)
 
 
-def of_run_json(listed: Sequence[Operation] | None, run: GraphRun) -> list[dict[str, Any]] | None:
+def of_run_json(
+    listed: Sequence[Operation] | None, run: GraphRun, other_runs: Iterable[Start] = ()
+) -> list[dict[str, Any]] | None:
     """Return the operations on a run for JSON; null if the operations on its graph are unknown."""
-    return None if listed is None else [operation_json(operation) for operation in operations.of_run(listed, run)]
+    return None if listed is None else [operation_json(entry) for entry in operations.of_run(listed, run, other_runs)]
 
 
 def operation_json(operation: Operation) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,13 @@ from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from jobgraph.account.queries import Statement
     from jobgraph.runs.graph_run import GraphRun
+    from jobgraph.runs.task_runs import TaskRun
+
+    # a run, or the row of its root
+    Start = GraphRun | TaskRun
 
 
 @dataclass(frozen=True)
@@ -45,33 +48,49 @@ class Operation:
 # How much later than the run's scheduled time its operation may be recorded, if the run had no id yet; and how much
 # earlier, if the run had to wait for another.
 _LATEST = timedelta(seconds=30)
-_LONGEST_WAIT = timedelta(days=1)
+LONGEST_WAIT = timedelta(days=1)
 # Snowflake cuts off the scheduled time of a run after the milliseconds.
 _PRECISION = timedelta(milliseconds=1)
+_FIRST = datetime.min.replace(tzinfo=UTC)
 _ASKING = frozenset({"run"})
 _RETRY = "retry"
 _SUSPEND = "suspend"
 _OF_ROOT = frozenset({_SUSPEND, "resume"})
 
 
-def of_run(listed: Iterable[Operation], run: GraphRun) -> list[Operation]:
-    """Return the operations on a run, oldest first; `listed` are the operations of its graph."""
+def of_run(listed: Iterable[Operation], run: GraphRun, other_runs: Iterable[Start] = ()) -> list[Operation]:
+    """Return the operations on a run, oldest first.
+
+    `listed` are the operations of its graph; `other_runs` are other runs of the graph, because a request belongs to the
+    first run after it.
+    """
     listed = list(listed)
-    asked_for = _asked_for(listed, run)
-    own = [operation for operation in listed if operation.run_id == run.run_id or operation is asked_for]
+    runs_of = _runs_of_requests(listed, [*other_runs, run])
+    own = [entry for entry in listed if run.run_id in {entry.run_id, runs_of.get(id(entry))}]
     return sorted(own, key=lambda operation: operation.at.timestamp() if operation.at else 0.0)
 
 
-def since(listed: Sequence[Operation], runs: Sequence[GraphRun], *, from_the_first: bool) -> list[Operation]:
+def has_request_without_id(listed: Sequence[Operation], runs: Iterable[GraphRun]) -> bool:
+    """Return whether a request without a run id may belong to one of the runs, unless another run came first."""
+    return any(_asked_for(listed, run) is not None for run in runs)
+
+
+def since(
+    listed: Sequence[Operation], runs: Sequence[GraphRun], other_runs: Iterable[Start] = (), *, from_the_first: bool
+) -> list[Operation]:
     """Return the operations on a graph since the oldest of the given runs, newest first, each with its run's id.
 
     `listed` is newest first. `from_the_first`: `runs` includes the graph's first run, so all operations are returned.
+    `other_runs` are other runs of the graph, as in `of_run`.
     """
     starts = [run.scheduled for run in runs if run.scheduled]
     begin = None if from_the_first else min(starts, default=None)
     meant = [operation for operation in listed if begin is None or (operation.at is not None and operation.at >= begin)]
-    came_of = {id(operation): run.run_id for run in runs if (operation := _asked_for(listed, run)) is not None}
-    return [replace(operation, run_id=came_of.get(id(operation), operation.run_id)) for operation in meant]
+    run_ids = {run.run_id for run in runs}
+    runs_of = {
+        key: run_id for key, run_id in _runs_of_requests(listed, [*other_runs, *runs]).items() if run_id in run_ids
+    }
+    return [replace(operation, run_id=runs_of.get(id(operation), operation.run_id)) for operation in meant]
 
 
 def suspension(listed: Iterable[Operation]) -> Operation | None:
@@ -80,7 +99,17 @@ def suspension(listed: Iterable[Operation]) -> Operation | None:
     return newest if newest is not None and newest.name == _SUSPEND else None
 
 
-def _asked_for(listed: Sequence[Operation], run: GraphRun) -> Operation | None:
+def _runs_of_requests(listed: Sequence[Operation], runs: Iterable[Start]) -> dict[int, str]:
+    """Return the run of each operation without a run id, by the operation's `id`: the first one that it can be of."""
+    runs_of: dict[int, str] = {}
+    for run in sorted((run for run in runs if run.scheduled), key=lambda run: run.scheduled or _FIRST):
+        operation = _asked_for(listed, run)
+        if operation is not None:
+            runs_of.setdefault(id(operation), run.run_id)
+    return runs_of
+
+
+def _asked_for(listed: Sequence[Operation], run: Start) -> Operation | None:
     """Return the operation without a run id that requested this run; None if there is none or it is not certain.
 
     A run is scheduled after it was requested, so that operation is the newest one before, if the time of the request is
@@ -99,7 +128,7 @@ def _asked_for(listed: Sequence[Operation], run: GraphRun) -> Operation | None:
         for time, operation in asking
         if operation.requested_at is None and not operation.run_id and scheduled <= time <= scheduled + _LATEST
     ]
-    before = [entry for entry in asking if scheduled - _LONGEST_WAIT <= entry[0] < scheduled + _PRECISION]
+    before = [entry for entry in asking if scheduled - LONGEST_WAIT <= entry[0] < scheduled + _PRECISION]
     if after:
         return min(after, key=itemgetter(0))[1]
     newest = max(before, key=itemgetter(0), default=None)

@@ -43,12 +43,19 @@ def history(context: click.Context, graph: str | None, *, limit: int, only_opera
     record = lookup.record(application, graph)
     runs = lookup.runs(application, record).history(limit)
     recorded = operating.recorded_operations(application.client, record.tables, record.key)
-    done = None if recorded is None else operations.since(recorded, runs, from_the_first=len(runs) < limit)
+    runs_before = operating.runs_before(application.client, record, recorded, runs)
+    done = None if recorded is None else operations.since(recorded, runs, runs_before, from_the_first=len(runs) < limit)
     if as_json and only_operations:
         show_json(None if done is None else [operation_output.operation_json(operation) for operation in done])
     elif as_json:
         show_json(
-            [{**json_forms.run_json(run), "operations": operation_output.of_run_json(recorded, run)} for run in runs]
+            [
+                {
+                    **json_forms.run_json(run),
+                    "operations": operation_output.of_run_json(recorded, run, [*runs_before, *runs]),
+                }
+                for run in runs
+            ]
         )
     else:
         _show(record.key, () if only_operations else runs, done, only_operations=only_operations)

@@ -152,11 +152,14 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
         _show_job(run, job, as_json=as_json)
     else:
         recorded = operating.recorded_operations(application.client, record.tables, record.key)
+        runs_before = operating.runs_before(application.client, record, recorded, [run])
         if as_json:
-            show_json({**json_forms.run_json(run), "operations": operation_output.of_run_json(recorded, run)})
+            show_json(
+                {**json_forms.run_json(run), "operations": operation_output.of_run_json(recorded, run, runs_before)}
+            )
         else:
             _show_run(run)
-            for line in operation_output.lines(operations.of_run(recorded or [], run)):
+            for line in operation_output.lines(operations.of_run(recorded or [], run, runs_before)):
                 say(line)
             _show_undelivered(application, record, run)
     return not trouble and not remarks

@@ -18,6 +18,7 @@ from jobgraph.runs.operations import filled
 from tests.jobgraph.cli.recorded import (
     FAILED_ATTEMPTS,
     FAILING,
+    OLD_RUN,
     PREDECESSORS,
     RUN,
     START,
@@ -315,6 +316,30 @@ def test_what_a_task_starts_while_it_is_cancelled_is_stopped_too(invoke: Invoke,
     stopped = [text for text in changes(steered) if "SPCS_CANCEL_JOB" in text]
     assert [text for text in stopped if "NEXT" in text]
     assert "service OLD, NEXT stopped" in done.stdout
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_note_without_a_run_id_is_shown_on_the_first_run_after_it(
+    invoke: Invoke, server: Server, *, closed: bool
+) -> None:
+    """The request was recorded during a run that nobody recorded; its own run followed, and later another outside."""
+    server.began, server.scheduled_from = -1000.0, "EXECUTE_TASK"
+    between = START - timedelta(seconds=1030)
+    times = {"SCHEDULED_TIME": between, "QUERY_START_TIME": between, "COMPLETED_TIME": between}
+    row = {"GRAPH_RUN_GROUP_ID": OLD_RUN, **times}
+    if closed:
+        server.logged = [logged_row("ROOT_TASK", "SUCCEEDED", jobs=[], **row)]
+    else:
+        server.earlier = [history_row("ROOT_TASK", "SUCCEEDED", **row)]
+    noted: Row = {"OPERATION": "run", "GRAPH_NAME": "container_jobs", "NOTE": "N1", "GRAPH_RUN_ID": None}
+    noted |= {"BACKFILL_ID": None, "USER_NAME": "ANNA", "CREATED_TIME": between - timedelta(seconds=5)}
+    server.operations = [{**noted, "REQUESTED_TIME": between - timedelta(seconds=7)}]
+    for command in (("status", "container_jobs", "--run"), ("status", "--json", "container_jobs", "--run")):
+        assert "N1" in invoke(*command, OLD_RUN).stdout
+        assert "N1" not in invoke(*command, RUN).stdout
+    listed = json.loads(invoke("history", "--json").stdout)
+    told = {run["run_id"]: [one["note"] for one in run["operations"]] for run in listed}
+    assert told == {RUN: [], OLD_RUN: ["N1"]}
 
 
 @pytest.mark.parametrize(("names", "told"), [(["suspend"], True), (["resume", "suspend"], False), ([], False)])

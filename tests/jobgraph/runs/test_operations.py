@@ -85,6 +85,11 @@ CASES = {
         ],
         {"r1": "zero", "r2": "first", "r3": "second"},
     ),
+    "the run after it came of nothing that is recorded": (
+        [run("r3", 90), run("r2", 34), run("r1", 0)],
+        [asked(29, note="it", requested=27)],
+        {"r1": "", "r2": "it", "r3": ""},
+    ),
     "scheduled within the millisecond of the request": (
         [run("r2", 34)],
         [asked(40, note="it", requested=34.0004)],
@@ -99,7 +104,15 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_an_operation_without_an_id_is_of_the_run_that_came_of_it(name: str) -> None:
     runs, listed, notes = CASES[name]
-    assert {each.run_id: "".join(one.note for one in of_run(listed, each)) for each in runs} == notes
+    assert {each.run_id: "".join(one.note for one in of_run(listed, each, runs)) for each in runs} == notes
     shown = since(listed, runs, from_the_first=True)
     assert [one.note for one in shown] == [one.note for one in listed]
     assert {one.run_id: one.note for one in shown if one.run_id} == {key: note for key, note in notes.items() if note}
+
+
+def test_a_request_of_a_run_that_is_not_listed_is_told_of_no_later_one() -> None:
+    """The list ends after the newest run; the one before took the request."""
+    listed, newest, before = [asked(29, note="it", requested=27)], run("r3", 90), run("r2", 34)
+    (told,) = since(listed, [newest], [before], from_the_first=True)
+    assert told.run_id == ""
+    assert of_run(listed, newest, [before]) == []
