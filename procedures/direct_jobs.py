@@ -39,8 +39,8 @@ from jobgraph.procedures.direct_outcome import (
     task_row,
 )
 from jobgraph.procedures.history import record
-from jobgraph.procedures.logs import log_for_history, secret_values
-from jobgraph.procedures.recovery import recorded
+from jobgraph.procedures.logs import log_for_history, secrets_of
+from jobgraph.procedures.recovery import MOST_DAYS_BACK, SINCE, recorded
 from jobgraph.procedures.requested.request import LEFT_OUT
 from jobgraph.procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusal, send
 from jobgraph.procedures.service import NO_LOG, containers, expected_containers, stop
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 
     from jobgraph.procedures.sending import Tagged
 
-# TASK_HISTORY covers seven days
-MOST_DAYS_BACK = 6
 # the most DONE services to drop at once; the others are dropped by their age
 MOST_DONE_DROPPED = 200
 ENDED_STATES = "('SUCCEEDED', 'FAILED', 'FAILED_AND_AUTO_SUSPENDED', 'CANCELLED')"
@@ -84,9 +82,6 @@ def record_direct(session: Tagged, graph: Mapping[str, Any], run: RunContext, ro
         if job and job.is_there and attempt.status == DONE:
             done.append(job.name)
     return count, failures + drop(session, done[:MOST_DONE_DROPPED])[1]
-
-
-SINCE = "SELECT LEAST(?::timestamp_ltz, DATEADD('day', ?, CURRENT_TIMESTAMP()))::VARCHAR AS SINCE"
 
 
 def _unrecorded(session: Tagged, graph: Mapping[str, Any], root_id: str, since: str) -> list[TaskRow]:
@@ -204,10 +199,7 @@ def _of_service(session: Tagged, task: TaskRow, job: JobRow) -> AttemptRecord:
     """Return the attempt of an existing service. A service that outlives its task's statement is stopped."""
     if job.status not in FINAL:
         job = job._replace(status=str(stop(session, job.name)["status"]), completed="")
-    env: dict[str, str] = {}
-    for container in task.job["specification"]["spec"]["containers"]:
-        env |= container.get("env", {})
-    secrets = secret_values(env)
+    secrets = secrets_of(task.job)
     listed = containers(session, job.name, secrets, expected_containers(task.job))
     if any(container.log.startswith(NO_LOG) for container in listed):
         listed = _from_event_table(session, task, job, listed, secrets)

@@ -15,7 +15,15 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 from jobgraph.procedures.attempt import RunContext, bare_name, identifier, object_name, one_line
 from jobgraph.procedures.direct_jobs import record_direct
 from jobgraph.procedures.notifying.run_ends import tell_of_end
-from jobgraph.procedures.recovery import TaskEnd, droppable, record_without_service, recorded, recover, services
+from jobgraph.procedures.recovery import (
+    TaskEnd,
+    droppable,
+    record_without_service,
+    recorded,
+    recover,
+    services,
+    with_secrets,
+)
 from jobgraph.procedures.requested.driving import drive
 from jobgraph.procedures.sending import Tagged, error_text, send
 from jobgraph.procedures.superseded import drop_superseded
@@ -59,7 +67,7 @@ def main(session: Session, definition: str) -> str:
     stalled = drive(tagged, graph, run, root_id)
     ends = _task_ends(tagged, graph, run)
     directly, unrecorded = record_direct(tagged, graph, run, root_id)
-    recovered, dropped, undropped = _sweep(tagged, graph, run, ends)
+    recovered, dropped, undropped = _sweep(tagged, graph, run, root_id, ends)
     untold = tell_of_end(tagged, graph, run, ends)
     removed, unremoved = remove_old_results(tagged, graph)
     return json.dumps(
@@ -121,7 +129,7 @@ def _task_ends(session: Tagged, graph: dict[str, Any], run: RunContext) -> dict[
 
 
 def _sweep(
-    session: Tagged, graph: dict[str, Any], run: RunContext, ends: dict[str, TaskEnd]
+    session: Tagged, graph: dict[str, Any], run: RunContext, root_id: str, ends: dict[str, TaskEnd]
 ) -> tuple[int, int, list[str]]:
     """Record unrecorded attempts, then drop recorded services.
 
@@ -133,21 +141,37 @@ def _sweep(
     groups = list(dict.fromkeys([run.group, *(s.group for s in listed if s.group)]))[:MOST_RUNS]
     on_record = recorded(session, graph, groups)
     orphans = [s for s in listed if s.task and _is_orphan(s, run, on_record, groups, kept_since)]
+    unread: list[str] = []
+    try:
+        orphans = with_secrets(session, graph, run, root_id, orphans)
+    except SnowparkSQLException as error:
+        unread = [f"{orphan.name}: not recorded: {one_line(error_text(error))}" for orphan in orphans]
+        orphans = []
+    recovered, failures = _recover_all(session, graph, run, orphans, ends)
+    on_record |= recovered
+    count = len(recovered) + len(record_without_service(session, graph, run, ends, on_record))
+    dropped, undropped = drop(session, droppable(listed, on_record, kept_since)[:MOST_DROPS])
+    return count, dropped, unread + failures + undropped
+
+
+def _recover_all(
+    session: Tagged,
+    graph: dict[str, Any],
+    run: RunContext,
+    orphans: Sequence[GraphService],
+    ends: dict[str, TaskEnd],
+) -> tuple[set[tuple[str, str, int]], list[str]]:
+    """Record the attempts of services. Return the run, task and attempt of those recorded, and the failures."""
+    done: set[tuple[str, str, int]] = set()
     failures: list[str] = []
-    recovered = 0
     for orphan in orphans:
+        end = ends.get(orphan.task) if orphan.group == run.group else None
         try:
-            own = orphan.group == run.group
-            if recover(
-                session, graph, run._replace(group=orphan.group), orphan, ends.get(orphan.task) if own else None
-            ):
-                on_record.add((orphan.group, orphan.task, orphan.attempt))
-                recovered += 1
+            if recover(session, graph, run._replace(group=orphan.group), orphan, end):
+                done.add((orphan.group, orphan.task, orphan.attempt))
         except SnowparkSQLException as error:
             failures.append(f"{orphan.name}: not recorded: {one_line(error_text(error))}")
-    recovered += len(record_without_service(session, graph, run, ends, on_record))
-    dropped, undropped = drop(session, droppable(listed, on_record, kept_since)[:MOST_DROPS])
-    return recovered, dropped, failures + undropped
+    return done, failures
 
 
 def _is_orphan(

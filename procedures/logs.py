@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -78,6 +78,14 @@ def secret_values(env: Mapping[str, str]) -> list[str]:
         if re.search(SECRET_NAME, name, re.IGNORECASE) and len(value) >= SHORTEST_SECRET
     }
     return sorted(secrets, key=lambda value: (-len(value), value))
+
+
+def secrets_of(definition: Mapping[str, Any]) -> list[str]:
+    """Return the values to hide in the logs of a job: those of all its containers, as two may share a name."""
+    containers = definition.get("specification", {}).get("spec", {}).get("containers", ())
+    variables = ({name: str(value) for name, value in c.get("env", {}).items()} for c in containers)
+    values = {value for env in variables for value in secret_values(env)}
+    return sorted(values, key=lambda value: (-len(value), value))
 
 
 def masked(log: str, secrets: Iterable[str]) -> str:

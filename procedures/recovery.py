@@ -6,6 +6,7 @@ are removed. Shipped as a part of a stored procedure's text.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ from jobgraph.procedures.attempt import (
     one_line,
 )
 from jobgraph.procedures.history import record
+from jobgraph.procedures.logs import secrets_of
 from jobgraph.procedures.outcome import judge
 from jobgraph.procedures.sending import send
 from jobgraph.procedures.service import containers, stop
@@ -30,15 +32,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from jobgraph.procedures.attempt import Container
     from jobgraph.procedures.sending import Tagged
 
 # jobgraph, graph, run, task, attempt
 COMMENT_WORDS = 5
+# TASK_HISTORY covers seven days
+MOST_DAYS_BACK = 6
+SINCE = "SELECT LEAST(?::timestamp_ltz, DATEADD('day', ?, CURRENT_TIMESTAMP()))::VARCHAR AS SINCE"
+# the definition in the call of a job's task (jobgraph.plan.sql.json_literal)
+CALLED_WITH = re.compile(r"\$\$(\{[^$]*\})\$\$")
+WITHHELD = "[not kept: the task history no longer has the job's definition, which tells the secrets to hide]\n"
 OUT_OF_TIME = re.compile(r"timed? ?out", re.IGNORECASE)
 
 
 class GraphService(NamedTuple):
-    """A job service of the graph. `task` is empty if its comment is of an earlier version, which does not name it."""
+    """A job service of the graph. `task` is empty if its comment is of an earlier version, which does not name it.
+
+    `secrets` are the values to hide in its logs; if they are not known (None), its logs are not kept.
+    """
 
     name: str
     status: str
@@ -48,6 +60,7 @@ class GraphService(NamedTuple):
     attempt: int
     created: datetime
     updated: str
+    secrets: tuple[str, ...] | None = None
 
 
 class TaskEnd(NamedTuple):
@@ -102,6 +115,33 @@ def recorded(session: Tagged, graph: Mapping[str, Any], groups: Sequence[str]) -
     return {(str(row[0]), str(row[1]), int(row[2])) for row in rows}
 
 
+def with_secrets(
+    session: Tagged, graph: Mapping[str, Any], run: RunContext, root_id: str, orphans: Sequence[GraphService]
+) -> list[GraphService]:
+    """Return services with the values to hide in their logs.
+
+    They are in the statement that the task ran: by now, a deploy may have changed the task.
+    """
+    if not orphans:
+        return []
+    groups = sorted({service.group for service in orphans})
+    since = str(send(session, SINCE, [run.started, 0 if groups == [run.group] else -MOST_DAYS_BACK])[0][0])
+    statement = (
+        "SELECT GRAPH_RUN_GROUP_ID, NAME, QUERY_TEXT"
+        f' FROM TABLE("{identifier(graph["database"])}".INFORMATION_SCHEMA.TASK_HISTORY(ROOT_TASK_ID => ?,'
+        " SCHEDULED_TIME_RANGE_START => ?::timestamp_ltz, RESULT_LIMIT => 10000)) AS S"
+        f" WHERE S.GRAPH_RUN_GROUP_ID IN ({', '.join('?' for _ in groups)}) AND S.QUERY_TEXT IS NOT NULL"
+    )
+    secrets: dict[tuple[str, str], tuple[str, ...]] = {}
+    for row in send(session, statement, [root_id, since, *groups]):
+        match = CALLED_WITH.search(str(row["QUERY_TEXT"]))
+        definition = json.loads(match[1]) if match else {}
+        if "specification" in definition:
+            key = (str(row["GRAPH_RUN_GROUP_ID"]), str(row["NAME"]))
+            secrets[key] = (*secrets.get(key, ()), *secrets_of(definition))
+    return [service._replace(secrets=secrets.get((service.group, service.task))) for service in orphans]
+
+
 def recover(
     session: Tagged, graph: Mapping[str, Any], run: RunContext, service: GraphService, end: TaskEnd | None
 ) -> AttemptRecord | None:
@@ -122,7 +162,7 @@ def recover(
         status,
         created=str(service.created),
         ended=updated,
-        containers=containers(session, service.name, ()),
+        containers=_containers_to_keep(session, service),
     )
     attempt = judge(attempt, 0, expired=False)
     if status == CANCELLED:
@@ -135,6 +175,11 @@ def recover(
     }
     record(session, definition, run._replace(task=service.task), attempt)
     return attempt
+
+
+def _containers_to_keep(session: Tagged, service: GraphService) -> tuple[Container, ...]:
+    listed = containers(session, service.name, service.secrets or ())
+    return listed if service.secrets is not None else tuple(c._replace(log=WITHHELD) for c in listed)
 
 
 def _cancelled(attempt: AttemptRecord, end: TaskEnd | None) -> AttemptRecord:

@@ -18,7 +18,7 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from jobgraph.procedures.attempt import DIRECT, DONE, AttemptRecord, JobFailed, RunContext, identifier, mark, one_line
 from jobgraph.procedures.history import SET_RETURN_VALUE, record
-from jobgraph.procedures.logs import secret_values
+from jobgraph.procedures.logs import secrets_of
 from jobgraph.procedures.outcome import failure_line, judge, refused, task_value
 from jobgraph.procedures.outputs import file_outputs
 from jobgraph.procedures.requested.claiming import claim
@@ -156,10 +156,7 @@ def _exists(session: Tagged, service: str) -> bool:
 
 def _ended(session: Tagged, job: dict[str, Any], attempt: AttemptRecord, ended: Ended) -> AttemptRecord:
     """Return the attempt with the outcome of its service."""
-    env: dict[str, str] = {}
-    for container in job["specification"]["spec"]["containers"]:
-        env |= container.get("env", {})
-    listed = containers(session, attempt.service, secret_values(env), expected_containers(job))
+    listed = containers(session, attempt.service, secrets_of(job), expected_containers(job))
     attempt = attempt._replace(created=ended.created, ended=ended.ended, containers=listed)
     return judge(attempt, int(job["timeout"]), expired=ended.expired)
 

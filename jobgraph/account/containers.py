@@ -7,13 +7,13 @@ history are made safe by the same rules that the runner applies: secrets are hid
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jobgraph.account import event_logs, queries
-from jobgraph.procedures.logs import PLATFORM_CUT, PLATFORM_NEARLY_FULL, masked, safe, secret_values
+from jobgraph.procedures.logs import PLATFORM_CUT, PLATFORM_NEARLY_FULL, masked, safe, secrets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from jobgraph.account.client import Client
     from jobgraph.runs.attempts import Attempt
@@ -63,7 +63,7 @@ class Logs:
         self._task = task
         self._service = service
         self._tries = tries
-        self._secrets = secret_values(_variables(task.definition))
+        self._secrets = secrets_of(task.definition)
 
     def of(self, run_id: str, attempt: int | None, *, live: bool) -> list[Log]:
         """Return the logs of a run, sorted by attempt; with `live`, also those of services that still exist.
@@ -111,12 +111,6 @@ class Logs:
             shown = safe(masked(text, self._secrets))
             cut = PLATFORM_CUT if len(text.encode()) > PLATFORM_NEARLY_FULL else ""
             yield Log(number, instance, container, cut + shown, live=True)
-
-
-def _variables(definition: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment variables that the job's specification sets."""
-    containers = definition.get("specification", {}).get("spec", {}).get("containers", [])
-    return {name: str(value) for container in containers for name, value in container.get("env", {}).items()}
 
 
 def added(seen: str, now: str) -> str:

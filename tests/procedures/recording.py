@@ -82,6 +82,7 @@ class RecordingSession:
         self.predecessors: dict[str, str | None] = {}
         self.task_rows: list[dict[str, Any]] = []
         self.job_rows: list[dict[str, Any]] = []
+        self.bodies: dict[tuple[str, str], str] = {}
         self.events: dict[str, list[tuple[str, str, str]]] = {}
 
     def sql(self, text: str, params: Sequence[Any] | None = None) -> Any:
@@ -288,6 +289,15 @@ def _unrecorded(session: RecordingSession, _: re.Match[str], __: list[Any]) -> l
     return [_row(**row) for row in ended if (row["GRAPH_RUN_GROUP_ID"], row["NAME"], row["QUERY_ID"]) not in recorded]
 
 
+def _statements_of_tasks(session: RecordingSession, _: re.Match[str], params: list[Any]) -> list[Row]:
+    """What the tasks of the services ran: the bodies that a test gives, else calls without variables."""
+    words = [service.comment.split(" ") for service in session.services.values()]
+    runs = {(one[2], one[3]) for one in words if len(one) == 5 and one[2] in params[2:]}
+    called = 'CALL RUN_JOB(\'T\', (SELECT 1), $${"specification": {"spec": {"containers": []}}}$$)'
+    bodies = {(group, task): session.bodies.get((group, task), called) for group, task in sorted(runs)}
+    return [_row(GRAPH_RUN_GROUP_ID=group, NAME=task, QUERY_TEXT=text) for (group, task), text in bodies.items()]
+
+
 def _predecessor_value(session: RecordingSession, _: re.Match[str], params: list[Any]) -> list[Row]:
     if params[0] not in session.predecessors:
         raise sql_error(f"Predecessor task {params[0]} is not enabled.", 91_088)
@@ -316,6 +326,7 @@ ANSWERS: list[tuple[str, Callable[[RecordingSession, re.Match[str], list[Any]], 
     (rf"SHOW SERVICE CONTAINERS IN SERVICE {NAME} ->> SELECT C\.\*, L\.LOG FROM \$1 AS C", _containers_and_logs),
     (r"LIST (?P<place>\S+) ->> SELECT DISTINCT .* AS DAY FROM \$1 WHERE .* LIMIT (?P<most>\d+)$", _old_days),
     (r"LIST (?P<place>\S+)$", _list),
+    (r"SELECT GRAPH_RUN_GROUP_ID, NAME, QUERY_TEXT FROM TABLE\(.*TASK_HISTORY\(", _statements_of_tasks),
     (r"REMOVE (?P<place>\S+/)$", _remove),
     (rf"EXECUTE JOB SERVICE IN COMPUTE POOL (?P<pool>\w+) NAME = {NAME} .*COMMENT = '(?P<comment>[^']*)'", _start),
     (rf"CALL {NAME}!SPCS_WAIT_FOR\('DONE', [1-9]\d*\)$", _wait),

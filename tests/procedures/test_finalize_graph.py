@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from jobgraph.plan.sql import json_literal
 from jobgraph.procedures import finalize_graph
+from jobgraph.procedures.recovery import WITHHELD
 from tests.procedures.recording import RecordingSession, Service, sql_error
 
 DEFINITION: dict[str, Any] = {
@@ -113,6 +115,57 @@ def test_a_job_that_its_task_left_running_is_stopped_and_recorded(state: str, me
     assert (row["COMPUTE_POOL"], row["NODE_FAMILY"]) == ("POOL", "CPU_X64_S")
     assert [log["LOG"] for log in session.logs] == ["bye\n"]
     assert close(session)["attempts_recovered"] == 0
+
+
+SPECIFICATION = {
+    "spec": {
+        "containers": [
+            {"name": "main", "env": {"DB_PASSWORD": "correct-horse-battery"}},
+            {"name": "side", "env": {"DB_PASSWORD": "staple-of-the-side"}},
+        ]
+    }
+}
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "FAILED"])
+@pytest.mark.parametrize("group", ["run-0", "run-1"])
+def test_a_recovered_attempt_hides_the_secrets_of_all_containers_of_its_job(group: str, state: str) -> None:
+    session = RecordingSession()
+    status = "RUNNING" if state == "CANCELLED" else "FAILED"
+    service = add(session, "A", 2, status, f"jobgraph container_jobs {group} A 1")
+    service.log = "error: correct-horse-battery and staple-of-the-side are wrong\n"
+    definition = {"specification": SPECIFICATION}
+    session.bodies[group, "A"] = f"CALL RUN_JOB('A', (SELECT 1), {json_literal(definition)})"
+    session.task_ends = [ended("A", state, "killed")] if group == "run-1" else []
+    assert close(session)["attempts_recovered"] == 1
+    hidden = "error: [hidden] and [hidden] are wrong"
+    assert [log["LOG"] for log in session.logs] == [f"{hidden}\n"]
+    ((row),) = session.history
+    assert hidden in row["ERRORS"]
+    assert row["FIRST_ERROR"] == (None if state == "CANCELLED" else hidden)
+
+
+def test_a_log_whose_secrets_are_not_known_any_more_is_not_kept() -> None:
+    session = RecordingSession()
+    add(session, "A", 2, "FAILED", "jobgraph container_jobs run-0 A 1").log = "error: correct-horse-battery\n"
+    session.bodies["run-0", "A"] = ""
+    assert close(session)["attempts_recovered"] == 1
+    assert [log["LOG"] for log in session.logs] == [WITHHELD]
+    assert "correct-horse" not in str(session.history)
+
+
+def test_attempts_are_recorded_later_if_the_task_history_cannot_be_read() -> None:
+    def fault(text: str) -> None:
+        if "QUERY_TEXT FROM TABLE" in text:
+            raise sql_error("no node", 603)
+
+    session = RecordingSession(fault=fault)
+    add(session, "A", 2, "FAILED", "jobgraph container_jobs run-0 A 1")
+    result = close(session)
+    assert (result["attempts_recovered"], result["not_dropped"]) == (0, ["DB.SC.A: not recorded: no node"])
+    assert (session.history, session.dropped) == ([], [])
+    session.fault = None
+    assert close(session)["attempts_recovered"] == 1
 
 
 def test_a_job_that_was_done_though_its_runner_died_is_recorded_as_done() -> None:

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph.procedures.logs import HIDDEN, PLATFORM_CUT, error_lines, log_for_history, masked, secret_values
+from jobgraph.procedures.logs import (
+    HIDDEN,
+    PLATFORM_CUT,
+    error_lines,
+    log_for_history,
+    masked,
+    secret_values,
+    secrets_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +61,12 @@ def test_values_of_variables_with_secret_names_are_hidden_longest_first() -> Non
     values = secret_values({"DB_PASSWORD": "abcdef", "API_TOKEN": "abcdefghi", "REGION": "europe", "A_KEY": "zzzzzz"})
     assert values == ["abcdefghi", "abcdef"]
     assert masked("abcdefghi abcdef europe", values) == "[hidden] [hidden] europe"
+
+
+def test_two_containers_of_a_job_may_have_secrets_of_one_name() -> None:
+    containers = [{"env": {"DB_PASSWORD": "first-one"}}, {"env": {"DB_PASSWORD": "the-second"}}, {}]
+    assert secrets_of({"specification": {"spec": {"containers": containers}}}) == ["the-second", "first-one"]
+    assert secrets_of({}) == []
 
 
 SECRETS = ["hunter2-Pass/word+1", "pa ss\"w\\ord'é", "abcdef", "0123456789" * 9]

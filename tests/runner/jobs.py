@@ -45,7 +45,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "arguments": {"args": ["arguments", *HOSTILE], "env": {"HOSTILE": "".join(HOSTILE)}},
     "environment": {"args": ["environment"], "after": ["big"]},
     "cancelled_job": {"args": ["meet"]},
-    "cancelled_task": {"args": ["meet"]},
+    "cancelled_task": {"args": ["meet"], "env": {"DB_PASSWORD": SECRET}},
     "preempted": {
         "args": ["lost"],
         "compute_pool": "SHAKY",

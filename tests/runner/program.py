@@ -65,7 +65,7 @@ match behaviour:
     case "say":
         print(json.dumps({name: os.environ.get(name) for name in rest}))
     case "meet":
-        print("here", flush=True)
+        print("here", os.environ.get("DB_PASSWORD", ""), flush=True)
         Path(rest[0]).write_text("here")
         signal.pause()
     case "lost" if os.environ["JOB_ATTEMPT"] == "1":

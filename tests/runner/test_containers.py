@@ -160,6 +160,7 @@ def test_no_byte_of_a_log_does_harm(ran: Deployed) -> None:
 
 def test_a_secret_is_hidden(ran: Deployed) -> None:
     assert ran.logs("T_SECRET") == {"0": "using [hidden] and Bearer [hidden]\n"}
+    assert ran.logs("T_CANCELLED_TASK") == {"0": "here [hidden]\n"}
     assert not [row for rows in ran.attempts().values() for row in rows if SECRET in json.dumps(row, default=str)]
 
 
