@@ -65,6 +65,8 @@ class News(NamedTuple):
     incidents: frozenset[str] = frozenset()
 
 
+# rows of earlier versions do not name their graph: they count as those of the root's present one
+OF_GRAPH = "ROOT_TASK_NAME = ? AND (GRAPH_NAME = ? OR GRAPH_NAME IS NULL)"
 ATTEMPT_FACTS = ("TASK_NAME", "ATTEMPT", "JOB_STATUS", "REASON_CLASS", "EXIT_CODE", "REASON", "FIRST_ERROR")
 
 
@@ -166,12 +168,12 @@ def _with_blocked(
     marks = ", ".join("?" for _ in groups)
     statement = (
         "SELECT GRAPH_RUN_GROUP_ID, NAME, STATE, ERROR_MESSAGE, GRAPH_DEFINITION"
-        f" FROM {object_name(graph, 'task_runs_table')} WHERE ROOT_TASK_NAME = ? AND GRAPH_RUN_GROUP_ID IN ({marks})"
+        f" FROM {object_name(graph, 'task_runs_table')} WHERE {OF_GRAPH} AND GRAPH_RUN_GROUP_ID IN ({marks})"
         " ORDER BY ATTEMPT_NUMBER"
     )
     ends: dict[str, dict[str, TaskEnd]] = {group: {} for group in groups}
     jobs: dict[str, Sequence[Mapping[str, Any]]] = {}
-    for row in send(session, statement, [run.root, *groups]):
+    for row in send(session, statement, [run.root, graph["graph"], *groups]):
         group = str(row["GRAPH_RUN_GROUP_ID"])
         ends[group][str(row["NAME"])] = TaskEnd(str(row["STATE"]), str(row["ERROR_MESSAGE"] or ""))
         if row["GRAPH_DEFINITION"]:
@@ -211,10 +213,11 @@ def _open_incidents(session: Tagged, graph: Mapping[str, Any], run: RunContext) 
         return frozenset()
     statement = (
         "SELECT INTEGRATION, MAX(WRITTEN_TIME) AS LAST_TIME"
-        f" FROM {object_name(graph, 'notifications_table')} WHERE ROOT_TASK_NAME = ? AND STATE = '{SENT}'"
+        f" FROM {object_name(graph, 'notifications_table')} WHERE {OF_GRAPH} AND STATE = '{SENT}'"
         " GROUP BY INTEGRATION"
     )
-    last = {str(row["INTEGRATION"]): row["LAST_TIME"] for row in send(session, statement, [run.root])}
+    rows = send(session, statement, [run.root, graph["graph"]])
+    last = {str(row["INTEGRATION"]): row["LAST_TIME"] for row in rows}
     return frozenset(
         opening
         for opening, ending in resolving.items()
@@ -230,11 +233,11 @@ def _runs_of_graph(session: Tagged, graph: Mapping[str, Any], run: RunContext) -
         " LISTAGG(CASE WHEN STATE LIKE 'FAILED%' OR STATE = 'CANCELLED' THEN NAME END, ',') AS BAD,"
         " MAX(RUN_CONFIG) AS RUN_CONFIG,"
         " DATEDIFF('second', MIN(STARTED_TIME), MAX(ENDED_TIME)) AS SECONDS"
-        f" FROM (SELECT * FROM {object_name(graph, 'task_runs_table')} WHERE ROOT_TASK_NAME = ? {last}) AS ENDS"
+        f" FROM (SELECT * FROM {object_name(graph, 'task_runs_table')} WHERE {OF_GRAPH} {last}) AS ENDS"
         " WHERE STATE <> 'SKIPPED' GROUP BY GRAPH_RUN_GROUP_ID HAVING MIN(STARTED_TIME) IS NOT NULL"
         f" ORDER BY BEGAN DESC LIMIT {MOST_EARLIER + 1}"
     )
-    return list(send(session, statement, [run.root]))
+    return list(send(session, statement, [run.root, graph["graph"]]))
 
 
 def _failed_jobs_by_run(
@@ -248,10 +251,10 @@ def _failed_jobs_by_run(
     statement = (
         "SELECT GRAPH_RUN_ID, LISTAGG(TASK_NAME, ',') AS BAD"
         f" FROM (SELECT * FROM {object_name(graph, 'job_runs_table')}"
-        f" WHERE ROOT_TASK_NAME = ? AND GRAPH_RUN_ID IN ({marks}) {last}) AS ENDS"
+        f" WHERE {OF_GRAPH} AND GRAPH_RUN_ID IN ({marks}) {last}) AS ENDS"
         f" WHERE JOB_STATUS NOT IN ('{DONE}', '{LEFT_OUT}') GROUP BY GRAPH_RUN_ID"
     )
-    rows = send(session, statement, [run.root, *groups])
+    rows = send(session, statement, [run.root, graph["graph"], *groups])
     return {str(row["GRAPH_RUN_ID"]): frozenset(str(row["BAD"]).split(",")) for row in rows}
 
 

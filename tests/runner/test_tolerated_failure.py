@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests.runner.deployed import deployed
+from tests.runner.deployed import SETTINGS, deployed
 from tests.runner.test_containers import DOCKERFILE
 
 if TYPE_CHECKING:
@@ -44,15 +44,22 @@ def test_a_job_that_fails_beside_its_graph_is_a_failure_and_the_next_good_run_a_
             graph.rows(integration.create)
         graph.start()
         graph.finish()
+        graph.rows(f"UPDATE D.S.{SETTINGS.job_runs_table} SET GRAPH_NAME = NULL")  # as of an earlier version
         (image / "program.py").write_text("")
         graph.start()
         graph.finish_all(2)
+        # as if these were runs of another graph that had the same root before, the last of which failed
+        graph.rows(f"UPDATE D.S.{SETTINGS.job_runs_table} SET GRAPH_NAME = 'orders', JOB_STATUS = 'FAILED'")
+        graph.rows(f"UPDATE D.S.{SETTINGS.task_runs_table} SET GRAPH_NAME = 'orders', STATE = 'FAILED'")
+        graph.start()
+        graph.finish_all(3)
         graph.world.parts["notifications"].deliver()
         files = sorted((graph.world.folder / "mail").glob("*.eml"))
         mails = [message_from_bytes(mail.read_bytes(), policy=default) for mail in files]
     assert [mail["Subject"] for mail in mails] == [
         "Graph nightly ran to its end, and jobs failed: T_ASIDE",
         "Graph nightly has recovered",
+        "Graph nightly succeeded",
     ]
     text = mails[0].get_content()
     assert "Failed, and the graph went on: T_ASIDE." in text
