@@ -144,15 +144,16 @@ class JobGraph(pulumi.ComponentResource):
             parts.append(IntegrationsComponent("integrations", tells, scope))
         if planned.notifying.recipients:
             warn_of_strangers(planned, scope)
+        others: list[pulumi.Resource] = []
         if settings.budget is not None:
-            BudgetComponent("budget", BudgetArgs(settings, (compute, storage)), scope)
+            others.append(BudgetComponent("budget", BudgetArgs(settings, (compute, storage)), scope))
         graphs = task_graphs(planned.graphs, settings, parts, present.tasks, scope)
         if planned.alert is not None:
             watches = NotifyingArgs(planned, access, [*parts, *graphs.values()])
-            WatchComponent("watch", watches, planned.alert, scope)
-        guard_removal(planned.graphs, settings, graphs, scope)
+            others.append(WatchComponent("watch", watches, planned.alert, scope))
         if settings.page:
-            PageComponent("page", PageArgs(settings, (compute, storage, runs)), scope)
+            others.append(PageComponent("page", PageArgs(settings, (compute, storage, runs)), scope))
+        guard_removal(planned.graphs, settings, graphs, others, scope)
         warn_of_missing_images(planned, storage.repository_id, scope)
         self._roots = {graph.key: graph.root.full_name for graph in planned.graphs}
 

@@ -33,9 +33,15 @@ class RemovalGuardArgs:
 
 
 def guard_removal(
-    graphs: Sequence[GraphPlan], settings: Settings, components: Mapping[str, TaskGraphComponent], scope: Scope
+    graphs: Sequence[GraphPlan],
+    settings: Settings,
+    components: Mapping[str, TaskGraphComponent],
+    others: Sequence[pulumi.Resource],
+    scope: Scope,
 ) -> None:
-    """Create a guard for each graph, and a guard for all graphs that a destroy undoes first; `components` is by key.
+    """Create a guard for each graph, and a guard for all graphs that a destroy undoes first.
+
+    `components`: the graphs by key. `others`: what a refused `destroy` must not have touched either, such as the alert.
 
     The guard for all graphs exists even with a single graph. Otherwise, going from two graphs to one would remove this
     guard and run its revert, which fails while any graph has a run under way.
@@ -52,8 +58,8 @@ def guard_removal(
         )
         for graph in graphs
     ]
-    names = StepNames(scope, "all-graphs", "all-graphs")
-    RemovalGuardComponent("all-graphs", RemovalGuardArgs(removal.guard_of_all(graphs, settings), guards, names), scope)
+    names, before = StepNames(scope, "all-graphs", "all-graphs"), [*guards, *others]
+    RemovalGuardComponent("all-graphs", RemovalGuardArgs(removal.guard_of_all(graphs, settings), before, names), scope)
 
 
 class RemovalGuardComponent(Part):

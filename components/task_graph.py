@@ -116,10 +116,11 @@ def task_graphs(
     }
     gates = {component.key: component.gate for component in graph_resources.values()}
     tasks: dict[str, pulumi.Resource] = {graph.root.name: gates[graph.key] for graph in graphs}
+    slots = {name: slot for component in graph_resources.values() for name, slot in component.freed.items()}
     owners = {task.name: (graph_resources[graph.key], task) for graph in graphs for task in graph.members}
     for name in ordered(planned_edges(graphs), moves.waits):
         component, task = owners[name]
-        tasks[name] = component.add(task, gates, tasks)
+        tasks[name] = component.add(task, gates, tasks, slots)
     dropped = moves.anew.union(*(change.moved.keys() | change.abandoned.keys() for change in allowed.values()))
     for component in graph_resources.values():
         component.close([tasks[name] for name in sorted(dropped)])
@@ -176,20 +177,33 @@ class TaskGraphComponent(Part):
             pulumi.warn(_left_suspended(args.graph), self)
         root = self._root(args.graph, [*args.needs, self._steps.opening(args.needs)])
         self.gate = self._steps.gate(root, is_torn=any(task.name in args.moves.anew for task in args.graph.tasks))
+        self._slot = self._steps.finalizer_slot() if args.graph.finalizer else None
+
+    @property
+    def freed(self) -> dict[str, pulumi.Resource]:
+        """The step after which the former finalizer closes this graph no more, by that task's name; may be empty."""
+        former = self._change.former_finalizer
+        return {former: self._slot} if former and self._slot else {}
 
     def add(
-        self, task: TaskPlan, gates: Mapping[str, pulumi.Resource], tasks: Mapping[str, pulumi.Resource]
+        self,
+        task: TaskPlan,
+        gates: Mapping[str, pulumi.Resource],
+        tasks: Mapping[str, pulumi.Resource],
+        slots: Mapping[str, pulumi.Resource],
     ) -> snowflake.Task:
         """Register a task and return it.
 
         `gates`: the gates of all graphs, by key. `tasks`: the resources of the tasks added so far, by name; a root's
-        entry is its gate.
+        entry is its gate. `slots`: what `freed` returns of all graphs; a former finalizer waits for that step, which
+        would otherwise take from it what it has become: the finalizer of another graph, or a job.
         """
         before = [*self._steps.around, *(tasks[name] for name in task.predecessors)]
         before += [tasks[name] for name in sorted(self._args.moves.waits.get(task.name, ()))]
+        before += [slots[task.name]] if task.name in slots else []
         finalize = None
         if task is self._graph.finalizer:
-            before.append(self._steps.finalizer_slot())
+            before += [self._slot] if self._slot else []
             finalize = self._graph.root.full_name
         added = self._task(task, gates, before, finalize)
         self._last.append(added)

@@ -283,6 +283,13 @@ def test_a_destroy_of_several_graphs_asks_for_the_runs_of_all_before_any_guard_i
     assert "'START'" in steps["all-graphs-removal"]["inputs"]["revert"]
 
 
+def test_a_destroy_that_is_refused_has_not_dropped_the_alert(everything: Recorder) -> None:
+    steps = everything.of("Execute")
+    alert = {"WATCH_GRAPHS", "WATCH_GRAPHS-resumed"}
+    assert alert <= set(steps)
+    assert {f"Execute {name}" for name in alert} <= set(steps["all-graphs-removal"]["dependencies"])
+
+
 def test_the_guard_of_all_graphs_is_there_for_one_so_that_no_second_graph_takes_it_along(quickstart: Recorder) -> None:
     assert [name for name in quickstart.of("Execute") if "graphs" in name] == ["all-graphs-removal"]
 

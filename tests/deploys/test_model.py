@@ -7,7 +7,7 @@ import pytest
 from jobgraph.components.root_steps import RootSteps
 from jobgraph.components.task_graph import TaskGraphComponent
 from jobgraph.deploy.moving import Moves
-from tests.reliability.deploys import FEW_JOBS, claims, disturbed_everywhere
+from tests.reliability.deploys import FEW_JOBS, SMALL_JOBS, claims, disturbed_everywhere
 
 MOST_JOBS = 14
 
@@ -15,6 +15,10 @@ MOST_JOBS = 14
 @pytest.mark.parametrize("seed", [44, 1073])  # which found faults; `make reliability` begins with 1
 def test_a_change_ends_as_a_fresh_deploy_does_and_so_does_a_killed_one(seed: int) -> None:
     assert claims(seed, MOST_JOBS) == []
+
+
+def test_a_finalizer_that_goes_to_another_graph_is_freed_before_it_is_created_there() -> None:
+    assert claims(82050, SMALL_JOBS) == []
 
 
 def test_no_task_is_dropped_while_another_step_walks_through_it() -> None:

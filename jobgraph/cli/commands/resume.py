@@ -26,7 +26,8 @@ def resume(context: click.Context, graph: str | None, *, note: str, dry_run: boo
     deployed = operating.of_root(application, graph, steering.resume, how)
     if deployed is None or as_json:
         return
-    say(f"Graph {deployed.key} is resumed: its schedule starts runs.")
+    runs = "its schedule starts runs" if deployed.schedule else "it has no schedule, so it runs when it is asked to"
+    say(f"Graph {deployed.key} is resumed: {runs}.")
     if deployed.suspended:
         names = ", ".join(deployed.suspended)
         remark(f"Still suspended, so runs skip them: {names}. `pulumi up --refresh` repairs it.")

@@ -32,5 +32,6 @@ def suspend(context: click.Context, graph: str | None, *, note: str, dry_run: bo
     deployed = operating.of_root(application, graph, steering.suspend, how)
     if deployed is None or as_json:
         return
-    say(f"Graph {deployed.key} is suspended: its schedule starts no runs.")
+    runs = "its schedule starts no runs" if deployed.schedule else "it has no schedule, and can still be asked to run"
+    say(f"Graph {deployed.key} is suspended: {runs}.")
     remark(f"Next: jobgraph resume {deployed.key}")

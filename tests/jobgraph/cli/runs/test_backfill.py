@@ -132,7 +132,7 @@ def test_a_stack_of_an_earlier_version_says_what_to_do(invoke: Invoke, server: S
     server.answers["FROM .*BACKFILLS"] = absent()
     done = invoke("backfill", "list")
     assert done.exit_code == 2
-    assert "`pulumi up` makes it" in done.stderr
+    assert "`pulumi up` creates it" in done.stderr
 
 
 @pytest.mark.usefixtures("far_away")
