@@ -145,13 +145,18 @@ def roots_history(place: Place, root_tasks: Sequence[str]) -> Statement:
 
 
 def spans(place: Place, tables: Tables, limit: int) -> Statement:
-    """Start and end of the newest closed runs of each graph with all jobs, and how many of their tasks ended badly."""
+    """Start and end of the newest closed runs of each graph in which every job was DONE, and their number of bad tasks.
+
+    A job that was left out has no attempt that is DONE, and nor has one that failed while its graph went on.
+    """
     return Statement(
         "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, MIN(QUERY_START_TIME) AS BEGAN, MAX(COMPLETED_TIME) AS ENDED,"
         " SUM(CASE WHEN STATE IN ('SUCCEEDED', 'SKIPPED') THEN 0 ELSE 1 END) AS BAD"
         f" FROM {place.qualified(tables.task_runs)} AS T WHERE NOT EXISTS (SELECT 1 FROM"
-        f" {place.qualified(tables.job_runs)} AS J WHERE J.GRAPH_RUN_ID = T.GRAPH_RUN_GROUP_ID"
-        " AND J.ROOT_TASK_NAME = T.ROOT_TASK_NAME AND J.JOB_STATUS = 'LEFT_OUT')"
+        f" (SELECT GRAPH_RUN_ID, ROOT_TASK_NAME FROM {place.qualified(tables.job_runs)}"
+        " GROUP BY GRAPH_RUN_ID, ROOT_TASK_NAME, TASK_NAME"
+        " HAVING MAX(CASE WHEN JOB_STATUS = 'DONE' THEN 1 ELSE 0 END) = 0) AS J"
+        " WHERE J.GRAPH_RUN_ID = T.GRAPH_RUN_GROUP_ID AND J.ROOT_TASK_NAME = T.ROOT_TASK_NAME)"
         " GROUP BY ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID"
         " QUALIFY ROW_NUMBER() OVER (PARTITION BY ROOT_TASK_NAME ORDER BY MIN(QUERY_START_TIME) DESC)"
         f" <= {int(limit)}"

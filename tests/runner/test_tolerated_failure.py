@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from jobgraph.account import queries
 from tests.runner.deployed import SETTINGS, deployed
 from tests.runner.test_containers import DOCKERFILE
 
@@ -38,16 +39,19 @@ def test_a_job_that_fails_beside_its_graph_is_a_failure_and_the_next_good_run_a_
     defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
     graphs = {"nightly": {"notify": NOTIFY, "jobs": JOBS}}
     file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
+    good_runs = queries.spans(queries.Place("D", "S"), queries.Tables(), 10).text
     with deployed(tmp_path / "sandbox", tmp_path / "images", file, lambda task: task.sql) as graph:
         graph.rows("CREATE USER OPS EMAIL = 'ops@example.org'")
         for integration in graph.planned.notifying.integrations:
             graph.rows(integration.create)
         graph.start()
         graph.finish()
+        assert graph.rows(good_runs) == []
         graph.rows(f"UPDATE D.S.{SETTINGS.job_runs_table} SET GRAPH_NAME = NULL")  # as of an earlier version
         (image / "program.py").write_text("")
         graph.start()
         graph.finish_all(2)
+        assert [row["BAD"] for row in graph.rows(good_runs)] == [0]
         # as if these were runs of another graph that had the same root before, the last of which failed
         graph.rows(f"UPDATE D.S.{SETTINGS.job_runs_table} SET GRAPH_NAME = 'orders', JOB_STATUS = 'FAILED'")
         graph.rows(f"UPDATE D.S.{SETTINGS.task_runs_table} SET GRAPH_NAME = 'orders', STATE = 'FAILED'")

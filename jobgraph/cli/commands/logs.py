@@ -154,4 +154,6 @@ def _why(job: JobRun | None, attempt: int | None) -> str:
         return f"Its container has not started yet{f': it {job.cause}' if job.cause else ''}."
     if not job.attempts:
         return f"It made no attempt: {job.cause or job.state}."
+    if job.state == graph_run.DONE:
+        return "Its log was kept in another table, or has been removed from the history since."
     return f"Its containers never started: {job.cause or job.state}."

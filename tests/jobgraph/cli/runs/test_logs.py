@@ -138,6 +138,7 @@ def test_a_job_whose_task_failed_before_its_first_attempt_says_why(invoke: Invok
     [
         (("T_MYJOB_6",), "It made no attempt: a predecessor did not succeed."),
         (("T_MYJOB_1", "--attempt", "4"), "It made 1 attempt."),
+        (("T_MYJOB_2",), "Its log was kept in another table, or has been removed from the history since."),
         (("T_MYJOB_3",), "Its containers never started: image_pull: no such image."),
     ],
 )
