@@ -164,8 +164,11 @@ def _refuse(constant: str) -> float:
     raise ValueError(constant)
 
 
-def error_lines(log: str) -> tuple[str, str]:
-    """Return the first and the last line that mention an error; without any, the last line twice.
+def error_lines(log: str, *, has_failed_itself: bool = True) -> tuple[str, str]:
+    """Return the first and the last line that mention an error.
+
+    Without any, the last line twice: it is often why a program ended. If the program was killed instead, it has not
+    `has_failed_itself`, its last line says nothing about that, and both are empty.
 
     In a Python traceback, only the line that names the exception counts, not the source lines.
     """
@@ -176,7 +179,7 @@ def error_lines(log: str) -> tuple[str, str]:
         for place, line in enumerate(lines)
         if place in exceptions or (place not in inside and TELLING.search(line))
     ]
-    telling = telling or lines[-1:] or [""]
+    telling = telling or (lines[-1:] if has_failed_itself else []) or [""]
     return telling[0].strip(), telling[-1].strip()
 
 

@@ -70,7 +70,8 @@ def judge(attempt: AttemptRecord, timeout: int, *, expired: bool) -> AttemptReco
     elif attempt.status == CANCELLED:
         reason = "cancelled while it ran"
     # errors in the log of a cancelled job are not what ended it
-    earliest, latest = map(one_line, error_lines(first.log)) if first and why != "cancelled" else ("", "")
+    log = first.log if first and why != "cancelled" else ""
+    earliest, latest = map(one_line, error_lines(log, has_failed_itself=why == "app_error"))
     return attempt._replace(
         status=TIMED_OUT if expired else FAILED if attempt.status == DONE else attempt.status,
         reason_class=why,

@@ -124,6 +124,11 @@ def test_error_lines(log: str, first: str, last: str) -> None:
     assert error_lines(log) == (first, last)
 
 
+def test_the_last_line_of_a_program_that_was_killed_is_no_error() -> None:
+    assert error_lines("a\nloaded 7 rows\n", has_failed_itself=False) == ("", "")
+    assert error_lines("ValueError: x\nbye\n", has_failed_itself=False) == ("ValueError: x", "ValueError: x")
+
+
 FRAMES = """Traceback (most recent call last):
   File "/app/error_report.py", line 9, in raise_error
     if os.environ.get("FAIL"): raise RuntimeError("no")

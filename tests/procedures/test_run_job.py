@@ -190,6 +190,15 @@ def test_one_bad_container_among_good_ones_is_a_failure() -> None:
     assert [log["CONTAINER_NAME"] for log in session.logs] == ["main", "side"]
 
 
+def test_the_last_line_of_a_job_out_of_memory_is_not_told_as_its_error() -> None:
+    service = Service("FAILED", log="loaded 7 rows\n", last_exit_code=137, message="OOMKilled")
+    session = RecordingSession([service])
+    with pytest.raises(JobFailed) as failure:
+        run(session)
+    assert "loaded 7 rows" not in str(failure.value)
+    assert session.history[0]["FIRST_ERROR"] == "OOMKilled"
+
+
 def test_a_service_that_was_started_before_is_adopted() -> None:
     first = RecordingSession([Service()])
     run(first)
