@@ -57,6 +57,8 @@ def visit() -> Iterator[Visit]:
     with (
         patch.object(connection, "open_client", lambda: visitor.client),
         patch.object(board, "_component", lambda: None),
+        # a test before may have left a Snowpark session open, which would be taken for that of an app in Snowflake
+        patch.object(connection, "_session", lambda: None),
     ):
         yield visitor
     st.cache_resource.clear()
