@@ -71,7 +71,7 @@ def _deploying(plan: Plan, answers: Answers) -> Iterator[Finding]:
             yield Finding(
                 name,
                 ok=False,
-                detail=f"role {answers.role} lacks it. What for: {need.why}. Remedy: {_grant_text(need, answers.role)}",
+                detail=f"role {answers.role} lacks it. Purpose: {need.why}. Remedy: {_grant_text(need, answers.role)}",
             )
 
 
@@ -222,7 +222,7 @@ def _running(plan: Plan, answers: Answers) -> Iterator[Finding]:
     missing = [need for need in run_role.needs if not _has(rows, need)]
     for need in missing:
         detail = (
-            f"role {role} lacks it. What for: {need.why}. Remedy: `pulumi up` grants it, or {_grant_text(need, role)}"
+            f"role {role} lacks it. Purpose: {need.why}. Remedy: `pulumi up` grants it, or {_grant_text(need, role)}"
         )
         yield Finding(f"run role: {need.privilege} on {need.target}".replace('"', ""), ok=False, detail=detail)
     if not missing:
