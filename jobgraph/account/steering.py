@@ -181,13 +181,13 @@ def _check_unchanged(client: Client, graph: Deployed, newest: GraphRun, rows: Ru
         queries.task_history(client.place, root_id=rows.root_id or graph.root_id, since=rows.since, bodies=True)
     )
     ran = [row for row in task_runs.read(bodies) if row.run_id == newest.run_id]
-    changed = shapes.change_since(graph, rows.shape, [*rows.rows, *ran])
+    changes = shapes.changes_since(graph, rows.shape, [*rows.rows, *ran])
     now = rows.now or instant(client.rows(queries.now())[0]["NOW"])
     is_old = newest.started is not None and now is not None and now - newest.started > _RETRIED_FOR
-    if changed or is_old:
+    if changes or is_old:
         raise RunFailedError(
             f"Snowflake does not retry run {newest.run_id} of graph {graph.key}",
-            cause=f"The graph was changed since: {changed}." if changed else "It began more than 14 days ago.",
+            cause=f"The graph was changed since: {'; '.join(changes)}." if changes else "It began over 14 days ago.",
             remedy=without_retry(graph.key),
         )
 

@@ -149,6 +149,9 @@ def comparison_json(first: GraphRun, second: GraphRun, differences: Sequence[Dif
         "graph": first.graph,
         "first": first.run_id,
         "second": second.run_id,
+        "runs": [
+            {"run_id": run.run_id, "state": run.state, "request": run.request.entry or None} for run in (first, second)
+        ],
         "differences": [
             {
                 "job": difference.job or None,

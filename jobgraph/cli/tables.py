@@ -23,6 +23,8 @@ _BETWEEN = 3
 _READABLE = 18
 # Longer cell texts are cut; `status --job` and --json show them whole.
 _LONGEST_CELL = 40
+# Of two texts that are cut before their first difference, so much is shown that is the same.
+_SAME_SHOWN = 12
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, terminal: bool) -> Table:
@@ -42,6 +44,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, termi
 def cut(text: str) -> str:
     """Return a text cut to the longest text of a cell."""
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+
+
+def cut_where_they_differ(first: str, second: str) -> tuple[str, str]:
+    """Return two texts cut to the longest text of a cell; if the first difference is further on, cut before it too."""
+    pairs = enumerate(zip(first, second, strict=False))
+    same = next((place for place, (one, other) in pairs if one != other), min(len(first), len(second)))
+    start = max(0, same - _SAME_SHOWN) if same > _LONGEST_CELL - _SAME_SHOWN else 0
+    before, after = (cut(f"…{text[start:]}" if start else text) for text in (first, second))
+    return before, after
 
 
 def fitted(  # noqa: PLR0913  # the table, and the ways to make it narrower

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from jobgraph.cli.tables import cut, fitted, is_within, table
+from jobgraph.cli.tables import cut, cut_where_they_differ, fitted, is_within, table
+from jobgraph.diff.elements import elements
 from jobgraph.procedures.requested import backfills
 from jobgraph.runs import advice, graph_run, overview
 from jobgraph.runs.wording import MOST_JOBS_NAMED, counted, duration, instant, instant_utc, minute, some
@@ -298,25 +299,28 @@ def comparison_table(
 ) -> Table:
     """Return one line for each difference between two runs."""
     rows = [
-        (
-            difference.job or "run",
-            difference.fact,
-            _fact(difference, difference.first),
-            _fact(difference, difference.second),
-        )
+        (difference.job or "run", fact, *_sides(difference.fact, before, after))
         for difference in differences
+        for fact, before, after in elements(difference.fact, difference.first, difference.second)
     ]
     return fitted(("job", "fact", first.run_id, second.run_id), rows, (), terminal=terminal, width=width)
 
 
-def _fact(difference: Difference, value: Any) -> str | Text:
-    if difference.fact == "duration":
-        return duration(value)
-    if difference.fact == "state":
-        return state(str(value))
+def _sides(fact: str, first: Any, second: Any) -> tuple[str | Text, str | Text]:
+    """Return both values of a fact; long ones are cut so that the difference shows."""
+    if fact == "duration":
+        return duration(first), duration(second)
+    if fact == "state":
+        return state(str(first)), state(str(second))
+    return cut_where_they_differ(_fact(first), _fact(second))
+
+
+def _fact(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "" if value is None else cut(outputs(value))
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return outputs(value)
 
 
 def history_table(history: Sequence[GraphRun], *, terminal: bool, width: int | None = None) -> Table:

@@ -95,31 +95,36 @@ def unchanged_since(graph: Deployed, root_task: str, history: Iterable[TaskRun])
     return all(row.name in members for row in history) and all(at is None or at <= began for at in changes)
 
 
-def change_since(graph: Deployed, shape: Shape, history: Iterable[TaskRun]) -> str:
-    """Describe a certain difference between a deployed graph and the one that a run began with; empty if none.
+def changes_since(graph: Deployed, shape: Shape, history: Iterable[TaskRun]) -> list[str]:
+    """Describe the certain differences between a deployed graph and the one that a run began with, one for each kind.
 
     A later commit alone proves no difference, because suspending and resuming a root also commits it.
     """
     history = list(history)
     root = latest(row for row in history if row.name == shape.root_task).get(shape.root_task)
-    if graph.root_task != shape.root_task or (root and root.root_id and root.root_id != graph.root_id):
-        return f"its root {graph.root_task} was created again"
     began = _first(row.started for row in history if row.name == shape.root_task)
+    before = {job.name: {*job.after} - {shape.root_task} for job in shape.jobs}
+    after = {job.name: {*job.after} - {graph.root_task} for job in graph.jobs}
+    of_run = {row.name: row.definition.get("hash") for row in history if row.definition.get("hash")}
     created = [job.name for job in graph.jobs if began and job.created and job.created > began]
-    if created:
-        return f"jobs were added: {some(created)}"
-    before = {job.name: set(job.after) for job in shape.jobs} if shape.whole else {}
-    removed = [name for name in before if name not in graph.job_names]
-    if removed:
-        return f"jobs were removed: {some(removed)}"
-    moved = [job.name for job in graph.jobs if before.get(job.name, set(job.after)) != set(job.after)]
-    if moved:
-        return f"jobs follow other jobs now: {some(moved)}"
-    ran = {row.name: row.definition.get("hash") for row in history if row.definition.get("hash")}
-    rewritten = [
-        job.name for job in graph.jobs if job.definition.get("hash") != ran.get(job.name, job.definition.get("hash"))
+    changes = {
+        "jobs were added": [name for name in created if name not in before],
+        "jobs were created again": [name for name in created if name in before],
+        "jobs were removed": [name for name in before if name not in after and shape.whole],
+        "jobs follow other jobs now": [
+            name for name in after if name in before and shape.whole and after[name] != before[name]
+        ],
+        "a deploy changed jobs": [
+            job.name
+            for job in graph.jobs
+            if job.definition.get("hash") != of_run.get(job.name, job.definition.get("hash"))
+        ],
+    }
+    is_new = graph.root_task != shape.root_task or (root and root.root_id and root.root_id != graph.root_id)
+    return [
+        *([f"its root {graph.root_task} was created again"] if is_new else ()),
+        *(f"{kind}: {some(names)}" for kind, names in changes.items() if names),
     ]
-    return f"a deploy changed jobs: {some(rewritten)}" if rewritten else ""
 
 
 def _first(instants: Iterable[datetime | None]) -> datetime | None:

@@ -24,8 +24,9 @@ from jobgraph.runs import comparison
 def compare(context: click.Context, first: str, second: str, *, graph: str | None, as_json: bool) -> None:
     """Show the differences between two runs: states, attempts, durations, images, pools, values, definitions of jobs.
 
-    FIRST and SECOND are ids of runs; `last` is the newest. Durations are shown if they differ by at least a second
-    and by at least a tenth.
+    FIRST and SECOND are ids of runs; `last` is the newest. The first two lines say what kind of run each is: of the
+    whole graph, of a part of it, or of an interval of a backfill. Durations are shown if they differ by at least a
+    second and by at least a tenth. A job that did not run in one of the two is compared by its state only.
     """
     application: Application = context.obj
     ids = [None if run_id == "last" else run_id for run_id in (first, second)]
@@ -35,11 +36,15 @@ def compare(context: click.Context, first: str, second: str, *, graph: str | Non
     listed = comparison.differences(before, after, (own_runs.definitions(before), own_runs.definitions(after)))
     if as_json:
         show_json(json_forms.comparison_json(before, after, listed))
-    elif listed:
+        return
+    if before.run_id != after.run_id:
+        for run in (before, after):
+            show(views.headline(run))
+    if listed:
         show(views.comparison_table(before, after, listed, terminal=is_terminal(), width=terminal_width()))
     elif before.run_id == after.run_id:
         note(
             f"Both are run {before.run_id}: there is nothing to compare. `jobgraph history {record.key}` lists others."
         )
     else:
-        note("No difference in states, durations, images or configuration.")
+        note("No difference in states, durations, images, pools, values or definitions.")

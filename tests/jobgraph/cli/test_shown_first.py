@@ -23,6 +23,8 @@ from tests.jobgraph.cli.recorded import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tests.jobgraph.cli.conftest import Invoke
 
 ID = "1772359200000"
@@ -135,30 +137,47 @@ def test_a_waiting_interval_is_named_as_one(invoke: Invoke, steered: Server) -> 
     assert f"by interval 2 of backfill {ID} is queued behind it" in invoke("cancel", "--dry-run").stderr
 
 
-@pytest.mark.parametrize("change", ["added", "removed", "moved", "root", "rewritten"])
-def test_a_retry_that_snowflake_would_refuse_is_refused_before(invoke: Invoke, steered: Server, change: str) -> None:
-    prepare(steered, "retry")
-    by_name = {row["name"]: row for row in steered.tasks}
-    if change == "added":
+CHANGES = {
+    "added": "jobs were added: NEW",
+    "again": "jobs were created again: T_MYJOB_6",
+    "removed": "jobs were removed: GONE",
+    "moved": "jobs follow other jobs now: T_MYJOB_4",
+    "root": "its root ROOT_TASK was created again",
+    "rewritten": "a deploy changed jobs: T_MYJOB_1",
+}
+
+
+def change_graph(server: Server, changes: Collection[str]) -> None:
+    """Make the deployed graph differ from that of the recorded run."""
+    by_name = {row["name"]: row for row in server.tasks}
+    before = dict(AFTER)
+    if "added" in changes:
+        server.tasks.append({**task("NEW", ["ROOT_TASK"], graph="container_jobs"), "created_on": START})
+    if "again" in changes:
         by_name["T_MYJOB_6"]["created_on"] = START
-    elif change == "root":
+    if "root" in changes:
         by_name["ROOT_TASK"]["id"] = "another"
-    elif change == "rewritten":
+    if "rewritten" in changes:
         old, new = (task("T_MYJOB_1", [], graph="container_jobs", hash=digest)["definition"] for digest in "ab")
         by_name["T_MYJOB_1"]["definition"] = new
-        steered.earlier = [history_row("T_MYJOB_1", "SUCCEEDED", QUERY_TEXT=old)]
-    before = dict(AFTER)
-    if change == "removed":
+        server.earlier = [history_row("T_MYJOB_1", "SUCCEEDED", QUERY_TEXT=old)]
+    if "removed" in changes:
         before["GONE"] = []
-    elif change == "moved":
-        before["T_MYJOB_6"] = ["T_MYJOB_5"]
-    steered.logged = [logged_row("ROOT_TASK", "SUCCEEDED", jobs=recorded_jobs(before), ROOT_TASK_ID="id-of-ROOT_TASK")]
+    if "moved" in changes:
+        before["T_MYJOB_4"] = ["T_MYJOB_1"]
+    server.logged = [logged_row("ROOT_TASK", "SUCCEEDED", jobs=recorded_jobs(before), ROOT_TASK_ID="id-of-ROOT_TASK")]
+
+
+@pytest.mark.parametrize("change", [*([one] for one in CHANGES), ["removed", "moved"], list(CHANGES)], ids="-".join)
+def test_a_retry_that_snowflake_would_refuse_names_every_change(
+    invoke: Invoke, steered: Server, change: list[str]
+) -> None:
+    prepare(steered, "retry")
+    change_graph(steered, change)
     done = invoke("retry")
     assert done.exit_code == 1
-    told = {"added": "added: T_MYJOB_6", "removed": "removed: GONE", "moved": "T_MYJOB_6", "root": "created again"}
-    told["rewritten"] = "a deploy changed jobs: T_MYJOB_1"
     assert f"Snowflake does not retry run {RUN}" in done.stderr
-    assert told[change] in done.stderr
+    assert {one for one, words in CHANGES.items() if words in done.stderr} == set(change), done.stderr
     assert "`jobgraph run container_jobs --wait`" in done.stderr
     assert not any("RETRY LAST" in one.text for one in steered.sent)
 
