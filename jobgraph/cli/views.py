@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from jobgraph.cli.tables import cut, cut_where_they_differ, fitted, is_within, table
-from jobgraph.diff.elements import elements
 from jobgraph.procedures.requested import backfills
 from jobgraph.runs import advice, graph_run, overview
 from jobgraph.runs.wording import MOST_JOBS_NAMED, counted, duration, instant, instant_utc, minute, some
@@ -299,9 +298,8 @@ def comparison_table(
 ) -> Table:
     """Return one line for each difference between two runs."""
     rows = [
-        (difference.job or "run", fact, *_sides(difference.fact, before, after))
+        (difference.job or "run", difference.fact, *_sides(difference.fact, difference.first, difference.second))
         for difference in differences
-        for fact, before, after in elements(difference.fact, difference.first, difference.second)
     ]
     return fitted(("job", "fact", first.run_id, second.run_id), rows, (), terminal=terminal, width=width)
 

@@ -9,7 +9,9 @@ import click
 
 from jobgraph.cli import json_forms, lookup, views
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json, terminal_width
+from jobgraph.diff.elements import elements
 from jobgraph.runs import comparison
+from jobgraph.runs.comparison import Difference
 
 
 @click.command(
@@ -41,7 +43,12 @@ def compare(context: click.Context, first: str, second: str, *, graph: str | Non
         for run in (before, after):
             show(views.headline(run))
     if listed:
-        show(views.comparison_table(before, after, listed, terminal=is_terminal(), width=terminal_width()))
+        rows = [
+            Difference(each.job, *element)
+            for each in listed
+            for element in elements(each.fact, each.first, each.second)
+        ]
+        show(views.comparison_table(before, after, rows, terminal=is_terminal(), width=terminal_width()))
     elif before.run_id == after.run_id:
         note(
             f"Both are run {before.run_id}: there is nothing to compare. `jobgraph history {record.key}` lists others."
