@@ -121,11 +121,14 @@ def copy_values(graph: dict[str, Any], run: RunContext, root_id: str) -> list[st
 def _task_ends(session: Tagged, graph: dict[str, Any], run: RunContext) -> dict[str, TaskEnd]:
     """Return the ends of the run's tasks; for a retried task, the last one."""
     statement = (
-        f"SELECT NAME, STATE, ERROR_MESSAGE FROM {object_name(graph, 'task_runs_table')}"
+        f"SELECT NAME, STATE, ERROR_MESSAGE, STARTED_TIME FROM {object_name(graph, 'task_runs_table')}"
         " WHERE GRAPH_RUN_GROUP_ID = ? AND ROOT_TASK_NAME = ? ORDER BY ATTEMPT_NUMBER"
     )
     rows = send(session, statement, [run.group, run.root])
-    return {str(row["NAME"]): TaskEnd(str(row["STATE"]), str(row["ERROR_MESSAGE"] or "")) for row in rows}
+    return {
+        str(row["NAME"]): TaskEnd(str(row["STATE"]), str(row["ERROR_MESSAGE"] or ""), row["STARTED_TIME"])
+        for row in rows
+    }
 
 
 def _sweep(

@@ -64,10 +64,11 @@ class GraphService(NamedTuple):
 
 
 class TaskEnd(NamedTuple):
-    """The end of a task of the run, from the task history."""
+    """The end of a task of the run, from the task history; `started` is when it last began, None if it did not."""
 
     state: str
     message: str
+    started: datetime | None = None
 
     @property
     def bad(self) -> bool:

@@ -86,19 +86,21 @@ def planned(
     now = instant(client.rows(queries.now())[0]["NOW"])
     if now is None:
         raise RuntimeError("CURRENT_TIMESTAMP() gave no value")
-    zone = backfills.zone_of(graph.schedule)
-    whole = TimeRange(
-        backfills.boundary("--from", ends[0], zone, inclusive=False),
-        backfills.boundary("--to", ends[1], zone, inclusive=True),
-    )
-    pieces = [span for span in backfills.spans(choice.step, whole, graph.schedule) if span.end <= now]
+    whole = backfills.range_of(*ends, backfills.zone_of(graph.schedule))
+    intervals = backfills.spans(choice.step, whole, graph.schedule)
+    pieces = [span for span in intervals if span.end <= now]
     if not pieces:
-        raise UsageError("No interval of that time is over yet", remedy="Name an earlier --from.")
+        raise UsageError(
+            f"No interval from --from {ends[0]} to --to {ends[1]} is over yet",
+            cause=f"The first of them is {intervals[0].text} UTC; now it is {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC.",
+            remedy="Name an earlier --from.",
+        )
     listed = BackfillRecords(client, graph.tables).of_graph(graph.key)
     spans = backfills.chosen(pieces, choice.reprocess, listed, runs(), newest_first=choice.newest_first)
     if not spans:
         remedy = "`--reprocess failed` takes those that failed, `--reprocess all` every one."
-        raise UsageError(f"All {len(pieces)} intervals were run already, or are to be", remedy=remedy)
+        between = f"from {pieces[0].start:%Y-%m-%d %H:%M} to {pieces[-1].end:%Y-%m-%d %H:%M} UTC"
+        raise UsageError(f"All {len(pieces)} intervals {between} were run already, or are to be", remedy=remedy)
     return _backfill(graph.key, choice, spans, now), listed
 
 

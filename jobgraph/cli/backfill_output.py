@@ -84,6 +84,17 @@ def interval_table(backfill: Backfill, *, terminal: bool, width: int | None) -> 
     return fitted((">place", "interval (UTC)", "state", "run"), rows, (), terminal=terminal, width=width)
 
 
+def failed_intervals(backfill: Backfill) -> list[str]:
+    """Return a line on each interval whose run failed: its dates, and the command that shows why."""
+    failed = [interval for interval in backfill.intervals if interval.state == states.BROKEN and interval.run_id]
+    lines = [
+        f"The interval {interval.span.text} UTC {interval.state}: jobgraph logs --failed --run {interval.run_id}"
+        for interval in failed[: wording.MOST_JOBS_NAMED]
+    ]
+    more = len(failed) - len(lines)
+    return [*lines, *([f"{more} more intervals {states.BROKEN}."] if more else [])]
+
+
 def remarks(backfill: Backfill, *, stalled: bool, deployed: bool) -> list[str]:
     """Return remarks on what the user may want to do about a backfill."""
     if not deployed and backfill.has_open_intervals:

@@ -16,6 +16,7 @@ from rich.text import Text
 from jobgraph.cli.tables import cut, cut_where_they_differ, fitted, is_within, table
 from jobgraph.procedures.requested import backfills
 from jobgraph.runs import advice, graph_run, overview
+from jobgraph.runs.skips import BLOCKED
 from jobgraph.runs.wording import MOST_JOBS_NAMED, counted, duration, instant, instant_utc, minute, some
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from jobgraph.config.model import Config
     from jobgraph.runs.attempts import Attempt
     from jobgraph.runs.comparison import Difference
+    from jobgraph.runs.deployed import Task
     from jobgraph.runs.graph_run import GraphRun, JobRun
     from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.services import JobService
@@ -110,7 +112,8 @@ def headline(run: GraphRun) -> Text:
     """Return one line on the whole run."""
     took = f" in {duration(run.duration)}" if run.ended and run.duration is not None else ""
     part = f" (a part: {len(run.request.left_out)} of {len(run.jobs)} jobs left out)" if run.is_part else ""
-    of = f" (interval {run.request.interval} of backfill {run.request.backfill})" if run.request.backfill else ""
+    request = run.request
+    of = f" (interval {request.interval} of backfill {request.backfill}, {request.span} UTC)" if request.span else ""
     return Text.assemble(f"{run.graph}, run {run.run_id}{part}{of}: ", state(run.state), took, _tries(run))
 
 
@@ -122,11 +125,11 @@ def _tries(run: GraphRun) -> str:
     return f" (attempt {run.attempt}{since})"
 
 
-def part_line(part: GraphRun, whole: GraphRun | None, trouble: Sequence[str], deployed: Sequence[str]) -> str:
+def part_line(part: GraphRun, whole: GraphRun | None, trouble: Sequence[str], deployed: Sequence[Task]) -> str:
     """Return a line on a graph whose last run was partial, and on jobs without a good run since the last full run.
 
     `trouble` names the jobs that failed, or could not run because of a failure, and have had no good run since;
-    `deployed` names the graph's present jobs.
+    `deployed` are the graph's present jobs, predecessors first.
     """
     newest = f"The last run of graph {part.graph} was of a part of it: {part.run_id} {part.state}"
     if whole is None:
@@ -136,14 +139,27 @@ def part_line(part: GraphRun, whole: GraphRun | None, trouble: Sequence[str], de
             f"{newest}. The last run of the whole graph: {whole.run_id} {whole.state},"
             f" `jobgraph status {whole.graph} --run {whole.run_id}` shows it."
         )
-    jobs = [name for name in trouble if name in deployed]
+    jobs = [task.name for task in deployed if task.name in trouble]
     if jobs:
-        return (
-            f"{line} Not run well since: {some(jobs)}; `jobgraph run {part.graph} --from {','.join(jobs)}` runs them."
-        )
+        first = _first_of(jobs, deployed)
+        names = some(jobs) if len(jobs) <= MOST_JOBS_NAMED else f"{len(jobs)} jobs from {some(first)}"
+        return f"{line} Not run well since: {names}; `jobgraph run {part.graph} --from {','.join(first)}` runs them."
     if whole is not None and whole.state in {graph_run.FAILED, graph_run.CANCELLED} and not trouble:
         return f"{line} What had failed in it, or was skipped for that, has been run well since."
     return line
+
+
+def _first_of(names: Sequence[str], tasks: Sequence[Task]) -> list[str]:
+    """Return those of some jobs that none of the others precedes; `tasks` are all jobs, predecessors first."""
+    below: set[str] = set()
+    first = []
+    for task in tasks:
+        follows = not below.isdisjoint(task.after)
+        if task.name in names and not follows:
+            first.append(task.name)
+        if task.name in names or follows:
+            below.add(task.name)
+    return first
 
 
 def failures(run: GraphRun) -> list[str]:
@@ -330,7 +346,7 @@ def history_table(history: Sequence[GraphRun], *, terminal: bool, width: int | N
             state(run.state),
             instant(run.started),
             duration(run.duration),
-            f"backfill {run.request.backfill}" if run.request.backfill else run.scheduled_from,
+            f"backfill {run.request.backfill}: {run.request.span}" if run.request.span else run.scheduled_from,
             _jobs_done(run),
             str(sum(job.attempts for job in run.jobs)),
             ", ".join(_failed(job) for job in run.failed),
@@ -345,8 +361,15 @@ def history_table(history: Sequence[GraphRun], *, terminal: bool, width: int | N
 def _jobs_done(run: GraphRun) -> str:
     left_out = sum(job.state == graph_run.LEFT_OUT for job in run.jobs)
     done = f"{sum(job.state == graph_run.DONE for job in run.jobs)}/{len(run.jobs) - left_out}"
-    part = "a part, " if run.is_part else ""
-    return f"{done} ({part}{left_out} left out)" if part or left_out else done
+    skipped = [job for job in run.jobs if job.state == graph_run.SKIPPED]
+    by_failure = sum(job.cause == BLOCKED for job in skipped)
+    remarks = (
+        *(("a part",) if run.is_part else ()),
+        *((f"{left_out} left out",) if run.is_part or left_out else ()),
+        *((f"{by_failure} skipped: failure",) if by_failure else ()),
+        *((f"{len(skipped) - by_failure} skipped: condition",) if len(skipped) > by_failure else ()),
+    )
+    return f"{done} ({', '.join(remarks)})" if remarks else done
 
 
 def _failed(job: JobRun) -> str:

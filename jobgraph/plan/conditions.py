@@ -34,6 +34,7 @@ _OPERATORS = {"is": "=", "is_not": "<>", "above": ">", "below": "<"}
 _DECIDES = "LET version VARCHAR :="
 _DOLLAR = "\\u0024"
 _TESTS = {operator: test for test, operator in _OPERATORS.items()}
+_FIELDS = ("output", "config")
 _TEXT = re.compile(
     r"SYSTEM\$GET_PREDECESSOR_RETURN_VALUE\('(?P<job>\w+)'\)"
     r"::(?P<type>BOOLEAN|DOUBLE|VARCHAR) (?P<operator>=|<>|>|<) (?P<value>.+)",
@@ -97,6 +98,19 @@ def entry(when: Condition) -> dict[str, Any]:
         "test": when.test,
         "value": when.value,
     }
+
+
+def recorded_entry(when: Condition) -> dict[str, Any]:
+    """Return a job's condition in the form used by the record of its graph's runs; `of_record` reads it."""
+    return entry(when) | ({"job": when.job} if when.job else {})
+
+
+def of_record(value: Any) -> Condition | None:
+    """Return the condition of a job in the record of a run; None if it has none. Anybody may write to that table."""
+    try:
+        return Condition(str(value.get("job") or ""), *(value[n] for n in ("test", "value")), *map(value.get, _FIELDS))
+    except (AttributeError, KeyError, TypeError):
+        return None
 
 
 def _words(when: Condition) -> str:

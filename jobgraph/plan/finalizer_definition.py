@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.model import DIRECT, TABLE
+from jobgraph.plan.conditions import recorded_entry
 from jobgraph.plan.job_definition import hashed, results
 from jobgraph.plan.notifying import notify_definition
 
@@ -63,6 +64,8 @@ def _jobs(graph: Graph) -> list[dict[str, Any]]:
             entry["after"] = sorted({places[name] for name in job.after})
         if not job.enabled:
             entry["enabled"] = False
+        if job.when is not None:
+            entry["when"] = recorded_entry(job.when)
         if job.is_direct:
             entry["runner"] = DIRECT
         if job.logs != TABLE:

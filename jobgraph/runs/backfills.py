@@ -180,6 +180,18 @@ def spans(step: str, whole: TimeRange, schedule: Schedule | None) -> list[TimeRa
     return pieces
 
 
+def range_of(first: str, last: str, zone: tzinfo) -> TimeRange:
+    """Return the range of time of a backfill from the texts of --from and --to.
+
+    Raises:
+        UsageError: if one is neither a date nor a time, or the last comes before the first.
+    """
+    whole = TimeRange(boundary("--from", first, zone, inclusive=False), boundary("--to", last, zone, inclusive=True))
+    if whole.end <= whole.start:
+        raise UsageError(f"--to {last} is before --from {first}", remedy="Name the earlier one first.")
+    return whole
+
+
 def _boundaries(step: str, whole: TimeRange, schedule: Schedule | None) -> Iterator[datetime]:
     if step == DAY:
         yield from _days(whole, zone_of(schedule))

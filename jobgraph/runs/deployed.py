@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.account.queries import Tables
 from jobgraph.config.model import DIRECT, EVENT_TABLE
-from jobgraph.plan.conditions import is_root_body
+from jobgraph.plan.conditions import is_root_body, read_condition
 from jobgraph.plan.direct_variable import asks_for_requests
 from jobgraph.plan.sql import SUSPENDED_BY_FAILURES, takes_requests
 from jobgraph.plan.task_rows import definition, descendants, finalized_root, key_of_comment, predecessors, schedule
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from jobgraph.config.model import Condition
     from jobgraph.config.schedules import Schedule
     from jobgraph.plan.task_rows import Row
 
@@ -34,6 +35,7 @@ class Task:
 
     `definition` is the definition that the deploy wrote into the task's body; empty if jobgraph did not create the
     task. `takes_requests`: the task skips itself in a run requested without it; tasks of earlier versions do not.
+    `when` is its condition; None if it has none, or none that jobgraph can read.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Task:
     definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
     created: datetime | None = field(default=None, compare=False, repr=False)
     takes_requests: bool = field(default=False, compare=False)
+    when: Condition | None = field(default=None, compare=False)
 
     @property
     def disabled(self) -> bool:
@@ -182,7 +185,9 @@ def _job(name: str, row: Row) -> Task:
     started, created = row["state"] == "started", instant(row.get("created_on"))
     own_definition = definition(row)
     asks = asks_for_requests(own_definition) if own_definition.get("runner") == DIRECT else takes_requests(body)
-    return Task(name, predecessors(row), started, own_definition, created, asks)
+    condition = str(row.get("condition") or "")
+    when = read_condition(condition) if condition else None
+    return Task(name, predecessors(row), started, own_definition, created, asks, when)
 
 
 def _config(root: Row) -> dict[str, Any]:

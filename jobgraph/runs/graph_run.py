@@ -205,7 +205,7 @@ def assemble(
     for attempt in attempts:
         tries.setdefault(attempt["TASK_NAME"], []).append(attempt_rows.read(attempt))
     jobs = tuple(_job(task, rows, tuple(tries.get(task.name, ())), progress) for task in shape.jobs)
-    jobs = with_values(jobs, shape.jobs, rows.latest)
+    jobs = with_values(jobs, shape.jobs, rows.latest, rows.config)
     earlier = task_runs.earlier_spans(own, {job.name: rows.latest[job.name] for job in jobs if job.started})
     jobs = tuple(replace(job, earlier=earlier.get(job.name, ())) for job in jobs)
     root, finalizer = rows.row(shape.root_task), rows.row(shape.finalizer)

@@ -15,7 +15,7 @@ from jobgraph.runs import deployed as deployed_graphs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.deployed import Deployed, Task
     from jobgraph.runs.task_runs import TaskRun
 
 
@@ -41,6 +41,11 @@ class GraphRecord:
     def root_task(self) -> str:
         """The name of its present root, or of its last one."""
         return self.root_tasks[0]
+
+    @property
+    def jobs(self) -> tuple[Task, ...]:
+        """Its deployed jobs, predecessors first."""
+        return self.deployed.jobs if self.deployed else ()
 
     @property
     def job_names(self) -> tuple[str, ...]:

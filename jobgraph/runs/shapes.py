@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.model import Graph, Job
+from jobgraph.plan.conditions import of_record as of_record_condition
 from jobgraph.runs.deployed import Task, by_depth
 from jobgraph.runs.task_runs import latest
 from jobgraph.runs.wording import some
@@ -147,8 +148,9 @@ def _recorded_jobs(entries: Sequence[Mapping[str, Any]], root_task: str) -> Iter
     names = [str(entry["name"]) for entry in entries]
     for entry in entries:
         after = tuple(names[place] for place in entry.get("after", ())) or (root_task,)
-        definition = {name: value for name, value in entry.items() if name not in {"name", "after"}}
-        yield Task(str(entry["name"]), after, started=bool(entry.get("enabled", True)), definition=definition)
+        definition = {name: value for name, value in entry.items() if name not in {"name", "after", "when"}}
+        started, when = bool(entry.get("enabled", True)), of_record_condition(entry.get("when"))
+        yield Task(str(entry["name"]), after, started=started, definition=definition, when=when)
 
 
 def of_definitions(key: str, root_task: str, history: Iterable[TaskRun]) -> Shape:

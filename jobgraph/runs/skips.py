@@ -9,9 +9,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.procedures.requested.request import LEFT_OUT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from jobgraph.config.model import Condition
     from jobgraph.runs.deployed import Task
     from jobgraph.runs.graph_run import JobRun
     from jobgraph.runs.task_runs import TaskRun
@@ -19,22 +22,67 @@ if TYPE_CHECKING:
 BLOCKED = "a predecessor did not succeed"
 CONDITION_FALSE = "its condition was false, or a predecessor's"
 UNKNOWN_SKIP = "a predecessor did not succeed, or a condition was false"
+OWN_CONDITION = "its condition was false"
+BEHIND = "a condition skipped what it follows"
 # In characters, since a value may be a whole document.
 _LONGEST_VALUE = 80
 
 
-def with_values(jobs: Sequence[JobRun], tasks: Sequence[Task], rows: Mapping[str, TaskRun]) -> tuple[JobRun, ...]:
-    """Return the jobs; the cause of a job that a condition skipped names the values that its predecessors returned."""
+def with_values(
+    jobs: Sequence[JobRun], tasks: Sequence[Task], rows: Mapping[str, TaskRun], config: str = ""
+) -> tuple[JobRun, ...]:
+    """Return the jobs; the cause of a job that a condition skipped says which condition, and the value that it checked.
+
+    If the conditions of the graph are not known, it names the values that the job's predecessors returned.
+
+    Args:
+        jobs: the jobs of a run.
+        tasks: the jobs of its graph.
+        rows: the last row of each task in the run.
+        config: the values of the run as JSON.
+    """
     by_name, by_task = {job.name: job for job in jobs}, {task.name: task for task in tasks}
+    are_known = any(task.when is not None for task in tasks)
 
     def told(job: JobRun) -> JobRun:
         if job.cause != CONDITION_FALSE:
             return job
-        before = (by_name[name] for name in by_task[job.name].after if name in by_name)
+        task = by_task[job.name]
+        before = [by_name[name] for name in task.after if name in by_name]
+        if are_known:
+            return replace(job, cause=_cause(task.when, before, by_name, config))
         values = [text for other in before for text in _values(other, _definition(by_task[other.name], rows))]
         return replace(job, cause=f"{CONDITION_FALSE} ({', '.join(values)})") if values else job
 
     return tuple(map(told, jobs))
+
+
+def _cause(when: Condition | None, before: Sequence[JobRun], jobs: Mapping[str, JobRun], config: str) -> str:
+    """Return why a condition skipped a job: its own, or that of a job before it. A job's own is not asked after that.
+
+    `before` are the job's predecessors.
+    """
+    skipped = [job.name for job in before if job.cause == CONDITION_FALSE]
+    if when is None or (skipped and len(skipped) == len(before)):
+        return f"{BEHIND}: {', '.join(skipped)}" if skipped else CONDITION_FALSE
+    test = f"{when.test.replace('_', ' ')} {json.dumps(when.value)}"
+    if when.config is not None:
+        values = _run_values(config)
+        present = f"{when.config} = {_short(values[when.config])}" if when.config in values else f"no {when.config}"
+        return f"{OWN_CONDITION}: {when.config} of the run {test} (the run had {present})"
+    field = f"{when.output} of {when.job}" if when.output is not None else f"what {when.job} returned"
+    job = jobs.get(when.job)
+    returned = f" ({_returned(job, when.output)})" if job is not None else ""
+    return f"{OWN_CONDITION}: {field} {test}{returned}"
+
+
+def _run_values(text: str) -> Mapping[str, Any]:
+    """Return the values of a run; empty if its configuration, which may be any text, has none."""
+    try:
+        values = json.loads(text or "{}")
+    except json.JSONDecodeError:
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _definition(task: Task, rows: Mapping[str, TaskRun]) -> Mapping[str, Any]:
@@ -46,12 +94,18 @@ def _values(job: JobRun, definition: Mapping[str, Any]) -> Iterator[str]:
     """Yield a description of each output of a job that conditions check."""
     asked = [condition.get("output") for condition in definition.get("conditions") or ()]
     for output in dict.fromkeys(asked):
-        if output is None:
-            yield f"{job.name} returned {_short(job.outputs)}"
-        elif isinstance(job.outputs, dict) and output in job.outputs:
-            yield f"{job.name} returned {output} = {_short(job.outputs[output])}"
-        else:
-            yield f"{job.name} returned no {output}"
+        yield _returned(job, output)
+
+
+def _returned(job: JobRun, output: str | None) -> str:
+    """Return a description of what a job returned, or of one of its outputs."""
+    if job.state == LEFT_OUT:
+        return f"{job.name} was {LEFT_OUT}"
+    if output is None:
+        return f"{job.name} returned {_short(job.outputs)}"
+    if isinstance(job.outputs, dict) and output in job.outputs:
+        return f"{job.name} returned {output} = {_short(job.outputs[output])}"
+    return f"{job.name} returned no {output}"
 
 
 def _short(value: Any) -> str:

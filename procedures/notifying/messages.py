@@ -24,10 +24,15 @@ MOST_CHARACTERS = {EMAIL: 100_000, SLACK: 30_000, TEAMS: 12_000, PAGERDUTY: 1000
 MOST_SUBJECT = 250
 MOST_JOBS = 20
 CUT = " [...]"
+# the state of a job that did not run, as in `jobgraph status`
+SKIPPED = "SKIPPED"
 
 
 class FailedJob(NamedTuple):
-    """A job of a run that ended badly, with its last attempt; `limit` is the most attempts, 0 if unknown."""
+    """A job of a run that ended badly, with its last attempt; `limit` is the most attempts, 0 if unknown.
+
+    A retry of the run gives the job `limit` new attempts, whose numbers continue after the `earlier` ones.
+    """
 
     name: str
     status: str
@@ -37,6 +42,7 @@ class FailedJob(NamedTuple):
     first_error: str = ""
     attempt: int = 0
     limit: int = 0
+    earlier: int = 0
     runbook: str = ""
 
     @property
@@ -48,7 +54,8 @@ class FailedJob(NamedTuple):
 class RunEnd(NamedTuple):
     """The end of an attempt of a graph run. `seconds` is its duration, `usual` that of good runs; None if unknown.
 
-    `left_out` are the jobs that the request left out.
+    `left_out` are those of the graph's `jobs` that the request left out. `backfill` is the backfill that the run
+    belongs to, and `interval` its interval as text.
     """
 
     graph: str
@@ -61,7 +68,16 @@ class RunEnd(NamedTuple):
     seconds: float | None = None
     usual: float | None = None
     left_out: tuple[str, ...] = ()
+    jobs: int = 0
+    backfill: str = ""
+    interval: str = ""
     link: str = ""
+
+    @property
+    def whose(self) -> str:
+        """The graph, with what the run was requested for if that was less than an ordinary run."""
+        part = f" (a part: {len(self.left_out)} of {self.jobs} jobs left out)" if self.left_out else ""
+        return f"Graph {self.graph}{part}" + (f" (interval {self.interval})" if self.backfill else "")
 
     @property
     def cancelled(self) -> bool:
@@ -109,8 +125,10 @@ def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
     ended = f"ran to its end, and jobs {verb}" if went_on else "was cancelled" if end.cancelled else "failed"
     words = {FAILURE: ended, SUCCESS: "succeeded", RECOVERED: "has recovered"}
     names = ", ".join(job.name for job in (end.failed or end.tolerated)[:MOST_JOBS])
-    subject = f"Graph {end.graph} {words[event]}" + (f": {names}" if names else "")
-    lines = [f"Graph {end.graph} {words[event]}.", f"Run {end.group} of {end.started}, attempt {end.attempt}."]
+    subject = f"{end.whose} {words[event]}" + (f": {names}" if names else "")
+    lines = [f"{end.whose} {words[event]}.", f"Run {end.group} of {end.started}, attempt {end.attempt}."]
+    if end.backfill:
+        lines.append(f"It ran the interval {end.interval} of backfill {end.backfill}.")
     if end.left_out:
         more = f" and {len(end.left_out) - MOST_JOBS} more" if len(end.left_out) > MOST_JOBS else ""
         lines.append(f"It ran a part of the graph, without {', '.join(end.left_out[:MOST_JOBS])}{more}.")
@@ -126,7 +144,7 @@ def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
     for job in end.tolerated[:MOST_JOBS]:
         lines += ["", *_job_lines(job)]
     if end.not_run:
-        lines += ["", f"{end.not_run} {'tasks were' if end.not_run > 1 else 'task was'} skipped."]
+        lines += ["", f"{end.not_run} {'jobs' if end.not_run > 1 else 'job'} {SKIPPED}."]
     lines += ["", *_duration_lines(end), _command_line(event, end)]
     if end.link:
         lines.append(f"Page: {end.link}")
@@ -138,8 +156,9 @@ def _job_lines(job: FailedJob) -> list[str]:
     if job.exit_code is not None:
         facts.append(f"exit code {job.exit_code}")
     if job.attempt:
-        # a retry of the whole graph gives a job new attempts, but their numbers continue
-        facts.append(f"attempt {job.attempt}" + (f" of {job.limit}" if job.attempt <= job.limit else ""))
+        number = job.attempt - job.earlier
+        of = f" of {job.limit}" if number <= job.limit else ""
+        facts.append(f"attempt {number}{of}" + (f", and {job.earlier} before the retry" if job.earlier else ""))
     lines = [f"{job.name} {job.status}: {', '.join(facts)}"]
     reason = job.reason or (job.first_error if job.cancelled else "")
     if reason and (job.cancelled or reason != job.first_error):

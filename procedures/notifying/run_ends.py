@@ -6,15 +6,17 @@ Knows a run's rows in history. Must not know how a message is sent. Shipped as a
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import takewhile
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jobgraph.procedures.attempt import DONE, object_name
+from jobgraph.procedures.attempt import CANCELLED, DONE, FAILED, object_name
 from jobgraph.procedures.notifying.messages import (
     FAILURE,
     RECOVERED,
     SENT,
+    SKIPPED,
     SUCCESS,
     FailedJob,
     Message,
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from jobgraph.procedures.attempt import RunContext
     from jobgraph.procedures.sending import Tagged
 
-SKIPPED = "SKIPPED"
 # the most earlier runs from which the usual duration is computed
 MOST_EARLIER = 20
 # with fewer good runs, there is no usual duration
@@ -82,8 +83,9 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
     present = next((row for row in runs if str(row["GRAPH_RUN_GROUP_ID"]) == run.group), None)
     earlier = [row for row in runs if str(row["GRAPH_RUN_GROUP_ID"]) != run.group]
     attempt = int(present["ATTEMPTS"]) if present else 1
-    left_out = tuple(sorted(_past_run(present, {}).left_out)) if present else ()
-    last_attempts = _attempts_by_task(session, graph, run)
+    request = split_config(str(present["RUN_CONFIG"] or "") if present else "")[0]
+    left_out = tuple(sorted(request.left_out))
+    last_attempts = _attempts_by_task(session, graph, run, ends)
     tolerated = tuple(_tolerated_jobs(notify, ends, last_attempts))
     bad = bool(tolerated) or any(end.bad for end in ends.values())
     failed_jobs = _failed_jobs_by_run(session, graph, run, [str(row["GRAPH_RUN_GROUP_ID"]) for row in earlier])
@@ -97,10 +99,13 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
         attempt=attempt,
         failed=tuple(_failed_jobs(notify, run, ends, last_attempts)),
         tolerated=tolerated,
-        not_run=sum(end.state == "SKIPPED" for end in ends.values()),
+        not_run=sum(end.state == SKIPPED for name, end in ends.items() if name not in left_out),
         seconds=float(present["SECONDS"]) if present and present["SECONDS"] is not None else None,
         usual=None if left_out else usual_seconds(earlier_runs),
         left_out=left_out,
+        jobs=len(graph["jobs"]),
+        backfill=request.backfill,
+        interval=f"{request.span} UTC",
         link=linked(notify.get("page", ""), str(graph["graph"]), run.group),
     )
     incidents = frozenset() if bad or was_bad or left_out else _open_incidents(session, graph, run)
@@ -258,14 +263,26 @@ def _failed_jobs_by_run(
     return {str(row["GRAPH_RUN_ID"]): frozenset(str(row["BAD"]).split(",")) for row in rows}
 
 
-def _attempts_by_task(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> dict[str, Mapping[str, Any]]:
-    """Return the last attempts of the run's jobs by task, without jobs that had none."""
+def _attempts_by_task(
+    session: Tagged, graph: Mapping[str, Any], run: RunContext, ends: Mapping[str, TaskEnd]
+) -> dict[str, Mapping[str, Any]]:
+    """Return the last attempts of the run's jobs by task, without jobs that had none.
+
+    EARLIER is the number of attempts that ended before the last start of the task: a retry of the run has started it
+    again.
+    """
     statement = (
-        f"SELECT {', '.join(ATTEMPT_FACTS)} FROM {object_name(graph, 'job_runs_table')}"
+        f"SELECT {', '.join(ATTEMPT_FACTS)}, COMPLETED_TIME FROM {object_name(graph, 'job_runs_table')}"
         " WHERE GRAPH_RUN_ID = ? AND ROOT_TASK_NAME = ? ORDER BY ATTEMPT"
     )
-    rows = send(session, statement, [run.group, run.root])
-    return {str(row["TASK_NAME"]): {name: row[name] for name in ATTEMPT_FACTS} for row in rows}
+    last: dict[str, Mapping[str, Any]] = {}
+    earlier: Counter[str] = Counter()
+    for row in send(session, statement, [run.group, run.root]):
+        name = str(row["TASK_NAME"])
+        start, end = ends[name].started if name in ends else None, row["COMPLETED_TIME"]
+        earlier[name] += bool(start and end and end < start)
+        last[name] = {**{fact: row[fact] for fact in ATTEMPT_FACTS}, "EARLIER": earlier[name]}
+    return last
 
 
 def _failed_jobs(
@@ -274,11 +291,21 @@ def _failed_jobs(
     """Return the tasks that ended badly: the jobs by name, then the root."""
     names = sorted((name for name, end in ends.items() if end.bad), key=lambda name: (name == run.root, name))
     return [
-        _failed_job(notify, name, ends[name].state, last[name])
+        _failed_job(notify, name, job_state(ends[name], str(last[name]["JOB_STATUS"])), last[name])
         if name in last
-        else FailedJob(name, ends[name].state, ends[name].reason_class, first_error=ends[name].message)
+        else FailedJob(name, job_state(ends[name]), ends[name].reason_class, first_error=ends[name].message)
         for name in names
     ]
+
+
+def job_state(end: TaskEnd, status: str = FAILED) -> str:
+    """Return the state of a task that ended badly, by the name that `jobgraph status` has for it.
+
+    `status` is that of the job's last attempt.
+    """
+    if end.state == CANCELLED:
+        return CANCELLED
+    return FAILED if status == DONE else status
 
 
 def _tolerated_jobs(
@@ -303,5 +330,6 @@ def _failed_job(notify: Mapping[str, Any], name: str, state: str, row: Mapping[s
         first_error=str(row["FIRST_ERROR"] or ""),
         attempt=int(row["ATTEMPT"]),
         limit=int(job.get("attempts", 0)),
+        earlier=int(row["EARLIER"]),
         runbook=str(job.get("runbook", "")),
     )

@@ -14,6 +14,7 @@ REQUEST = "jobgraph"
 # the status of a job that its run left out
 LEFT_OUT = "LEFT_OUT"
 NOT_IN_THIS_RUN = "left out of this run"
+TO_THE_MINUTE = len("2026-01-31 06:00")
 
 
 class Request(NamedTuple):
@@ -29,6 +30,12 @@ class Request(NamedTuple):
     def is_ordinary(self) -> bool:
         """Whether there is no special request: such a run covers the time since the previous one."""
         return self == Request()
+
+    @property
+    def span(self) -> str:
+        """The interval in UTC, to the minute; empty if it is not about an interval."""
+        start, end = (text[:TO_THE_MINUTE] for text in (self.start, self.end))
+        return f"{start} - {end}" if self.backfill else ""
 
     @property
     def entry(self) -> dict[str, Any]:

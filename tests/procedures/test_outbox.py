@@ -239,8 +239,17 @@ def test_messages_and_status_say_what_is_usual_from_the_same_number_of_runs_on()
 
 
 def test_a_message_tells_that_its_run_was_of_a_part() -> None:
-    end = END._replace(failed=(), left_out=("LOAD", "REPORT"))
-    assert "It ran a part of the graph, without LOAD, REPORT." in of_run_end("success", end)[1]
+    end = END._replace(failed=(), left_out=("LOAD", "REPORT"), jobs=3)
+    subject, body = of_run_end("success", end)
+    assert subject == "Graph nightly (a part: 2 of 3 jobs left out) succeeded"
+    assert body.startswith("Graph nightly (a part: 2 of 3 jobs left out) succeeded.\n")
+    assert "It ran a part of the graph, without LOAD, REPORT." in body
+
+
+def test_a_message_names_the_interval_of_a_backfill_by_its_own_dates() -> None:
+    subject, body = of_run_end("failure", END._replace(backfill="17", interval="2026-01-01 - 2026-01-02 UTC"))
+    assert subject == "Graph nightly (interval 2026-01-01 - 2026-01-02 UTC) failed: LOAD"
+    assert "It ran the interval 2026-01-01 - 2026-01-02 UTC of backfill 17." in body
 
 
 PAGERDUTY = {"channel": "pagerduty", "integration": "OPEN", "resolving": "CLOSE", "events": ["failure", "recovered"]}

@@ -97,7 +97,7 @@ def test_each_interval_has_one_run_whose_containers_know_it(graph: Deployed) -> 
     assert row["STATE"] == "DONE"
     again = jobgraph(graph, "backfill", *DAYS, "--to", "2026-11-03")
     assert again.exit_code == 2
-    assert "All 3 intervals were run already" in again.stderr
+    assert "All 3 intervals from 2026-11-01 00:00 to 2026-11-04 00:00 UTC were run already" in again.stderr
     (kept,) = graph.rows("SELECT OPERATION, NOTE, JOBS FROM D.S.OPERATIONS")
     assert (kept["OPERATION"], kept["NOTE"], json.loads(kept["JOBS"])) == (
         "backfill",

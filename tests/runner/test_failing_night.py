@@ -146,7 +146,7 @@ def test_an_email_says_what_failed_and_what_to_do(night: Night) -> None:
     assert '  first error: ValueError: "no" rows 🚨 \\ $$ here\n' in text
     assert "  runbook: https://wiki.example.org/load\n" in text
     assert f"More: jobgraph logs --failed --run {night.group}\n" in text
-    assert "1 task was skipped." in text
+    assert "1 job SKIPPED." in text
 
 
 def test_an_email_says_that_the_retry_was_good(night: Night) -> None:

@@ -112,7 +112,7 @@ def _show_lines(application: Application, lines: Sequence[GraphOverview]) -> Non
         _show_conditions(application, line.graph)
     for line in lines:
         if line.part is not None:
-            note(views.part_line(line.part, line.run, line.trouble, line.graph.job_names))
+            note(views.part_line(line.part, line.run, line.trouble, line.graph.jobs))
         elif line.run is None:
             note(f"Graph {line.graph.key} has not run yet: `jobgraph run {line.graph.key} --wait` runs it.")
 
@@ -147,7 +147,7 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
         runs = lookup.runs(application, record).since_whole()
         trouble = overview.trouble(runs)
         whole = next((each for each in runs if not each.is_part), None)
-        note(views.part_line(run, whole, trouble, record.job_names))
+        note(views.part_line(run, whole, trouble, record.jobs))
     if job is not None:
         _show_job(run, job, as_json=as_json)
     else:

@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from jobgraph.cli import application, progress, views
+from jobgraph.procedures.requested.request import Request
 from jobgraph.runs import graph_run, wording
 from jobgraph.runs.attempts import Attempt
+from jobgraph.runs.deployed import Task
 from jobgraph.runs.graph_run import GraphRun, JobRun
 from jobgraph.runs.shapes import Shape
 from tests.jobgraph.cli.recorded import RUN
@@ -229,3 +231,21 @@ def test_a_line_wider_than_the_terminal_stays_whole(width: int, monkeypatch: pyt
     assert lines[-1].split() == [long, "DONE", "1", "2.0", "s"]
     sentence = "a job failed: " + "see https://docs.example.org/long/path " * 4
     assert shown(monkeypatch, width, Text(sentence)) == [sentence.rstrip()]
+
+
+def test_many_jobs_to_run_again_are_named_by_the_first_of_them() -> None:
+    chain = [Task(f"J{number:02}", (f"J{number - 1:02}" if number else "ROOT",), started=True) for number in range(30)]
+    part = run_of(JobRun("J00", "DONE"), state=graph_run.FAILED, ended=True)
+    trouble = [task.name for task in chain[8:20]]
+    line = views.part_line(part, None, trouble, [*chain, Task("ASIDE", ("ROOT",), started=True)])
+    assert line.endswith("Not run well since: 12 jobs from J08; `jobgraph run g --from J08` runs them.")
+    both = views.part_line(part, None, ["J10", "ASIDE"], [*chain, Task("ASIDE", ("ROOT",), started=True)])
+    assert both.endswith("Not run well since: J10, ASIDE; `jobgraph run g --from J10,ASIDE` runs them.")
+
+
+def test_a_run_of_a_backfill_shows_the_dates_of_its_interval() -> None:
+    request = Request(backfill="17", interval=3, start="2026-01-03 00:00:00.000 Z", end="2026-01-04 00:00:00.000 Z")
+    run = run_of(JobRun("A", "FAILED", 1), request=request, state=graph_run.FAILED, ended=True)
+    span = "2026-01-03 00:00 - 2026-01-04 00:00"
+    assert f"(interval 3 of backfill 17, {span} UTC): FAILED" in str(views.headline(run))
+    assert f"backfill 17: {span}" in drawn(views.history_table([run], terminal=True), 200)

@@ -45,5 +45,7 @@ def show(context: click.Context, backfill_id: str, *, as_json: bool) -> None:
     about = [operation for operation in reversed(done or []) if operation.backfill_id == backfill_id]
     for line in operation_output.lines(about):
         say(line)
+    for line in backfill_output.failed_intervals(backfill):
+        note(line)
     for line in backfill_output.remarks(backfill, stalled=stalled, deployed=graph is not None):
         note(line)

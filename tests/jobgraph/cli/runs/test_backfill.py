@@ -113,8 +113,12 @@ def test_graphs_that_could_not_go_on_are_refused(
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (("--from", "2026-02-20", "--to", "2026-02-19"), "No whole interval lies between"),
-        (("--from", "2026-03-05", "--to", "2026-03-06"), "No interval of that time is over yet"),
+        (("--from", "2026-02-20", "--to", "2026-02-19"), "--to 2026-02-19 is before --from 2026-02-20"),
+        (("--from", "2026-02-20", "--to", "2026-02-20T06:00"), "No whole interval lies between"),
+        (
+            ("--from", "2026-03-05", "--to", "2026-03-06"),
+            "No interval from --from 2026-03-05 to --to 2026-03-06 is over yet",
+        ),
         (("--from", "today", "--to", "2026-03-06"), "--from today: neither a date nor a time"),
         ((*OPTIONS[:4], "--every", "schedule"), "The graph has no schedule"),
     ],
