@@ -106,7 +106,7 @@ def task_graphs(
     deploy = uuid.uuid4().hex[:8]
     common = (rows, deploy, moves, RepairHooks(graphs, settings, rows, scope), dropping_left_overs(graphs, rows, scope))
     suspended = to_suspend(graphs, rows, allowed.values())
-    refusal = removal.refuse_departures(settings, departing(allowed.values()))
+    refusal = removal.refuse_departures(settings, departing(allowed.values(), rows))
     first = [*needs, _departures(refusal, [settings.qualified(root) for root in suspended], needs, deploy, scope)]
     graph_resources = {
         graph.key: TaskGraphComponent(

@@ -100,7 +100,9 @@ def planned(
     if not spans:
         remedy = "`--reprocess failed` takes those that failed, `--reprocess all` every one."
         between = f"from {pieces[0].start:%Y-%m-%d %H:%M} to {pieces[-1].end:%Y-%m-%d %H:%M} UTC"
-        raise UsageError(f"All {len(pieces)} intervals {between} were run already, or are to be", remedy=remedy)
+        count = len(pieces)
+        which = f"The only interval {between} was" if count == 1 else f"All {count} intervals {between} were"
+        raise UsageError(f"{which} run already, or {'is' if count == 1 else 'are'} to be", remedy=remedy)
     return _backfill(graph.key, choice, spans, now), listed
 
 

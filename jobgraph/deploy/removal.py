@@ -13,7 +13,7 @@ from jobgraph.plan import sql
 from jobgraph.plan.planning import StepPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jobgraph.plan.planning import GraphPlan
     from jobgraph.settings import Settings
@@ -27,24 +27,27 @@ def guard(graph: GraphPlan, settings: Settings, *, is_suspended: bool = False) -
     exists, an interrupted destroy has undone the former guard and then suspended the root.
     """
     nothing = sql.nothing(f"{graph.key} may be removed when no run of it is under way")
-    revert = nothing if settings.force_destroy else sql.refuse_while_running(settings, graph.root.name, graph.key)
+    revert = nothing if settings.force_destroy else _refuse(settings, [graph])
     return StepPlan(graph.activation.execute if is_suspended else nothing, revert)
 
 
 def guard_of_all(graphs: Sequence[GraphPlan], settings: Settings) -> StepPlan:
     """Return the guard of the whole stack: while any graph runs, a destroy must not remove any graph's own guard."""
     nothing = sql.nothing("the stack may be removed when no run is under way")
-    roots = [graph.root.name for graph in graphs]
-    return StepPlan(nothing, nothing if settings.force_destroy else sql.refuse_while_any_is_running(settings, roots))
+    return StepPlan(nothing, nothing if settings.force_destroy else _refuse(settings, graphs))
 
 
-def refuse_departures(settings: Settings, roots: Sequence[str]) -> str | None:
-    """Return the statement that fails while runs of any of these roots are under way; None if no check is needed.
+def _refuse(settings: Settings, graphs: Sequence[GraphPlan]) -> str:
+    return sql.refuse_while_running(settings, {graph.root.name: graph.key for graph in graphs})
+
+
+def refuse_departures(settings: Settings, graphs: Mapping[str, str]) -> str | None:
+    """Return the statement that fails while runs of any of these graphs are under way; None if no check is needed.
 
     The check is needed because a deploy drops such a root, or suspends it and takes its jobs, long before it undoes the
-    guard of its graph.
+    guard of its graph. `graphs`: root task -> name of its graph.
     """
-    return None if settings.force_destroy or not roots else sql.refuse_while_any_is_running(settings, roots)
+    return None if settings.force_destroy or not graphs else sql.refuse_while_running(settings, graphs)
 
 
 def drops(settings: Settings) -> list[str]:

@@ -15,7 +15,7 @@ from jobgraph.deploy.drift import not_as_planned, same_body
 from jobgraph.deploy.moving import Moves, Scene, moves
 from jobgraph.errors import UsageError
 from jobgraph.plan.sql import SUSPENDED_BY_FAILURES
-from jobgraph.plan.task_rows import definition, finalized_root, predecessors
+from jobgraph.plan.task_rows import definition, finalized_root, key_of_comment, predecessors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,10 +72,14 @@ def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str
     }
 
 
-def departing(changes: Iterable[RootChange]) -> list[str]:
-    """Return, sorted, the existing roots that a deploy dismantles because their jobs move to other graphs."""
+def departing(changes: Iterable[RootChange], present: Mapping[str, Row]) -> dict[str, str]:
+    """Return the existing roots that a deploy dismantles because their jobs move to other graphs; sorted.
+
+    With each goes the name of its graph, as its comment has it; else the root's own name, which commands take too.
+    """
     roots = {root for change in changes for root in (change.former_root, *change.abandoned.values()) if root}
-    return sorted(roots)
+    comments = {root: str(present.get(root, {}).get("comment") or "") for root in sorted(roots)}
+    return {root: key_of_comment(comment) or root for root, comment in comments.items()}
 
 
 def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, changes: Mapping[str, RootChange]) -> Moves:

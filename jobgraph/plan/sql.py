@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from jobgraph.settings import Settings
 
@@ -102,6 +102,18 @@ _RECORDED = {
     "AGE": "DATEDIFF('second', H.STARTED_TIME, CURRENT_TIMESTAMP())",
 }
 
+# The error of a refused removal, from rows with RUN and GRAPH: which runs there are, and what to do.
+_EACH_WAIT, _EACH_CANCEL = ("'`jobgraph wait ' || GRAPH || '`'", "'`jobgraph cancel ' || GRAPH || '`'")
+_REFUSAL = (
+    "COUNT(*) || IFF(COUNT(*) = 1, ' run is', ' runs are') || ' under way: '"
+    " || LISTAGG('run ' || RUN || ' of graph ' || GRAPH, ', ') WITHIN GROUP (ORDER BY RUN)"
+    " || '. Wait for ' || IFF(COUNT(*) = 1, 'it', 'them')"
+    f" || ' (' || LISTAGG(DISTINCT {_EACH_WAIT}, ', ') WITHIN GROUP (ORDER BY {_EACH_WAIT})"
+    " || '), cancel ' || IFF(COUNT(*) = 1, 'it', 'them')"
+    f" || ' (' || LISTAGG(DISTINCT {_EACH_CANCEL}, ', ') WITHIN GROUP (ORDER BY {_EACH_CANCEL})"
+    " || '), or set force_destroy: true in jobgraph:settings and run `pulumi up` first.'"
+)
+
 
 def call_finalizer(settings: Settings, procedure: str, definition: dict[str, Any]) -> str:
     """Return the body of a graph's finalizer."""
@@ -163,37 +175,23 @@ def unset_overlap(root: str) -> str:
     return f"ALTER TASK IF EXISTS {root} UNSET OVERLAP_POLICY"
 
 
-def refuse_while_running(settings: Settings, root_task: str, graph: str) -> str:
-    """Return a statement that fails while runs of a graph are under way; its error says what to do.
+def refuse_while_running(settings: Settings, graphs: Mapping[str, str]) -> str:
+    """Return a statement that fails while runs of some graphs are under way; its error names them and says what to do.
 
-    Plain SQL cannot raise a custom error, but a failed conversion to a number shows the text in its error. The text
-    contains a count, so that Snowflake cannot convert it before it has evaluated the condition.
+    `graphs`: root task -> name of its graph. Plain SQL cannot raise a custom error, but a failed conversion to a number
+    shows the text in its error. The text contains a count, so that Snowflake cannot convert it before it has evaluated
+    the condition.
     """
-    text = (
-        f" runs of graph {graph} are under way. Wait for them (jobgraph wait {graph}), cancel them (jobgraph cancel"
-        f" {graph}), or set force_destroy: true in jobgraph:settings and run pulumi up first."
-    )
-    return _refuse(settings, f"ROOT_TASK_NAME => {literal(root_task)}", text)
-
-
-def refuse_while_any_is_running(settings: Settings, root_tasks: Sequence[str]) -> str:
-    """Return the statement that fails while runs of any of several graphs are under way."""
-    text = (
-        " runs are under way (jobgraph status). Wait for them (jobgraph wait GRAPH), cancel them (jobgraph cancel"
-        " GRAPH), or set force_destroy: true in jobgraph:settings and run pulumi up first."
-    )
-    among = f" AND ROOT_TASK_NAME IN ({', '.join(literal(root) for root in root_tasks)})"
-    return _refuse(settings, "RESULT_LIMIT => 10000", text) + among
-
-
-def _refuse(settings: Settings, which: str, text: str) -> str:
     function = f"{quoted(settings.database)}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS"
+    only = f"ROOT_TASK_NAME => {literal(next(iter(graphs)))}" if len(graphs) == 1 else "RESULT_LIMIT => 10000"
     here = f"DATABASE_NAME = {literal(settings.database)} AND SCHEMA_NAME = {literal(settings.schema)}"
-    return on_warehouse(
-        settings,
-        f"SELECT IFF(COUNT(*) = 0, 0, (COUNT(*) || {literal(text)})::NUMBER) AS RUNS_UNDER_WAY"
-        f" FROM TABLE({function}({which})) WHERE STATE = 'EXECUTING' AND {here}",
+    roots = ", ".join(literal(root) for root in graphs)
+    names = ", ".join(f"{literal(root)}, {literal(graph)}" for root, graph in graphs.items())
+    runs = (
+        f"SELECT COALESCE(GRAPH_RUN_GROUP_ID, RUN_ID) AS RUN, DECODE(ROOT_TASK_NAME, {names}) AS GRAPH"
+        f" FROM TABLE({function}({only})) WHERE STATE = 'EXECUTING' AND {here} AND ROOT_TASK_NAME IN ({roots})"
     )
+    return on_warehouse(settings, f"SELECT IFF(COUNT(*) = 0, 0, ({_REFUSAL})::NUMBER) AS RUNS_UNDER_WAY FROM ({runs})")
 
 
 def write_to_stage(settings: Settings, file: str, content: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -180,11 +181,31 @@ def test_what_a_plugin_of_a_killed_engine_still_sends_is_mended_by_the_deploy_af
     assert stack.up(other) == []
 
 
-def test_the_guard_of_several_graphs_counts_the_runs_of_all_of_them(stack: Stack) -> None:
-    graphs, settings = stack.planned({**GRAPH, "two": {"jobs": {"x": {"after": []}}}}, "STACK")
+def test_a_refused_removal_names_runs_graphs_and_commands(stack: Stack) -> None:
+    """In the singular and the plural, of one graph and of several; the names of graphs are any that a file may have."""
+    plans = {**GRAPH, "two": {"jobs": {"x": {"after": []}}}}
+    graphs, settings = stack.planned(plans, "STACK")
     guard = removal.guard_of_all(graphs, settings)
+    (two,) = [removal.guard(graph, settings) for graph in graphs if graph.key == "two"]
     stack.stack.up(graphs, settings)
     assert stack.stack.rows(guard.revert) == [{"RUNS_UNDER_WAY": 0}]
-    stack.stack.rows("EXECUTE TASK D.STACK.TWO_ROOT")
-    with pytest.raises(SnowflakeError, match="1 runs are under way"):
-        stack.stack.rows(guard.revert)
+
+    def refusal(statement: str, *roots: str) -> str:
+        for root in roots:
+            stack.stack.rows(f"EXECUTE TASK D.STACK.{root}_ROOT")
+        with pytest.raises(SnowflakeError) as refused:
+            stack.stack.rows(statement)
+        return re.sub(r"\d{6,}", "ID", str(refused.value))
+
+    single = (
+        "'1 run is under way: run ID of graph two. Wait for it (`jobgraph wait two`), cancel it (`jobgraph cancel"
+        " two`), or set force_destroy: true in jobgraph:settings and run `pulumi up` first.'"
+    )
+    assert single in refusal(guard.revert, "TWO")
+    assert single in refusal(two.revert, "ONE", "TWO")
+    assert (
+        "'2 runs are under way: run ID of graph one, run ID of graph two. Wait for them (`jobgraph wait one`, `jobgraph"
+        " wait two`), cancel them (`jobgraph cancel one`, `jobgraph cancel two`), or set"
+    ) in refusal(guard.revert, "ONE", "TWO")
+    departures = str(removal.refuse_departures(settings, {"TWO_ROOT": "two"}))
+    assert single in refusal(departures, "TWO")

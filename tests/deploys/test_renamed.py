@@ -59,12 +59,12 @@ def test_an_operators_suspension_survives_another_key_and_another_root(tmp_path:
 def test_a_root_of_which_a_run_is_under_way_is_not_taken_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case(1, tmp_path)
     after = renamed(key=False, root=True, finalizer=False, job=False)
-    refusing = "SELECT '1 runs are under way'::NUMBER"
+    refusing = "SELECT '1 run is under way'::NUMBER"
     monkeypatch.setattr(removal, "refuse_departures", lambda _settings, roots: refusing if roots else None)
     try:
         case.stack.up(*case.planned(BEFORE, "STACK"))
         before = case.shown("STACK")
-        with pytest.raises(ProviderError, match="1 runs are under way"):
+        with pytest.raises(ProviderError, match="1 run is under way"):
             case.stack.up(*case.planned(after, "STACK"))
         assert case.shown("STACK") == before
         assert case.stack.up(*case.planned(BEFORE, "STACK")) == []
@@ -76,7 +76,7 @@ def test_who_forces_the_removal_is_not_asked(tmp_path: Path) -> None:
     case = Case(1, tmp_path)
     try:
         _, settings = case.planned(BEFORE, "STACK")
-        assert removal.refuse_departures(settings, []) is None
-        assert "IN ('START')" in str(removal.refuse_departures(settings, ["START"]))
+        assert removal.refuse_departures(settings, {}) is None
+        assert "IN ('START')" in str(removal.refuse_departures(settings, {"START": "g"}))
     finally:
         case.close()

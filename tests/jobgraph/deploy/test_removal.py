@@ -84,7 +84,8 @@ def test_the_guard_refuses_by_an_error_that_says_what_to_do_unless_forced() -> N
     (graph,) = plan(read(ROOT / "jobconfig.yaml"), settings(), procedures).graphs
     guard = removal.guard(graph, settings())
     assert "ROOT_TASK_NAME => 'ROOT_TASK'" in guard.revert
-    for remedy in ("jobgraph wait container_jobs", "jobgraph cancel container_jobs", "force_destroy: true"):
+    assert "DECODE(ROOT_TASK_NAME, 'ROOT_TASK', 'container_jobs') AS GRAPH" in guard.revert
+    for remedy in ("`jobgraph wait ' || GRAPH || '`", "`jobgraph cancel ' || GRAPH || '`", "force_destroy: true"):
         assert remedy in guard.revert
     forced = removal.guard(graph, settings(force_destroy="true"))
     assert forced.revert == forced.execute == guard.execute
@@ -107,5 +108,5 @@ def test_a_stack_of_several_graphs_refuses_while_any_of_them_runs() -> None:
     guard = removal.guard_of_all(graphs, chosen)
     assert guard.execute.startswith("SELECT ")
     names = ", ".join(f"'{graph.root.name}'" for graph in graphs)
-    assert guard.revert.endswith(f"AND ROOT_TASK_NAME IN ({names})")
+    assert guard.revert.endswith(f"AND ROOT_TASK_NAME IN ({names}))")
     assert removal.guard_of_all(graphs, settings(pools=pools, force_destroy=True)).revert == guard.execute

@@ -41,9 +41,9 @@ def test_a_stack_and_its_graphs_go_only_when_nothing_runs_and_what_holds_data_st
     everything = tasks(fresh)
 
     fresh.jobgraph("run", "second")
-    refused_and_untouched(fresh, everything, "1 runs are under way (jobgraph status)", "destroy")
+    refused_and_untouched(fresh, everything, "of graph second. Wait for it (`jobgraph wait second`)", "destroy")
     fresh.restore()
-    refused_and_untouched(fresh, everything, "1 runs of graph second are under way", "up")
+    refused_and_untouched(fresh, everything, "1 run is under way: run ", "up")
     (fresh.folder / "jobconfig.yaml").write_text(both)
     stack.choose(fresh, retain=True, force_destroy=True)
     fresh.up()

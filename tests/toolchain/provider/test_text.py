@@ -42,6 +42,7 @@ def test_texts_are_escaped() -> None:
         ("SHOW ROLES LIKE 'R' --terraform_provider_usage_tracking {}", "SHOW ROLES LIKE"),
         ('GRANT ROLE "A" TO ROLE "B"', 'GRANT ROLE "A" TO ROLE "B"'),
         ("select 'secret' from t", "select"),
+        ('USE WAREHOUSE "W" ->> SELECT IFF(1 = 0, 1, 2)', "SELECT IFF"),
         ("alter user u set rsa_public_key=secret", "alter user u set"),
     ],
 )

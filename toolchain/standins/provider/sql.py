@@ -118,7 +118,11 @@ def tracking_comment(resource: str, operation: str) -> str:
 
 
 def statement_subject(statement: str) -> str:
-    """Return the kind and object of a statement for an error, never a body or literal, which may contain a secret."""
+    """Return the kind and object of a statement for an error, never a body or literal, which may contain a secret.
+
+    Of a chain that begins with USE, it is the statement after that: what was to be done, not where.
+    """
+    statement = re.sub(r'^USE \w+ (?:"(?:[^"]|"")*"|\w+)\s*->>\s*', "", statement)
     head = re.split(r"\s--terraform_provider_usage_tracking|\$\$|'|=|\(|\n", statement, maxsplit=1)[0]
     words = re.findall(r'"(?:[^"]|"")*"(?:\."(?:[^"]|"")*")*|\S+', head)[:12]
     last_name = max((index for index, word in enumerate(words) if word.startswith('"')), default=None)
