@@ -7,12 +7,14 @@ change can destroy (see `dangers`), nor how a summary is written (see `rendering
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.drawing.changes import DrawnTask
 from jobgraph.errors import UsageError
 from jobgraph.plan.observations import read_observation
 from jobgraph.plan.task_rows import last_part
+from jobgraph.preview import step_objects
 from jobgraph.preview.changes import (
     CHANGED,
     CREATED,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from jobgraph.plan.observations import Observation
+    from jobgraph.preview.step_objects import StepObject
 
 _ACTIONS = {
     "create": CREATED,
@@ -83,6 +86,7 @@ def summarize(preview: Mapping[str, Any], running: Mapping[str, int] | None = No
     """Return the summary of a preview; `running` is the number of jobs that run on each pool now, if known."""
     steps = _by_object(without_owner(preview.get("steps") or []))
     changes = [change for step in steps if (change := _change(step)) is not None]
+    changes = list(_of_own_steps(changes, steps))
     changes.sort(key=lambda change: (change.kind, change.name))
     graphs = _graphs(steps, changes)
     around = [change for change in changes if not change.graph and change.action != RETAINED and _is_told(change)]
@@ -149,6 +153,46 @@ def _change(step: Mapping[str, Any]) -> ObjectChange | None:
     if action == DELETED and (step.get("oldState") or {}).get("deletedWith"):
         note = SUPERSEDED
     return ObjectChange(action, token.rpartition(":")[2], str(state["urn"]).rpartition("::")[2], fields, graph, note)
+
+
+def _of_own_steps(changes: Iterable[ObjectChange], steps: Iterable[Mapping[str, Any]]) -> Iterator[ObjectChange]:
+    """Yield the changes; those of steps that create or configure an object become changes of that object."""
+    by_name = {_name(step): step for step in steps if _kind(step) == _EXECUTE and step["op"] in _ACTIONS}
+    reverts = [_inputs(step.get("oldState")).get("revert") for step in by_name.values()]
+    dropped = {step_objects.dropped(str(revert)) for revert in reverts}
+    made = {step_objects.created(_executed(step)) for step in by_name.values()}
+    for change in changes:
+        step = by_name.get(change.name) if change.kind == _EXECUTE else None
+        creation = step_objects.created(_executed(step)) if step else None
+        settings = step_objects.configured(_executed(step)) if step else None
+        if creation is not None:
+            yield replace(_of_step(change, creation), action=_of_creation(change.action, stays=creation not in dropped))
+        elif settings is None:
+            yield change
+        elif change.action not in {DELETED, RETAINED} and settings not in made:
+            yield replace(_of_step(change, settings), action=CHANGED)
+
+
+def _of_creation(action: str, *, stays: bool) -> str:
+    """Return what happens to the object of a step that is created, replaced or deleted, if no revert drops it."""
+    return {DELETED: RETAINED, REPLACED: CHANGED}.get(action, action) if stays else action
+
+
+def _of_step(change: ObjectChange, step_object: StepObject) -> ObjectChange:
+    fields = tuple(replace(field, name="statement") for field in change.fields if field.name == "execute")
+    return replace(change, kind=step_object.kind, name=step_object.name, fields=fields)
+
+
+def _executed(step: Mapping[str, Any]) -> str:
+    return str(_inputs(_state(step)).get("execute", ""))
+
+
+def _kind(step: Mapping[str, Any]) -> str:
+    return str(_state(step).get("type", "")).rpartition(":")[2]
+
+
+def _name(step: Mapping[str, Any]) -> str:
+    return str(_state(step).get("urn", "")).rpartition("::")[2]
 
 
 def _fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Field, ...]:
