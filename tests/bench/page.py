@@ -116,7 +116,11 @@ def _paint(browser: Browser, address: str, selector: str) -> float:
     page = browser.new_page(viewport={"width": 1280, "height": 820})
     start = time.perf_counter()
     page.goto(address, wait_until="commit")
-    page.locator(selector).first.wait_for(timeout=120_000)
+    drawn, end = page.locator(selector).first, start + 120
+    # `wait_for` would look only every half second
+    while not drawn.is_visible():
+        assert time.perf_counter() < end, f"nothing was drawn in 120 seconds: {address}"
+        page.wait_for_timeout(10)
     seconds = time.perf_counter() - start
     page.close()
     return seconds
