@@ -131,6 +131,8 @@ def site(snowflake_sandbox_server: Mapping[str, str], tmp_path_factory: pytest.T
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield Site(home, client, browser)
         browser.close()
+    # the next module's site begins anew on the same sandbox
+    client.rows(Statement(f'DROP DATABASE "{world.DATABASE}"'))
     client.close()
 
 
