@@ -6,18 +6,21 @@ import random
 import re
 import subprocess
 from datetime import date
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import snowflake.connector
 import yaml
+from click.testing import CliRunner
 
 from jobgraph.config.reading import parse
+from tests.account import __main__ as kit
 from tests.account import comparing, cost, late_warehouse, lifecycle, scratch
-from tests.account.__main__ import CORPUS, ROOT, variables
+from tests.account.__main__ import CORPUS, ROOT, main, variables
 from tests.account.comparing import Answer, outcome
 from tests.account.replay import Session, replay
-from tests.reliability.kit import CASES, PLAIN, left_over
+from tests.reliability.kit.cases import CASES, PLAIN, left_over
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +32,12 @@ def otherwise(case: dict[str, Any]) -> dict[str, Any]:
         return {**case, "errno": case["errno"] + 1}
     first = {name: f"not {value}" for name, value in case["rows"][0].items()}
     return {**case, "rows": [first, *case["rows"][1:]]}
+
+
+def connect_by_variables(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have commands without a connection's name log in to the sandbox."""
+    for name, value in service.settings().items():
+        monkeypatch.setenv(f"SNOWFLAKE_{name.upper()}", str(value))
 
 
 def test_planted_differences_are_all_reported_and_no_others(service: Any) -> None:
@@ -190,6 +199,55 @@ def test_the_cost_is_told_before_and_counted_by_the_same_rates() -> None:
     assert cost.credits_of(3600, 0) == pytest.approx(1 + 120 / 3600)
 
 
+def test_a_kit_that_costs_more_than_its_budget_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snowflake.connector, "connect", lambda **_: pytest.fail("it has logged in"))
+    ended = CliRunner().invoke(main, ["--budget", "0.3"])
+    expected = cost.estimate(len(CASES) + 1, lifecycle=True)
+    assert ended.exit_code == 2
+    assert ended.output == (
+        f"{len(CASES) + 1} cases and the life of a stack: about {expected:.2f} credits.\n"
+        "error: that is more than the budget of 0.3. Nothing was done.\n"
+    )
+
+
+@pytest.fixture
+def kit_of_no_cases(service: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A kit that replays nothing and lives no stack; where it writes its report."""
+    monkeypatch.setattr(kit, "replay", lambda *_: iter([]))
+    monkeypatch.setattr(lifecycle, "prepare", lambda *_: {})
+    monkeypatch.setattr(lifecycle, "live", lambda *_: iter([("first up", "ok, 1 s")]))
+    monkeypatch.setattr(kit, "FOLDER", tmp_path)
+    connect_by_variables(service, monkeypatch)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("part", "seconds", "counted"),
+    [
+        # half an hour and two minutes of a warehouse of one credit an hour
+        ("--corpus-only", (1800.0, 0.0), "About 0.53 credits in 1800 s."),
+        # a quarter and two minutes of it, and twenty minutes of a node of 0.06 and of one of 0.11
+        ("--stack-only", (0.0, 900.0), "About 0.34 credits in 900 s."),
+    ],
+)
+def test_the_cost_is_told_before_the_login_and_counted_by_the_time_that_it_took(
+    kit_of_no_cases: Path, monkeypatch: pytest.MonkeyPatch, part: str, seconds: tuple[float, float], counted: str
+) -> None:
+    events: list[str] = []
+    times = iter([100.0, 100.0 + seconds[0], 100.0 + sum(seconds)])
+    connect = snowflake.connector.connect
+    monkeypatch.setattr(snowflake.connector, "connect", lambda **options: events.append("login") or connect(**options))
+    monkeypatch.setattr(kit.click, "echo", lambda text, **_: events.append(text))
+    monkeypatch.setattr(kit, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    assert CliRunner().invoke(main, ["--budget", "2", part]).exit_code == 0
+    stack = part == "--stack-only"
+    estimate = cost.estimate(1 if stack else len(CASES) + 1, lifecycle=stack)
+    assert events[0].endswith(f": about {estimate:.2f} credits.")
+    assert events[1] == "login"
+    assert events[-1].startswith(counted)
+    assert counted in (kit_of_no_cases / "report.md").read_text()
+
+
 def test_a_connection_becomes_the_variables_of_the_commands(tmp_path: Path) -> None:
     key = tmp_path / "key.p8"
     key.write_text("a key")
@@ -201,3 +259,28 @@ def test_a_connection_becomes_the_variables_of_the_commands(tmp_path: Path) -> N
         "SNOWFLAKE_PORT": "443",
         "SNOWFLAKE_PRIVATE_KEY": "a key",
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("--case", "no such case"),
+            "error: no case is named 'no such case' (tests/sandbox/conformance/cases.yaml).\n",
+        ),
+        (("--corpus-only", "--stack-only"), "error: that leaves nothing to ask. Nothing was done.\n"),
+    ],
+)
+def test_what_leaves_nothing_to_ask_is_refused_before_a_login(words: tuple[str, ...], message: str) -> None:
+    ended = CliRunner().invoke(main, ["--budget", "2", *words])
+    assert (ended.exit_code, ended.output.splitlines(keepends=True)[-1]) == (2, message)
+
+
+def test_it_asks_the_cases_of_these_names_alone(service: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    connect_by_variables(service, monkeypatch)
+    monkeypatch.setattr(kit, "FOLDER", tmp_path)
+    chosen = [str(late_warehouse.CASE["name"]), "warehouse"]
+    ended = CliRunner().invoke(main, ["--budget", "1", *(word for name in chosen for word in ("--case", name))])
+    assert ended.exit_code == 0, ended.output
+    assert ended.output.startswith("2 cases: about 0.04 credits.\n")
+    assert "2 cases, 0 differ." in (tmp_path / "report.md").read_text()

@@ -14,9 +14,6 @@ from tests.reliability import (
     deploys_killed,
     direct,
     durable_writes,
-    kit,
-    kit_killed,
-    kit_stack,
     metered,
     permissions,
     reading,
@@ -26,6 +23,10 @@ from tests.reliability.backfills import killed as backfills_killed
 from tests.reliability.backfills import model as backfills
 from tests.reliability.finalizer import generated as finalizer
 from tests.reliability.finalizer import killed as finalizer_killed
+from tests.reliability.kit import cases as kit_cases
+from tests.reliability.kit import killed as kit_killed
+from tests.reliability.kit import stack as kit_stack
+from tests.reliability.kit import stack_killed as kit_stack_killed
 from tests.reliability.load import measuring as load
 
 PARTS = {
@@ -37,7 +38,7 @@ PARTS = {
     "deploys": deploys.run,
     "metered": metered.run,
     "permissions": permissions.run,
-    "kit": kit.run,
+    "kit": kit_cases.run,
     "load": load.run,
 }
 # Run only when named: they take minutes, or an hour and more.
@@ -51,6 +52,7 @@ LONG = {
     "finalizer-killed": finalizer_killed.run,
     "kit-killed": kit_killed.run,
     "kit-stack": kit_stack.run,
+    "kit-stack-killed": kit_stack_killed.run,
 }
 MOST_SHOWN = 5
 

@@ -1,7 +1,7 @@
 """The part of the kit for a real account that lives a stack, cut off at each statement that changes something.
 
 A kit runs to its end, and the account is copied right before and right after each such statement: what an account has
-whose kit died there. The next start has to remove all of it from each copy. tests.reliability.kit_killed really kills.
+whose kit died there. The next start has to remove all of it from each copy. `stack_killed.py` really kills.
 
 Knows how a kit is started and what it must leave. Must not know which steps it has.
 """
@@ -31,7 +31,7 @@ from tests.account.replay import Session
 from tests.deploys.proxy import Proxy, is_write
 from tests.lifecycle import project as projects
 from tests.reliability.deploys_killed import spread
-from tests.reliability.kit import names
+from tests.reliability.kit.cases import names
 from tests.sandbox.conftest import serving
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.account import scratch
 from tests.reliability.deploys_killed import spread
-from tests.reliability.kit_stack import left_in, lived
+from tests.reliability.kit.stack import left_in, lived
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,73 +8,23 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
-import threading
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.reliability.deploys_killed import spread
-from tests.reliability.kit_stack import PATIENCE, Kit, account, changes
+from tests.reliability.kit.stack import PATIENCE, Kit, account, changes
+from tests.reliability.kit.trap import FAULTS, INTERRUPTED, Case, Trap
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
-
-from contextlib import contextmanager
-
-
-@dataclass(frozen=True)
-class Case:
-    """What happens to a kit at its `at`-th statement that changes something."""
-
-    at: int
-    fault: str
-
-    def __str__(self) -> str:
-        return f"{self.fault} statement {self.at}"
-
-
-KILLED_BEFORE, KILLED_AFTER, INTERRUPTED = "killed before", "killed after", "interrupted at"
-FAULTS = (KILLED_AFTER, INTERRUPTED, KILLED_BEFORE)
-
-
-class DeadError(ConnectionError):
-    """Nothing passes any more: who sent it is dead."""
-
-
-class Trap:
-    """Counts changes, and does something before or after one of them."""
-
-    def __init__(self, case: Case, spring: Callable[[], None]) -> None:
-        self.case, self.spring = case, spring
-        self.count = 0
-        self.statement = ""
-        self.lock = threading.Lock()
-
-    @contextmanager
-    def around(self, statement: str) -> Iterator[None]:
-        """Let a statement pass, unless its sender is dead by then."""
-        mine = False
-        if changes(statement):
-            with self.lock:
-                self.count += 1
-                mine = self.count == self.case.at
-        if mine:
-            self.statement = " ".join(statement.split())[:80]
-        if mine and self.case.fault != KILLED_AFTER:
-            self.spring()
-        if mine and self.case.fault == KILLED_BEFORE:
-            raise DeadError
-        yield
-        if mine and self.case.fault == KILLED_AFTER:
-            self.spring()
 
 
 def count(kit: Kit) -> int:
     """Run a kit to its end; returns how many statements of it change something."""
-    trap = Trap(Case(0, KILLED_AFTER), lambda: None)
+    trap = Trap(Case(0), lambda: None, changes)
     out = _finished(kit, trap.around)
     if ": failed" in out:
         raise AssertionError(out)
@@ -97,7 +47,7 @@ def disturb(kit: Kit, case: Case) -> tuple[str, list[str]]:
         else:
             kit.kill()
 
-    trap = Trap(case, spring)
+    trap = Trap(case, spring, changes)
     kit.proxy.around = trap.around
     process.append(kit.start())
     process[0].communicate(timeout=PATIENCE)
@@ -121,6 +71,6 @@ def run(seed: int, count_of_cases: int) -> tuple[list[str], list[str]]:
             tried[case.fault] += 1
             problems += wrong
             sys.stderr.write(f"{case} ({statement}): {wrong or 'nothing stays'}\n")
-    lines = [f"kit-killed: {fault} a statement: {number}" for fault, number in sorted(tried.items())]
-    whole = f"kit-killed: {sum(tried.values())} of {len(cases)} cases (seed {seed}), {len(problems)} objects stay"
+    lines = [f"kit-stack-killed: {fault} a statement: {number}" for fault, number in sorted(tried.items())]
+    whole = f"kit-stack-killed: {sum(tried.values())} of {len(cases)} cases (seed {seed}), {len(problems)} objects stay"
     return [*lines, whole], problems

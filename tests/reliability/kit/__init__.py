@@ -1,0 +1,1 @@
+"""The kit for a real account: whatever ends it, nothing that it has created stays."""
