@@ -193,8 +193,8 @@ def _pool_state(name: str, row: Mapping[str, Any]) -> Finding:
     used = f"{state}, {row['min_nodes']} to {row['max_nodes']} nodes"
     if state in _READY or (state == "SUSPENDED" and resumes):
         return Finding(name, ok=True, detail=used)
-    remedy = f"ALTER COMPUTE POOL {row['name']} SET AUTO_RESUME = TRUE" if state == "SUSPENDED" else "wait"
-    return Finding(name, ok=False, detail=f"{used}: jobs wait until it is available. {remedy}")
+    remedy = f". Remedy: ALTER COMPUTE POOL {row['name']} SET AUTO_RESUME = TRUE" if state == "SUSPENDED" else ""
+    return Finding(name, ok=False, detail=f"{used}: jobs wait until it is available{remedy}")
 
 
 def _pending(answers: Answers) -> dict[str, str]:
@@ -325,9 +325,17 @@ def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
             )
             yield Finding(name, ok=False, detail=detail)
         elif f"images {repository}" not in answers.rows:
-            yield Finding(name, ok=None, detail=f"{repository} does not exist yet: the first deploy creates it")
+            yield _unlisted(name, repository, plan)
         else:
             yield Finding(name, ok=True, detail=f"in {repository}")
+
+
+def _unlisted(name: str, repository: str, plan: Plan) -> Finding:
+    """Return the finding on an image whose repository did not answer: a deploy creates only the stack's own."""
+    if repository == questions.repository(plan).upper():
+        return Finding(name, ok=None, detail=f"{repository} does not exist yet: the first deploy creates it")
+    detail = f"{repository} does not exist, or the role cannot see it: have it created, or READ granted"
+    return Finding(name, ok=False, detail=detail)
 
 
 def _anaconda(plan: Plan, answers: Answers) -> Finding:

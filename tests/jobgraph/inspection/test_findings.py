@@ -108,7 +108,7 @@ def test_a_healthy_account_has_nothing_to_do() -> None:
 def test_an_empty_account_has_nothing_to_do_but_for_what_others_make() -> None:
     answers = replace(healthy(), rows={"integrations": [], questions.ANACONDA: [{"grantee_name": "PUBLIC"}]})
     names = [finding.name for finding in wrong(answers) if finding.ok is False]
-    assert names == ["integration PYPI", "integration MAIL", "secret VAULT.KEYS.TOKEN"]
+    assert names == ["integration PYPI", "integration MAIL", "secret VAULT.KEYS.TOKEN", "image image:2"]
 
 
 @pytest.mark.parametrize("number", range(10))
