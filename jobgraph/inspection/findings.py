@@ -164,7 +164,7 @@ def _pools(plan: Plan, answers: Answers) -> Iterator[Finding]:
             yield Finding(name, ok=False, detail=detail)
         elif row is None:
             foreign = pool.existing or pool.imported
-            yield Finding(name, ok=not foreign, detail=_absent("it", foreign=foreign))
+            yield Finding(name, ok=not foreign, detail=_absent("pool", foreign=foreign))
         elif not pool.existing and not pool.imported and not _is_ours(row):
             detail = "it exists already, outside this stack: set `existing: true` in its entry, or use another name"
             yield Finding(name, ok=False, detail=detail)
