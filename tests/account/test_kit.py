@@ -9,6 +9,7 @@ from datetime import date
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 import snowflake.connector
 import yaml
@@ -236,8 +237,13 @@ def test_the_cost_is_told_before_the_login_and_counted_by_the_time_that_it_took(
     events: list[str] = []
     times = iter([100.0, 100.0 + seconds[0], 100.0 + sum(seconds)])
     connect = snowflake.connector.connect
-    monkeypatch.setattr(snowflake.connector, "connect", lambda **options: events.append("login") or connect(**options))
-    monkeypatch.setattr(kit.click, "echo", lambda text, **_: events.append(text))
+
+    def login(**options: Any) -> Any:
+        events.append("login")
+        return connect(**options)
+
+    monkeypatch.setattr(snowflake.connector, "connect", login)
+    monkeypatch.setattr(click, "echo", lambda text, **_: events.append(text))
     monkeypatch.setattr(kit, "time", SimpleNamespace(monotonic=lambda: next(times)))
     assert CliRunner().invoke(main, ["--budget", "2", part]).exit_code == 0
     stack = part == "--stack-only"

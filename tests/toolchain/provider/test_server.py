@@ -266,6 +266,14 @@ def test_a_setting_that_means_nothing_is_refused_with_the_name_that_was_meant(pl
 
     assert refused(previewFeaturesEnabled="[]", role="R", version="2.22.0") == {}
     assert "Did you mean `snowflake:previewFeaturesEnabled`?" in refused(previewFeaturesEnableds="[]").popitem()[1]
+    caching = '["GRANTS_SHOW_CACHING", "account_role_show_caching", "GRANT_ACCOUNT_ROLE_SHOW_CACHING"]'
+    assert refused(experimentalFeaturesEnableds=caching) == {}
+    assert refused(experimentalFeaturesEnableds='["GRANT_SHOW_CACHING"]') == {
+        "experimentalFeaturesEnableds": (
+            "GRANT_SHOW_CACHING is not an experimental feature of the snowflake provider."
+            " Did you mean GRANTS_SHOW_CACHING?"
+        )
+    }
 
 
 def test_values_survive_the_wire() -> None:

@@ -6,7 +6,7 @@ Knows the names on both sides. Must not open connections; the environment is pas
 import difflib
 import ipaddress
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,32 @@ _KEYS = (
     "workloadIdentityEntraResource workloadIdentityProvider"
 )
 _SETTING_NAMES = frozenset(_KEYS.split())
+# The experimental features of terraform-provider-snowflake 2.20, which refuses any other name. None of them changes
+# what is sent here: the stand-in only checks their names.
+_EXPERIMENTS = frozenset(
+    {
+        "ACCOUNT_ROLE_SHOW_CACHING",
+        "AUTHENTICATOR_EXPLICIT_ONLY",
+        "GRANTS_IMPORT_VALIDATION",
+        "GRANTS_SAFE_DESTROY",
+        "GRANTS_SHOW_CACHING",
+        "GRANTS_STRICT_PRIVILEGE_MANAGEMENT",
+        "GRANT_ACCOUNT_ROLE_SAFE_PUBLIC_ROLE",
+        "GRANT_ACCOUNT_ROLE_SHOW_CACHING",
+        "HIERARCHY_RENAMES",
+        "IMPORT_BOOLEAN_DEFAULT",
+        "INHERITED_GRANTS",
+        "OBJECT_PARAMETER_UNSET_ON_DELETE",
+        "PARAMETERS_IGNORE_VALUE_CHANGES_IF_NOT_ON_OBJECT_LEVEL",
+        "PARAMETERS_REDUCED_OUTPUT",
+        "PROVIDER_CONFIGURATION_ACCOUNT_FALLBACK",
+        "TAGS_ALLOW_EMPTY_ALLOWED_VALUES",
+        "TAG_ASSOCIATION_SAFE_DESTROY",
+        "USER_ENABLE_DEFAULT_WORKLOAD_IDENTITY",
+        "WAREHOUSE_SHOW_IMPROVED_PERFORMANCE",
+    }
+)
+_EXPERIMENTS_KEY = "experimentalFeaturesEnableds"
 
 
 class SettingsError(ValueError):
@@ -107,11 +133,16 @@ def settings(variables: Mapping[str, str], environment: Mapping[str, str]) -> Se
     )
 
 
-def unknown_settings(names: Iterable[str]) -> dict[str, str]:
-    """Return the settings that no provider of this release has, each with its remedy."""
+def unknown_settings(written: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that no provider of this release has or accepts, each with its remedy."""
     unknown = {}
+    experiments = {str(name).upper() for name in _parsed(written.get(_EXPERIMENTS_KEY), [])}
+    for name in sorted(experiments - _EXPERIMENTS):
+        near = difflib.get_close_matches(name, _EXPERIMENTS, 1)
+        hint = f" Did you mean {near[0]}?" if near else " Remove it."
+        unknown[_EXPERIMENTS_KEY] = f"{name} is not an experimental feature of the snowflake provider.{hint}"
     # the engine's own are `version` and those that start with an underscore
-    for name in sorted(set(names) - _SETTING_NAMES - {"version", "pluginDownloadURL"}):
+    for name in sorted(set(written) - _SETTING_NAMES - {"version", "pluginDownloadURL"}):
         if not name.startswith("__"):
             near = difflib.get_close_matches(name, _SETTING_NAMES, 1)
             hint = f" Did you mean `snowflake:{near[0]}`?" if near else " Remove it."

@@ -16,6 +16,7 @@ from snowflake_sandbox import control
 from jobgraph import toolchain
 from jobgraph.account.client import SnowflakeClient
 from jobgraph.cli import inspecting
+from jobgraph.cli.application import Application
 from jobgraph.cli.commands import sandbox
 from jobgraph.cli.commands.account import doctor
 from jobgraph.errors import NotConnectedError, UsageError
@@ -130,8 +131,8 @@ def test_a_connection_says_how_it_logged_in(server: Server, monkeypatch: pytest.
         def rows(self, statement: Any) -> Any:
             return server.rows(statement)
 
-    monkeypatch.setattr(doctor.Application, "client", Keyed())
-    check = doctor._connection(doctor.Application())
+    monkeypatch.setattr(Application, "client", Keyed())
+    check = doctor._connection(Application())
     assert check.detail == "org-acc: user ME, role R, warehouse W, by key pair"
 
 

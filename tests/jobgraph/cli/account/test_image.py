@@ -111,7 +111,8 @@ def test_an_unknown_job_is_named_with_those_that_there_are(invoke: Invoke) -> No
 
 @pytest.mark.usefixtures("tag")
 def test_before_a_first_deploy_there_is_no_repository(invoke: Invoke, server: Server) -> None:
-    for answer in (absent(), []):
+    answers: tuple[Any, ...] = (absent(), [])
+    for answer in answers:
         server.answers["SHOW IMAGE REPOSITORIES"] = answer
         allowed = invoke("image", "push", "--if-there")
         assert allowed.exit_code == 0
