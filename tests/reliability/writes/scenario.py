@@ -34,7 +34,7 @@ DOCKERFILE = (
 # how often a client sends a statement again that ended with an error
 TRIES = 3
 # seconds after which what has not ended is called stuck
-PATIENCE = 20.0
+PATIENCE = 120.0
 JOB = (
     "EXECUTE JOB SERVICE IN COMPUTE POOL P NAME = D.PUBLIC.{name} ASYNC = TRUE FROM SPECIFICATION $$"
     "{{spec: {{containers: [{{name: main, image: /d/public/r/job:1, args: [{mark}]}}]}}}}$$"

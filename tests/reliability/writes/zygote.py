@@ -107,7 +107,7 @@ def _in_a_child(action: Callable[[], None]) -> dict[str, Any]:
     if child == 0:
         code = 1
         try:
-            signal.alarm(120)
+            signal.alarm(900)
             action()
             code = 0
         except BaseException as error:  # noqa: BLE001  # told, as a violation

@@ -49,7 +49,7 @@ def test_a_session_that_never_waits_does_not_stop_the_others(client: Any, waitin
     waiting.append(threading.Event())
     queries = client.world.parts["queries"]
     blocking = [submit(client, "WAIT", "") for _ in range(512)]
-    with pytest.raises(SnowflakeError, match="Too many statements are under way") as refused:
+    with pytest.raises(SnowflakeError, match="Too many statements are running") as refused:
         submit(client, "WAIT", "")
     assert refused.value.errno == 619
     other = client.as_role("ACCOUNTADMIN")
