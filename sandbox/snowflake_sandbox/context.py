@@ -13,7 +13,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data import execution, transactions, trees
 from snowflake_sandbox.data.function_arguments import counted
-from snowflake_sandbox.parameters import SESSION, in_range, text_of, type_of, typed
+from snowflake_sandbox.parameters import SESSION, is_allowed, text_of, type_of, typed
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.result import Result, status
 from snowflake_sandbox.session import ObjectScope
@@ -209,7 +209,7 @@ def _session_value(name: str, value: Any) -> Any:
         SnowflakeError: 001008.
     """
     expected, text = type_of(SESSION[name]), text_of(value).lower()
-    if expected != "STRING" and (type_of(text) != expected or not in_range(name, text)):
+    if (expected != "STRING" and type_of(text) != expected) or not is_allowed(name, text):
         raise errors.invalid_value(text_of(value), name)
     return typed(text) if expected == "BOOLEAN" else value
 

@@ -49,6 +49,18 @@ def already_exists(name: str) -> SnowflakeError:
     return SnowflakeError(2002, "42710", f"SQL compilation error:\nObject '{name}' already exists.")
 
 
+def exists_as(name: str, kind: str) -> SnowflakeError:
+    """001998: the name belongs to an object of another kind that shares its names, such as a view's to a table."""
+    return SnowflakeError(1998, "42710", f"SQL compilation error:\nObject '{name}' already exists as {kind}")
+
+
+def other_kind(kind: str, expected: str) -> SnowflakeError:
+    """002203: DROP or ALTER TABLE of a view, or the reverse."""
+    return SnowflakeError(
+        2203, "02000", f"SQL compilation error: Object found is of type '{kind}', not specified type '{expected}'."
+    )
+
+
 def future_owner_exists(kind: str, place: str) -> SnowflakeError:
     """003504: only one role can own future objects; the grant to the other role must be revoked first."""
     return SnowflakeError(
@@ -126,6 +138,30 @@ def invalid_size(name: str, number: int, least: int, most: int) -> SnowflakeErro
 def duplicate_column(name: str) -> SnowflakeError:
     """002025: a column is named twice."""
     return SnowflakeError(2025, "42S21", f"SQL compilation error:\nduplicate column name '{name}'")
+
+
+def too_long_text(text: str) -> SnowflakeError:
+    """100078: a text has more characters than its column or type."""
+    return SnowflakeError(100078, "22000", f"String '{text}' is too long and would be truncated")
+
+
+def too_long_binary(digits: str) -> SnowflakeError:
+    """100145 (guess: the number): a BINARY value, written in hexadecimal digits, is longer than its column."""
+    return SnowflakeError(100145, "22000", f"Binary value '{digits}' is too long and would be truncated")
+
+
+# The most digits of a NUMBER that is stored in so many bytes.
+_BYTES_OF_DIGITS = ((2, 1), (4, 2), (9, 4), (18, 8), (38, 16))
+
+
+def number_out_of_range(value: str, precision: int, scale: int) -> SnowflakeError:
+    """100046: a number has more digits than its column or type; the text names the bytes of the type."""
+    width = next(width for digits, width in _BYTES_OF_DIGITS if precision <= digits)
+    return SnowflakeError(
+        100046,
+        "22003",
+        f"Number out of representable range: type FIXED[SB{width}]({precision},{scale}){{nullable}}, value {value}",
+    )
 
 
 def replaced_and_kept() -> SnowflakeError:

@@ -80,9 +80,36 @@ _RANGES: dict[str, tuple[int, int | None]] = {
     "SUSPEND_TASK_AFTER_NUM_FAILURES": (0, 2**31 - 1),
     "TASK_AUTO_RETRY_ATTEMPTS": (0, 30),
     "TWO_DIGIT_CENTURY_START": (1900, 2100),
+    "CLIENT_PREFETCH_THREADS": (1, 10),
+    "DATA_RETENTION_TIME_IN_DAYS": (0, 90),
+    "MAX_CONCURRENCY_LEVEL": (1, None),
+    "MAX_DATA_EXTENSION_TIME_IN_DAYS": (0, 90),
+    "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": (10, 604_800),
     "USER_TASK_TIMEOUT_MS": (0, 604_800_000),
     "WEEK_OF_YEAR_POLICY": (0, 1),
     "WEEK_START": (0, 7),
+}
+
+_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
+_SHAPES = ("GEOJSON", "WKT", "WKB", "EWKT", "EWKB")
+# Sizes of serverless tasks, with the synonyms of warehouses' sizes.
+_TASK_SIZES = ("XSMALL", "X-SMALL", "SMALL", "MEDIUM", "LARGE", "XLARGE", "X-LARGE", "XXLARGE", "X2LARGE", "2X-LARGE")
+# Documented words (sql-reference/parameters), in upper case.
+_WORDS: dict[str, tuple[str, ...]] = {
+    "BINARY_INPUT_FORMAT": ("HEX", "BASE64", "UTF8", "UTF-8"),
+    "BINARY_OUTPUT_FORMAT": ("HEX", "BASE64"),
+    "CLIENT_TIMESTAMP_TYPE_MAPPING": ("TIMESTAMP_LTZ", "TIMESTAMP_NTZ"),
+    "GEOGRAPHY_OUTPUT_FORMAT": _SHAPES,
+    "GEOMETRY_OUTPUT_FORMAT": _SHAPES,
+    "LOG_LEVEL": _LEVELS,
+    "SERVERLESS_TASK_MAX_STATEMENT_SIZE": _TASK_SIZES,
+    "SERVERLESS_TASK_MIN_STATEMENT_SIZE": _TASK_SIZES,
+    "STORAGE_SERIALIZATION_POLICY": ("COMPATIBLE", "OPTIMIZED"),
+    "TIMESTAMP_TYPE_MAPPING": ("TIMESTAMP_LTZ", "TIMESTAMP_NTZ", "TIMESTAMP_TZ"),
+    "TRACE_LEVEL": ("ALWAYS", "ON_EVENT", "PROPAGATE", "OFF"),
+    "TRANSACTION_DEFAULT_ISOLATION_LEVEL": ("READ COMMITTED",),
+    "UNSUPPORTED_DDL_ACTION": ("IGNORE", "FAIL"),
+    "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE": _TASK_SIZES,
 }
 
 # The parameters sent to drivers at login and with each result. The last two are not user parameters: telemetry would be
@@ -144,8 +171,10 @@ def wire_parameters(session: Session) -> list[dict[str, Any]]:
     return [{"name": name, "value": typed(session_text(session, name))} for name in _SENT_TO_CLIENTS] + list(_FIXED)
 
 
-def in_range(name: str, value: str) -> bool:
-    """Whether a number is in a parameter's documented range; true for those that have none here."""
+def is_allowed(name: str, value: str) -> bool:
+    """Whether a value is one of a parameter's documented words or in its range; true for those that have none here."""
+    if name in _WORDS:
+        return value.upper() in _WORDS[name]
     if name not in _RANGES:
         return True
     least, highest = _RANGES[name]

@@ -43,6 +43,8 @@ context.set_return_value(f"{env}, {context.get_predecessor_return_value()}")
 """
 _IMAGES = {"hello": 'print("hello")\n', "context": _CONTEXT}
 _SECONDS = 1800
+# For the sandbox to start and to end: on a busy machine, the clients run beside other work at a low priority.
+_PATIENCE = 300.0
 _COUNTS = (
     "SELECT COUNT(*), COUNT_IF(EXECUTION_STATUS = 'SUCCESS'), COUNT_IF(ERROR_CODE = '2')"
     " FROM TABLE(COUNTING.INFORMATION_SCHEMA.QUERY_HISTORY(RESULT_LIMIT => 10000))"
@@ -106,13 +108,13 @@ def run(client: Client) -> Outcome:
             image.mkdir(parents=True)
             (image / "Dockerfile").write_text(_IMAGE)
             (image / "main.py").write_text(program)
-        control.start(folder / "sandbox", (folder / "images",))
+        control.start(folder / "sandbox", (folder / "images",), timeout=_PATIENCE)
         try:
             environment = control.environment(folder / "sandbox")
             ended = _ended(command, {**os.environ, **environment})
             statements = _statements(environment)
         finally:
-            control.stop(folder / "sandbox")
+            control.stop(folder / "sandbox", timeout=_PATIENCE)
     lines = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"step"')]
     steps = [(line["step"], line["outcome"], line["detail"]) for line in lines]
     if ended.returncode:

@@ -106,6 +106,8 @@ class Kind:
             words have been read.
         modifiers: words allowed between CREATE [OR REPLACE] and the kind, e.g. {"TRANSIENT", "SECURE"}.
         created_message: the status text of CREATE; `{name}` is the object's name.
+        replaceable: whether CREATE accepts OR REPLACE.
+        renameable: whether ALTER accepts RENAME TO.
         keeps_grants: whether CREATE accepts COPY GRANTS and IGNORE GRANTS (access/replacing.py).
         has_signature: whether argument types follow the name, as for procedures and functions.
         owner_changed: called after GRANT OWNERSHIP changed the owner, in the same transaction (e.g. to suspend a task).
@@ -131,6 +133,8 @@ class Kind:
     actions: Mapping[str, Action] = field(default_factory=dict)
     modifiers: frozenset[str] = frozenset()
     created_message: str = ""
+    replaceable: bool = True
+    renameable: bool = True
     keeps_grants: bool = False
     has_signature: bool = False
     owner_changed: Callable[[Call, SnowflakeObject], None] | None = None

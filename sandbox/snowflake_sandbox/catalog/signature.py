@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from snowflake_sandbox import errors
 from snowflake_sandbox.statements.reader import DataType, ObjectName, Reader
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ def read_arguments(reader: Reader) -> list[Argument]:
         default = None
         if reader.accept("DEFAULT"):
             default = _read_default(reader)
+        if default is None and arguments and arguments[-1].default is not None:
+            raise errors.SnowflakeError(
+                1003,
+                "42000",
+                f"SQL compilation error:\nRequired argument '{name}' follows an optional one.",  # guess
+            )
+        if name in [argument.name for argument in arguments]:
+            raise errors.duplicate_column(name)  # guess
         arguments.append(Argument(name, kind.base, kind.numbers, default))
         if reader.peek() != ")":
             reader.expect(",")

@@ -21,6 +21,7 @@ from snowflake_sandbox.errors import (
     cancelled,
     disk_full,
     is_disk_full,
+    number_out_of_range,
     place,
     tables_closed,
     transaction_lost,
@@ -43,6 +44,13 @@ _OF_MACROS = (
     (re.compile(r"Error parsing URL: .*"), 100139, "22000"),
     (re.compile(r"Invalid IP address: .*"), 100147, "22000"),  # guess
     (re.compile(r"invalid identifier '.*\.NEXTVAL'"), 904, "42000"),
+    (re.compile(r"String '.*' is too long and would be truncated", re.DOTALL), 100078, "22000"),
+    (re.compile(r"Binary value '.*' is too long and would be truncated"), 100145, "22000"),  # guess: the number
+)
+# DuckDB's texts for a number that is too large for a DECIMAL.
+_TOO_LARGE = re.compile(
+    r"""(?:cast value |Casting value "|convert string ")(?P<value>[-+\d.e]+)"?"""
+    r""" to (?:type )?DECIMAL\((?P<p>\d+), ?(?P<s>\d+)\)"""
 )
 _PROPOSAL = re.compile(r"\n\s*Did you mean")
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: (?:.*\.)?(.+)$", re.MULTILINE)
@@ -173,7 +181,15 @@ def _of_macro(text: str) -> SnowflakeError | None:
     return None
 
 
+def _too_large(match: re.Match[str]) -> SnowflakeError:
+    if "string" in match[0]:
+        return SnowflakeError(100039, "22003", f"Numeric value '{match['value']}' is out of range")
+    return number_out_of_range(match["value"], int(match["p"]), int(match["s"]))
+
+
 def _conversion(text: str) -> SnowflakeError:
+    if match := _TOO_LARGE.search(text):
+        return _too_large(match)
     for pattern, errno, sqlstate, message in _CONVERSION:
         if match := pattern.search(text):
             return SnowflakeError(

@@ -5,15 +5,16 @@ Knows the catalog's columns and a result's; must not know statements.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.dialect import sizes
 from snowflake_sandbox.dialect.conversions import Formats
 from snowflake_sandbox.dialect.families import DType
 from snowflake_sandbox.parameters import session_text
-from snowflake_sandbox.statements.reader import ObjectName
+from snowflake_sandbox.statements.reader import DataType, ObjectName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,12 +68,21 @@ class TableColumns:
             return {}
         with self._call.world.store.reading() as tx:
             table = catalog.find(tx, "TABLE", ObjectName(key[2], key[1], key[0]))
-        return {} if table is None else {column["name"]: data_type(column["base"]) for column in table["columns"]}
+        return {} if table is None else {column["name"]: column_type(column) for column in table["columns"]}
 
 
 def data_type(base: str) -> exp.DataType:
     """Return a column's type as the dialect's annotation represents it."""
     return exp.DataType(this=_TYPES.get(base, DType.UNKNOWN))
+
+
+def column_type(record: Mapping[str, Any]) -> exp.DataType:
+    """Return the type of a table's column, with its precision or length as declared."""
+    kind = data_type(record["base"])
+    numbers = tuple(record["numbers"])
+    kind.meta[sizes.NUMBERS_OF_COLUMN] = numbers
+    kind.meta[sizes.NAME_OF_COLUMN_TYPE] = DataType(record["base"], numbers).full
+    return kind
 
 
 def output_formats(session: Session) -> Formats:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from snowflake_sandbox.dialect import macros
+from snowflake_sandbox.dialect import macros, sizes
 from snowflake_sandbox.dialect.conversions import Formats, convert
-from snowflake_sandbox.dialect.families import NUMBERS, Family, family, is_null, of_type
+from snowflake_sandbox.dialect.families import NUMBERS, DType, Family, family, is_null, of_type
 from snowflake_sandbox.errors import SnowflakeError
 
 if TYPE_CHECKING:
@@ -31,6 +31,16 @@ def assign(value: exp.Expr, target: exp.DataType | None, formats: Formats) -> ex
     return convert(value, kind, formats)
 
 
+def column_value(value: exp.Expr, target: exp.DataType | None, column: str, formats: Formats) -> exp.Expr:
+    """Convert a value to the type of its column, which it must fit.
+
+    Raises:
+        SnowflakeError: 002023 for a type that is not converted implicitly.
+    """
+    sizes.require_coercible(value, target, column)
+    return sizes.fits(assign(value, target, formats), target)
+
+
 def is_assignment(node: exp.Expr) -> bool:
     """Whether `a = b` sets a column (UPDATE, also of MERGE)."""
     return isinstance(node.parent, exp.Update) and node.arg_key == "expressions"
@@ -38,7 +48,7 @@ def is_assignment(node: exp.Expr) -> bool:
 
 def update(node: exp.Expr, formats: Formats) -> exp.Expr:
     """`SET a = b`."""
-    node.set("expression", assign(node.expression, node.this.type, formats))
+    node.set("expression", column_value(node.expression, node.this.type, node.this.name, formats))
     return node
 
 
@@ -46,9 +56,10 @@ def insert(node: exp.Insert, columns: Callable[[exp.Table], Columns], formats: F
     """Convert the rows of an INSERT, also of the one in a MERGE."""
     if isinstance(node.this, exp.Tuple) and isinstance(node.expression, exp.Tuple):
         pairs = zip(node.expression.expressions, node.this.expressions, strict=False)
-        node.expression.set("expressions", [assign(value, column.type, formats) for value, column in pairs])
+        converted = [column_value(value, column.type, column.name, formats) for value, column in pairs]
+        node.expression.set("expressions", converted)
         return
-    kinds = _target_types(node, columns)
+    targets = _targets(node, columns)
     source = node.expression
     if isinstance(source, exp.Values):
         for row in source.expressions:
@@ -56,11 +67,12 @@ def insert(node: exp.Insert, columns: Callable[[exp.Table], Columns], formats: F
                 continue
             for value in row.expressions:
                 _require_plain(value)
-            if len(row.expressions) == len(kinds):
-                values = zip(row.expressions, kinds, strict=True)
-                row.set("expressions", [assign(value, kind, formats) for value, kind in values])
+            if len(row.expressions) == len(targets):
+                values = zip(row.expressions, targets, strict=True)
+                converted = [column_value(value, kind, name, formats) for value, (name, kind) in values]
+                row.set("expressions", converted)
     elif isinstance(source, exp.Query):
-        node.set("expression", _converted(source, kinds, formats))
+        node.set("expression", _converted(source, targets, formats))
 
 
 # Functions that accounts refuse in VALUES (no page lists them): they have no value while the statement is compiled.
@@ -82,25 +94,30 @@ def _require_plain(value: exp.Expr) -> None:
         )
 
 
-def _target_types(node: exp.Insert, columns: Callable[[exp.Table], Columns]) -> list[exp.DataType | None]:
+# The name and the type of a column that a statement sets.
+Target = tuple[str, exp.DataType | None]
+
+
+def _targets(node: exp.Insert, columns: Callable[[exp.Table], Columns]) -> list[Target]:
     target = node.this
     table = target.this if isinstance(target, exp.Schema) else target
     by_name = columns(table) if isinstance(table, exp.Table) else {}
     names = [item.name for item in target.expressions] if isinstance(target, exp.Schema) else list(by_name)
-    return [by_name.get(name) for name in names]
+    return [(name, by_name.get(name)) for name in names]
 
 
-def _converted(query: exp.Query, kinds: list[exp.DataType | None], formats: Formats) -> exp.Query:
+def _converted(query: exp.Query, targets: list[Target], formats: Formats) -> exp.Query:
     """Return the query, inside another one that converts its columns if any needs it."""
-    if query.is_star or len(query.selects) != len(kinds):
+    if not query.is_star and len(query.selects) != len(targets):
         return query
-    names = [exp.to_identifier(f"c{number}", quoted=True) for number in range(len(kinds))]
+    names = [exp.to_identifier(f"c{number}", quoted=True) for number in range(len(targets))]
+    types = [None] * len(targets) if query.is_star else [projection.type for projection in query.selects]
     outer: list[exp.Expr] = []
     is_changed = False
-    for name, projection, kind in zip(names, query.selects, kinds, strict=True):
+    for name, of_source, (column_name, kind) in zip(names, types, targets, strict=True):
         column = exp.column(name.copy(), table=exp.to_identifier("_rows", quoted=True))
-        column.type = projection.type
-        value = assign(column, kind, formats)
+        column.type = of_source or exp.DataType(this=DType.UNKNOWN)
+        value = column_value(column, kind, column_name, formats)
         is_changed = is_changed or value is not column
         outer.append(value)
     if not is_changed:

@@ -70,6 +70,11 @@ sf_try_base64(t) := CASE WHEN sf_is_base64(t) THEN from_base64(t) ELSE NULL END;
 sf_base64(t) := CASE WHEN sf_is_base64(t) THEN from_base64(t) WHEN t IS NULL THEN NULL
     ELSE error('The following string is not a legal base64-encoded value: ''' || t || '''') END;
 sf_bytes(x, first, number) := unhex(substr(hex(x), 2 * first - 1, 2 * number));
+sf_fit_text(t, n) := CASE WHEN length(t) > n
+    THEN error('String ''' || t || ''' is too long and would be truncated') ELSE t END;
+sf_try_fit_text(t, n) := CASE WHEN length(t) > n THEN NULL ELSE t END;
+sf_fit_binary(b, n) := CASE WHEN octet_length(b) > n
+    THEN error('Binary value ''' || hex(b) || ''' is too long and would be truncated') ELSE b END;
 sf_width_bucket(x, low, high, n) := CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1
     ELSE CAST(floor((x - low) * n / (high - low)) AS BIGINT) + 1 END;
 sf_translate(t, source, target) := list_aggregate(list_transform(string_split(t, ''), lambda c:

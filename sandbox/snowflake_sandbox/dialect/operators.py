@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from snowflake_sandbox.dialect import assignments, exact_numbers, macros
+from snowflake_sandbox.dialect import assignments, exact_numbers, macros, sizes
 from snowflake_sandbox.dialect.conversions import (
     Formats,
     cast,
@@ -245,7 +245,43 @@ def cast_node(node: exp.Expr, formats: Formats) -> exp.Expr:
         return value
     if is_optional:
         _require_text(value, target)
-    return cast(value, target, formats, optional=is_optional) or node
+    _require_castable(value, target)
+    converted = cast(value, target, formats, optional=is_optional) or node
+    length = sizes.length_of(target) if of_type(target) is Family.TEXT else None
+    return converted if length is None else sizes.fit_text(converted, length, optional=is_optional)
+
+
+# Conversions that do not exist (sql-reference/data-type-conversion), by the family of the value.
+_STAMPS = frozenset({Family.NTZ, Family.INSTANT})
+_NOT_CASTABLE: dict[Family, frozenset[Family]] = {
+    Family.NUMBER: frozenset({Family.DATE, Family.TIME, Family.BINARY}),
+    Family.FLOAT: TIMES | {Family.BINARY},
+    Family.BOOLEAN: TIMES | {Family.FLOAT, Family.BINARY},
+    Family.DATE: frozenset({Family.TIME, Family.NUMBER, Family.FLOAT, Family.BOOLEAN, Family.BINARY}),
+    Family.TIME: _STAMPS | {Family.DATE, Family.NUMBER, Family.FLOAT, Family.BOOLEAN, Family.BINARY},
+    **dict.fromkeys(_STAMPS, frozenset({Family.NUMBER, Family.FLOAT, Family.BOOLEAN, Family.BINARY})),
+    Family.BINARY: TIMES | {Family.NUMBER, Family.FLOAT, Family.BOOLEAN},
+}
+_CONVERSION_FUNCTIONS = {
+    Family.NUMBER: "TO_NUMBER",
+    Family.FLOAT: "TO_DOUBLE",
+    Family.NTZ: "TO_TIMESTAMP_NTZ",
+    Family.INSTANT: "TO_TIMESTAMP_LTZ",
+}
+
+
+def _require_castable(value: exp.Expr, target: exp.DataType) -> None:
+    """Refuse a cast between types that have no conversion.
+
+    Raises:
+        SnowflakeError: 001007.
+    """
+    kind = of_type(target)
+    if is_null(value) or kind not in _NOT_CASTABLE.get(family(value), ()):
+        return
+    text = exp.cast(value.copy(), target.copy()).sql("snowflake")
+    function = _CONVERSION_FUNCTIONS.get(kind, f"TO_{kind.name}")
+    raise SnowflakeError(1007, "22023", f"SQL compilation error:\ninvalid type [{text}] for parameter '{function}'")
 
 
 # Values that TRY_CAST to their own type leaves as they are, on accounts; its page allows texts only.

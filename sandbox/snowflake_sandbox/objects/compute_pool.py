@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.compute.nodes import PoolLoad
 from snowflake_sandbox.result import Result, ResultColumn, columns
 from snowflake_sandbox.session import ObjectScope
+from snowflake_sandbox.statements import property_values
 from snowflake_sandbox.statements.reader import Reader
 
 if TYPE_CHECKING:
@@ -109,13 +111,6 @@ def _family(reader: Reader) -> str:
     return written
 
 
-def _nodes(reader: Reader) -> int:
-    value = reader.integer()
-    if value < 1:
-        raise errors.invalid_value(str(value), "MIN_NODES")
-    return value
-
-
 def _check_nodes(properties: Any) -> None:
     if properties["min_nodes"] > properties["max_nodes"]:
         raise errors.SnowflakeError(
@@ -123,7 +118,15 @@ def _check_nodes(properties: Any) -> None:
         )
 
 
+# Quoted names for other characters or in lower case are not supported (sql-reference/sql/create-compute-pool).
+_NAME = re.compile(r"[A-Z_][A-Z0-9_$]*")
+
+
 def _finish(call: Call, creation: Creation) -> None:
+    if not _NAME.fullmatch(creation.name.name):
+        raise errors.SnowflakeError(
+            904, "42000", f"SQL compilation error:\ninvalid identifier '{creation.name.written}'"
+        )
     _check_nodes(creation.properties)
     creation.properties["suspended"] = creation.properties.pop("initially_suspended")
     creation.properties["resumed_on"] = creation.properties["updated_on"] = call.now.isoformat()
@@ -236,14 +239,16 @@ KIND = Kind(
     show=_SHOWN,
     show_row=_row,
     properties=(
-        Property("MIN_NODES", _nodes, required=True),
-        Property("MAX_NODES", _nodes, required=True),
-        Property("INSTANCE_FAMILY", _family, required=True),
+        Property("MIN_NODES", property_values.whole_number("MIN_NODES", 1), required=True),
+        Property("MAX_NODES", property_values.whole_number("MAX_NODES", 1), required=True),
+        Property("INSTANCE_FAMILY", _family, required=True, alterable=False),
         Property("AUTO_RESUME", Reader.boolean, default=True),
         Property("INITIALLY_SUSPENDED", Reader.boolean, default=False, alterable=False),
-        Property("AUTO_SUSPEND_SECS", Reader.integer, 3600),
+        Property("AUTO_SUSPEND_SECS", property_values.whole_number("AUTO_SUSPEND_SECS", 0), 3600),
         Property("COMMENT", Reader.string),
     ),
+    replaceable=False,
+    renameable=False,
     describe=_describe,
     read_definition=_read_definition,
     finish_definition=_finish,

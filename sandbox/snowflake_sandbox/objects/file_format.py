@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.objects.stage import FILE_TYPES
 from snowflake_sandbox.result import columns
 from snowflake_sandbox.session import ObjectScope
+from snowflake_sandbox.statements.property_values import one_of, whole_number
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.store import to_json
 
@@ -29,6 +31,8 @@ _OPTIONS = [
     "TRIM_SPACE",
     "STRIP_OUTER_ARRAY",
 ]
+
+_READERS = {"TYPE": one_of("TYPE", *FILE_TYPES), "SKIP_HEADER": whole_number("SKIP_HEADER", 0)}
 
 
 def _finish(call: Call, creation: Creation) -> None:
@@ -62,7 +66,10 @@ KIND = Kind(
     scope=ObjectScope.SCHEMA,
     show=columns("created_on@ name database_name schema_name type owner comment format_options owner_role_type"),
     show_row=_show_row,
-    properties=(*(Property(name, Reader.word) for name in _OPTIONS), Property("COMMENT", Reader.string)),
+    properties=(
+        *(Property(name, _READERS.get(name, Reader.word)) for name in _OPTIONS),
+        Property("COMMENT", Reader.string),
+    ),
     finish_definition=_finish,
     created=_created,
     modifiers=_TEMPORARY,

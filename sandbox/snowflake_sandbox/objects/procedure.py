@@ -12,6 +12,7 @@ from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns, status
 from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.session import ObjectScope
+from snowflake_sandbox.statements.property_values import one_of
 from snowflake_sandbox.statements.reader import Reader, is_block
 from snowflake_sandbox.statements.showing import text_rows
 from snowflake_sandbox.tables import stage_files
@@ -39,6 +40,8 @@ _DESCRIPTION = "user-defined procedure"
 _SNOWPARK = "snowflake-snowpark-python"
 _REPOSITORY_USER = "SNOWFLAKE.ANACONDA_REPOSITORY_USER"
 # The properties that CREATE requires, by language.
+# 3.8 and 3.9 are decommissioned (developer-guide/stored-procedure/python/procedures-python-overview).
+_PYTHON = ("3.10", "3.11", "3.12", "3.13")
 _NEEDED = {"PYTHON": ("returns", "runtime_version", "handler", "body"), "SQL": ("returns", "body")}
 
 
@@ -204,7 +207,7 @@ KIND = Kind(
     show_row=show_row,
     keeps_grants=True,
     properties=(
-        Property("RUNTIME_VERSION", Reader.word, alterable=False),
+        Property("RUNTIME_VERSION", one_of("RUNTIME_VERSION", *_PYTHON), alterable=False),
         Property("PACKAGES", Reader.string_list, alterable=False),
         Property("IMPORTS", Reader.string_list, alterable=False),
         Property("HANDLER", Reader.string, alterable=False),

@@ -6,9 +6,11 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
+from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import ObjectScope
+from snowflake_sandbox.statements import property_values
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.statements.showing import text_rows
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 _TEMPORARY = frozenset({"TEMPORARY", "TEMP", "SCOPED"})
+FILE_TYPES = ("CSV", "JSON", "AVRO", "ORC", "PARQUET", "XML", "CUSTOM")
+_ENCRYPTION = {"TYPE": ("SNOWFLAKE_FULL", "SNOWFLAKE_SSE")}
+_DIRECTORY = dict.fromkeys(("ENABLE", "AUTO_REFRESH", "REFRESH_ON_CREATE"), ("TRUE", "FALSE"))
 _FORMAT_DEFAULTS = {
     "TYPE": "CSV",
     "RECORD_DELIMITER": "\\n",
@@ -63,7 +68,29 @@ def _refuse(word: str) -> Any:
     return read
 
 
+def _require_allowed(call: Call, properties: Any) -> None:
+    """Refuse values of options that an internal stage does not have, and a file format that does not exist.
+
+    Raises:
+        SnowflakeError: 001008, 002003.
+    """
+    property_values.require_options(properties.get("encryption") or {}, _ENCRYPTION)
+    property_values.require_options(properties.get("directory") or {}, _DIRECTORY)
+    options = properties.get("file_format") or {}
+    property_values.require_options(options, {"TYPE": FILE_TYPES})
+    if "FORMAT_NAME" in options:
+        written = Reader(options["FORMAT_NAME"]).object_name()
+        name = call.session.resolve(written, ObjectScope.SCHEMA, "CREATE STAGE")
+        with call.world.store.reading() as tx:
+            catalog.get(tx, "FILE FORMAT", name)
+
+
+def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
+    _require_allowed(call, after.properties)
+
+
 def _finish(call: Call, creation: Creation) -> None:
+    _require_allowed(call, creation.properties)
     temporary = bool(creation.modifiers & _TEMPORARY)
     creation.properties["session"] = call.session.id if temporary else None
 
@@ -146,6 +173,7 @@ KIND = Kind(
     describe=_describe,
     finish_definition=_finish,
     created=_created,
+    altered=_altered,
     dropping=_dropping,
     modifiers=_TEMPORARY,
     created_message="Stage area {name} successfully created.",

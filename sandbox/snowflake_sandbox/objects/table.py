@@ -17,7 +17,7 @@ from snowflake_sandbox.data.adapter import quoted
 from snowflake_sandbox.objects import schema
 from snowflake_sandbox.result import Result, columns, status
 from snowflake_sandbox.session import ObjectScope
-from snowflake_sandbox.statements.definitions import create_object, drop_object
+from snowflake_sandbox.statements.definitions import create_object, drop_object, require_no_namesake
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tables import column, constraints, defaults, table_alter
 
@@ -150,6 +150,7 @@ def create_table(call: Call, kind: Kind, creation: Creation) -> Result:
     query, source = creation.properties.pop("query", None), creation.properties.pop("source", None)
     with call.world.store.reading() as tx:
         before = catalog.find(tx, "TABLE", creation.name)
+        require_no_namesake(tx, kind, creation.name)
     if not (query or source) or (before is not None and not creation.or_replace):
         return create_object(call, kind, creation)
     if before is not None:

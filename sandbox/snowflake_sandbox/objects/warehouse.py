@@ -10,6 +10,7 @@ from snowflake_sandbox.catalog.kind import Kind, Property
 from snowflake_sandbox.compute import slots
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import ObjectScope
+from snowflake_sandbox.statements.property_values import one_of, whole_number
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 if TYPE_CHECKING:
@@ -33,6 +34,26 @@ _SIZES = {
     "X5LARGE": "5X-Large",
     "X6LARGE": "6X-Large",
 }
+
+
+_TYPES = ("STANDARD", "SNOWPARK-OPTIMIZED", "ADAPTIVE")
+# Of an X-Small warehouse; larger ones have fewer (user-guide/warehouses-multicluster).
+_MOST_CLUSTERS = 300
+
+
+def _auto_suspend(reader: Reader) -> int | None:
+    """Read a number of seconds; NULL means never, as does 0."""
+    return None if reader.accept("NULL") else whole_number("AUTO_SUSPEND", 0)(reader)
+
+
+def _require_clusters(properties: Any) -> None:
+    """Refuse a minimum of clusters above the maximum.
+
+    Raises:
+        SnowflakeError: 001008 (guess: the number).
+    """
+    if properties["min_cluster_count"] > properties["max_cluster_count"]:
+        raise errors.invalid_value(str(properties["min_cluster_count"]), "MIN_CLUSTER_COUNT")
 
 
 def _size(reader: Reader) -> str:
@@ -88,6 +109,7 @@ def _require_monitor(tx: Transaction, warehouse: SnowflakeObject) -> None:
 
 
 def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
+    _require_clusters(after.properties)
     with call.world.store.transaction() as tx:
         _require_monitor(tx, after)
         _part(call).change(tx, after, slots.Look())
@@ -141,6 +163,7 @@ def _show_row(call: Call, warehouse: SnowflakeObject) -> tuple[Any, ...]:
 
 
 def _finish(_call: Call, creation: Any) -> None:
+    _require_clusters(creation.properties)
     suspended = creation.properties.pop("initially_suspended")
     creation.properties["state"] = "SUSPENDED" if suspended else "STARTED"
 
@@ -157,18 +180,18 @@ KIND = Kind(
     ),
     show_row=_show_row,
     properties=(
-        Property("WAREHOUSE_TYPE", Reader.word, "STANDARD"),
+        Property("WAREHOUSE_TYPE", one_of("WAREHOUSE_TYPE", *_TYPES), "STANDARD"),
         Property("WAREHOUSE_SIZE", _size, "X-Small"),
-        Property("MAX_CLUSTER_COUNT", Reader.integer, 1),
-        Property("MIN_CLUSTER_COUNT", Reader.integer, 1),
-        Property("SCALING_POLICY", Reader.word, "STANDARD"),
-        Property("AUTO_SUSPEND", Reader.integer, 600),
+        Property("MAX_CLUSTER_COUNT", whole_number("MAX_CLUSTER_COUNT", 1, _MOST_CLUSTERS), 1),
+        Property("MIN_CLUSTER_COUNT", whole_number("MIN_CLUSTER_COUNT", 1, _MOST_CLUSTERS), 1),
+        Property("SCALING_POLICY", one_of("SCALING_POLICY", "STANDARD", "ECONOMY"), "STANDARD"),
+        Property("AUTO_SUSPEND", _auto_suspend, 600),
         Property("AUTO_RESUME", Reader.boolean, default=True),
         Property("INITIALLY_SUSPENDED", Reader.boolean, default=False, alterable=False),
         Property("RESOURCE_MONITOR", _monitor),
         Property("COMMENT", Reader.string),
         Property("ENABLE_QUERY_ACCELERATION", Reader.boolean, default=False),
-        Property("QUERY_ACCELERATION_MAX_SCALE_FACTOR", Reader.integer, 8),
+        Property("QUERY_ACCELERATION_MAX_SCALE_FACTOR", whole_number("QUERY_ACCELERATION_MAX_SCALE_FACTOR", 0, 100), 8),
         Property("WAIT_FOR_COMPLETION", Reader.boolean),
     ),
     parameters={

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.scripting.syntax import Piece, Statement
 
+# Numbers of exceptions that a block declares (developer-guide/snowflake-scripting/exceptions).
+_FIRST_NUMBER, _LAST_NUMBER = -20999, -20000
 _REFUSED = {"PROCEDURE": "a procedure declared in a block", "FUNCTION": "a function declared in a block"}
 
 
@@ -95,7 +97,11 @@ class Parser(Pieces):
     def _exception(self, position: int, name: str) -> Statement:
         if not self.reader.accept("("):
             return syntax.DeclareException(position, name)
+        start = self.reader.index
         number = self.reader.integer()
+        if not _FIRST_NUMBER <= number <= _LAST_NUMBER:
+            self.reader.index = start
+            raise self.reader.unexpected()
         text = self.reader.string() if self.reader.accept(",") else ""
         self.reader.expect(")")
         return syntax.DeclareException(position, name, number, text)

@@ -14,18 +14,22 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.access import access, future, replacing
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
-from snowflake_sandbox.parameters import in_range, text_of, type_of
+from snowflake_sandbox.parameters import is_allowed, text_of, type_of
 from snowflake_sandbox.result import DESCRIBE, Result, status
+from snowflake_sandbox.statements import new_names
 from snowflake_sandbox.statements.reader import ObjectName, Reader, leading_words
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.store import Snapshot
 
 _MODIFIERS = frozenset(
     {"TRANSIENT", "TEMPORARY", "TEMP", "VOLATILE", "LOCAL", "GLOBAL", "SECURE", "RECURSIVE", "SCOPED"}
 )
 LONGEST_KIND = 5
+# Kinds whose objects share their names.
+_NAMESAKES = {"TABLE": "VIEW", "VIEW": "TABLE"}
 
 
 def register(world: World) -> None:
@@ -77,16 +81,19 @@ def create(call: Call) -> Result:
     """CREATE [OR REPLACE] [modifiers] <kind> [IF NOT EXISTS] <name> <definition>."""
     reader = call.reader
     or_replace = reader.accept("OR REPLACE")
+    replaced = reader.tokens[reader.index - 1] if or_replace else None
     if reader.accept("OR ALTER"):
         raise errors.not_supported("CREATE OR ALTER")
     modifiers: set[str] = set()
     while reader.peek() in _MODIFIERS:
         modifiers.add(reader.identifier())
     kind = read_kind(call.world, reader)
+    if replaced is not None and not kind.replaceable:
+        raise errors.syntax_error(replaced.text, replaced.start, reader.text)
     if not modifiers <= kind.modifiers:
         raise errors.not_supported(f"CREATE {' '.join(sorted(modifiers))} {kind.name}")
     if_not_exists = reader.accept("IF NOT EXISTS")
-    name = call.session.resolve(reader.object_name(), kind.scope, f"CREATE {kind.name}")
+    name = call.session.resolve(new_names.of_object(reader), kind.scope, f"CREATE {kind.name}")
     if_not_exists = if_not_exists or reader.accept("IF NOT EXISTS")
     if or_replace and if_not_exists:
         raise errors.replaced_and_kept()
@@ -152,7 +159,7 @@ def read_parameter(reader: Reader, name: str, default: str) -> str:
     expected = type_of(default)
     if expected == "BOOLEAN":
         value = value.lower()
-    if (expected != "STRING" and type_of(value) != expected) or not in_range(name, value):
+    if (expected != "STRING" and type_of(value) != expected) or not is_allowed(name, value):
         raise errors.invalid_value(value, name)
     return value
 
@@ -161,6 +168,17 @@ def _unknown(reader: Reader, statement: str) -> errors.SnowflakeError:
     if reader.peek() and reader.peek(1) == "=":
         return errors.invalid_property(reader.peek(), statement)
     return reader.unexpected()
+
+
+def require_no_namesake(tx: Snapshot, kind: Kind, name: ObjectName) -> None:
+    """Refuse a table with the name of a view, and a view with the name of a table.
+
+    Raises:
+        SnowflakeError: 001998.
+    """
+    other = _NAMESAKES.get(kind.name)
+    if other is not None and catalog.find(tx, other, name) is not None:
+        raise errors.exists_as(name.name, other)
 
 
 def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
@@ -172,6 +190,7 @@ def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
     access.require_create(call, kind.name, creation.name)
     with call.world.store.transaction() as tx:
         existing = catalog.find(tx, kind.name, creation.name, creation.signature)
+        require_no_namesake(tx, kind, creation.name)
         if existing is not None and creation.if_not_exists:
             return status(f"{creation.name.name} already exists, statement succeeded.")
         grants = None
@@ -207,6 +226,9 @@ def find_for(call: Call, kind: Kind, command: str, *, if_exists: bool = False) -
     name, signature = read_name(call, kind, command)
     with call.world.store.reading() as tx:
         target = catalog.find(tx, kind.name, name, signature)
+        other = _NAMESAKES.get(kind.name)
+        if target is None and other is not None and catalog.find(tx, other, name) is not None:
+            raise errors.other_kind(other, kind.name)
     if target is None and not if_exists:
         raise errors.does_not_exist(kind.name, name.qualified + signature)
     return target
@@ -270,7 +292,7 @@ def alter(call: Call) -> Result:
             result = kind.actions[words](call, target)
             call.reader.end()
             return result or status()
-    if call.reader.accept("RENAME TO"):
+    if kind.renameable and call.reader.accept("RENAME TO"):
         return _rename(call, kind, target)
     if call.reader.accept("SET"):
         return _apply(call, kind, target, _read_set(call.reader, kind))
@@ -281,7 +303,7 @@ def alter(call: Call) -> Result:
 
 def _rename(call: Call, kind: Kind, target: SnowflakeObject) -> Result:
     access.require(call, "OWNERSHIP", target)
-    name = call.session.resolve(call.reader.object_name(), kind.scope, f"ALTER {kind.name}")
+    name = call.session.resolve(new_names.of_object(call.reader), kind.scope, f"ALTER {kind.name}")
     call.reader.end()
     with call.world.store.transaction() as tx:
         catalog.rename(tx, target, name)

@@ -1,7 +1,7 @@
 """Columns of tables: read from CREATE TABLE and ALTER TABLE, shown by DESCRIBE, and translated to DuckDB.
 
 Knows one column at a time; must not know the catalog or a connection. A table's properties store a column as a plain
-dictionary (`TableColumn.record`). Keys and lengths are shown but not enforced: Snowflake does not enforce keys.
+dictionary (`TableColumn.record`). Keys are shown but not enforced, as in Snowflake.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
+from snowflake_sandbox.statements import new_names
 from snowflake_sandbox.statements.reader import DataType
 from snowflake_sandbox.tables import constraints
 
@@ -180,7 +181,7 @@ def read(reader: Reader, keys: list[Key]) -> TableColumn:
     Raises:
         SnowflakeError: 001003, or 000002 for a clause that the sandbox lacks.
     """
-    name = reader.identifier()
+    name = new_names.of_column(reader)
     kind = reader.data_type()
     column = TableColumn(name, kind.base, kind.numbers)
     while not reader.at_end and reader.peek() not in (",", ")"):

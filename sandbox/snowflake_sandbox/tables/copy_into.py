@@ -22,7 +22,7 @@ from snowflake_sandbox.protocol import wire
 from snowflake_sandbox.result import DDL, Result, columns
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
-from snowflake_sandbox.tables import column, stage_files
+from snowflake_sandbox.tables import column, lengths, stage_files
 from snowflake_sandbox.tables.file_patterns import FilePattern
 from snowflake_sandbox.tables.loading import CopyRequest
 
@@ -75,6 +75,10 @@ class _Options:
 
     def is_on(self, name: str) -> bool:
         return str(self.flags.get(name, "false")).lower() == "true"
+
+    def cuts_texts(self) -> bool:
+        """Whether texts that are too long are cut; without this they are an error."""
+        return self.is_on("TRUNCATECOLUMNS") or self.flags.get("ENFORCE_LENGTH") is False
 
     def refuse_others(self, names: frozenset[str]) -> None:
         """Refuse options that the sandbox lacks, and other values of ON_ERROR."""
@@ -256,6 +260,7 @@ def _load_files(
             text = statement(path)
             connection.need_functions(text)
             (count,) = duck.execute(text).fetchone() or (0,)
+            lengths.enforce(duck, table, is_cut=options.cuts_texts())
             load_metadata.remember(duck, table, name, path, call.now)
             rows.append((name, "LOADED", count, count, 1, 0, *[None] * 4))
     return rows, list(files.values())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.errors import SnowflakeError, invalid_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,41 @@ _SERVERLESS = (
     "SERVERLESS_TASK_MAX_STATEMENT_SIZE",
     "SERVERLESS_TASK_MIN_STATEMENT_SIZE",
 )
+
+
+# Session parameters that a task cannot set (sql-reference/sql/create-task).
+_NOT_OF_TASKS = {"SEARCH_PATH": None, "AUTOCOMMIT": "false"}
+
+
+def require_session_parameters(parameters: Mapping[str, Any]) -> None:
+    """Refuse session parameters that tasks do not support: SEARCH_PATH, and AUTOCOMMIT = FALSE.
+
+    Raises:
+        SnowflakeError: 001008 (guess: the number).
+    """
+    for name, refused_value in _NOT_OF_TASKS.items():
+        value = parameters.get(name)
+        if value is not None and refused_value in (None, value):
+            raise invalid_value(str(value), name)
+
+
+# Sizes in order; synonyms without their hyphen are the same.
+_SIZES = ("XSMALL", "SMALL", "MEDIUM", "LARGE", "XLARGE", "XXLARGE")
+
+
+def _size(text: str) -> int:
+    return _SIZES.index(text.upper().replace("-", "").replace("2X", "XX").replace("X2", "XX"))
+
+
+def require_sizes(parameters: Mapping[str, Any]) -> None:
+    """Refuse a least size of a serverless task above its largest one.
+
+    Raises:
+        SnowflakeError: 001008 (guess: the number).
+    """
+    least, most = (parameters.get(f"SERVERLESS_TASK_{word}_STATEMENT_SIZE") for word in ("MIN", "MAX"))
+    if least and most and _size(least) > _size(most):
+        raise invalid_value(str(least), "SERVERLESS_TASK_MIN_STATEMENT_SIZE")
 
 
 def refused(message: str, errno: int = 91088) -> SnowflakeError:
@@ -39,6 +74,8 @@ def require_root_settings(name: ObjectName, task: Mapping[str, Any], parameters:
     Raises:
         SnowflakeError: 091088.
     """
+    if task.get("after") and task.get("finalize"):
+        raise refused(f"Task {name.qualified} cannot be a finalizer task and have predecessors.")  # guess: the text
     if not task.get("after") and not task.get("finalize"):
         return
     require_no_schedule(name, task)

@@ -53,6 +53,16 @@ def parse(text: str) -> Schedule:
     return _cron(text, " ".join(match[1].split()), match[2])
 
 
+def require_interval(text: str, name: str) -> None:
+    """Refuse a text that is no interval.
+
+    Raises:
+        SnowflakeError: 001008.
+    """
+    if not _INTERVAL.fullmatch(text):
+        raise errors.invalid_value(text, name)
+
+
 def _cron(text: str, expression: str, zone: str) -> Cron:
     try:
         return cron.read(expression, zone)

@@ -13,17 +13,19 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import FROM_SHOW, Creation, Kind, Property, terse
-from snowflake_sandbox.data import task_conditions
+from snowflake_sandbox.data import task_conditions, trees
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.parameters import SESSION
 from snowflake_sandbox.result import SHOW, Result
 from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.session import ObjectScope
-from snowflake_sandbox.statements.reader import ObjectName, Reader
+from snowflake_sandbox.statements.reader import ObjectName, Reader, is_block
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import links, rules, schedule, scheduler, showing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.store import Snapshot, Transaction
@@ -47,6 +49,12 @@ _OVERLAP_POLICIES = ("NO_OVERLAP", "ALLOW_CHILD_OVERLAP", "ALLOW_ALL_OVERLAP")
 def _schedule(reader: Reader) -> str:
     text = reader.string()
     schedule.parse(text)
+    return text
+
+
+def _interval(reader: Reader) -> str:
+    text = reader.string()
+    schedule.require_interval(text, "TARGET_COMPLETION_INTERVAL")
     return text
 
 
@@ -82,12 +90,41 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     elif reader.accept("WHEN"):
         properties["condition"] = _condition(reader)
     elif reader.accept("AS"):
-        properties["definition"] = parser.body(reader)
+        properties["definition"] = _body(call)
     elif reader.accept("EXECUTE AS"):
         raise errors.not_supported("CREATE TASK … EXECUTE AS USER")
     else:
         return False
     return True
+
+
+def _body(call: Call) -> str:
+    """Return the text after AS, which must begin a statement, and parse if it is a query or changes rows.
+
+    Raises:
+        SnowflakeError: 001003.
+    """
+    reader = call.reader
+    first = reader.index
+    text = parser.body(reader)
+    reader.index, last = first, reader.index
+    word = reader.peek()
+    if not is_block(reader) and word not in _FIRST_WORDS and not any(key.split()[0] == word for key in _commands(call)):
+        raise reader.unexpected()
+    if word in _PARSED:
+        trees.parse(text)
+    reader.index = last
+    return text
+
+
+# Statements whose grammar does not depend on the catalog.
+_PARSED = frozenset({"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE"})
+# Statements that are no command of the sandbox's table, or that it refuses by name when the task runs.
+_FIRST_WORDS = _PARSED | {"", "(", "TRUNCATE", "BEGIN", "COMMIT", "ROLLBACK", "EXPLAIN", "REFRESH", "UNDROP"}
+
+
+def _commands(call: Call) -> Iterable[str]:
+    return call.world.statements
 
 
 def _condition(reader: Reader) -> str:
@@ -110,6 +147,8 @@ def _finish(call: Call, creation: Creation) -> None:
     properties = creation.properties
     if not properties.get("definition"):
         raise errors.missing_property("AS", "CREATE TASK")
+    rules.require_session_parameters(creation.parameters)
+    rules.require_sizes(creation.parameters)
     rules.require_root_settings(creation.name, properties, creation.parameters)
     interval = properties.get("target_completion_interval")
     rules.require_serverless(creation.name, properties.get("warehouse"), creation.parameters, interval)
@@ -126,6 +165,8 @@ def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> Non
     with call.world.store.transaction() as tx:
         links.require_changeable(tx, before)
         given = {name: value for name, value in after.parameters.items() if before.parameters.get(name) != value}
+        rules.require_session_parameters(given)
+        rules.require_sizes(after.parameters)
         rules.require_root_settings(after.name, after.properties, given)
         interval = after["target_completion_interval"]
         changed_interval = None if interval == before["target_completion_interval"] else interval
@@ -216,7 +257,7 @@ def _suspend(call: Call, task: SnowflakeObject) -> Result | None:
 
 
 def _modify_body(call: Call, task: SnowflakeObject) -> Result | None:
-    links.change(call, task, {"definition": parser.body(call.reader)})
+    links.change(call, task, {"definition": _body(call)})
     return None
 
 
@@ -250,7 +291,7 @@ DECLARATION = Kind(
         Property("ERROR_INTEGRATION", _name),
         Property("SUCCESS_INTEGRATION", _name),
         Property("COMMENT", Reader.string),
-        Property("TARGET_COMPLETION_INTERVAL", Reader.string),
+        Property("TARGET_COMPLETION_INTERVAL", _interval),
     ),
     parameters={**_OWN_PARAMETERS, **_SESSION_PARAMETERS},
     describe=_describe,

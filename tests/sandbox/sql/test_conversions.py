@@ -114,7 +114,7 @@ def test_values_of_a_variant_column(table: Client) -> None:
     assert table.values("SELECT V:s || 'q', UPPER(V:s), V:n::VARCHAR, SUM(V:i) FROM T GROUP BY ALL") == [
         ("xq", "X", None, 5.0)
     ]
-    table.rows("UPDATE T SET V = 'text'")
+    table.rows("UPDATE T SET V = TO_VARIANT('text')")
     assert table.values("SELECT V, TYPEOF(V), V::VARCHAR FROM T") == [('"text"', "VARCHAR", "text")]
     table.rows("INSERT INTO T (S, N) SELECT V, PARSE_JSON('7') FROM T")
     assert table.values("SELECT S FROM T WHERE N = 7") == [("text",)]
