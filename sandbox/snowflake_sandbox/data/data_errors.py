@@ -45,6 +45,7 @@ _OF_MACROS = (
     (re.compile(r"Invalid IP address: .*"), 100147, "22000"),  # guess
     (re.compile(r"invalid identifier '.*\.NEXTVAL'"), 904, "42000"),
     (re.compile(r"String '.*' is too long and would be truncated", re.DOTALL), 100078, "22000"),
+    (re.compile(r"String of \d+ characters is too long and would be truncated"), 100078, "22000"),  # guess: the text
     (re.compile(r"Binary value '.*' is too long and would be truncated"), 100145, "22000"),  # guess: the number
 )
 # DuckDB's texts for a number that is too large for a DECIMAL.

@@ -49,7 +49,7 @@ def parse(text: str) -> exp.Expr:
     text = _START_TRANSACTION.sub("BEGIN TRANSACTION", text)
     try:
         tree = sqlglot.parse_one(number_placeholders(stage_arguments(plain_methods(text))), read=DIALECT)
-    except (ParseError, TokenError) as error:
+    except (ParseError, TokenError, IndexError) as error:
         raise (isinstance(error, ParseError) and _unread_type(text)) or _syntax_error(text, error) from error
     if tree is None or isinstance(tree, exp.Command):
         raise errors.not_supported(" ".join(text.split()[:3]).upper())

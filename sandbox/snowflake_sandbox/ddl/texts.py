@@ -40,7 +40,7 @@ def sequence(item: SnowflakeObject, name: str) -> str:
 def file_format(item: SnowflakeObject, name: str) -> str:
     """Return `CREATE OR REPLACE FILE FORMAT F …;` with the options that were set."""
     options = [
-        f"\t{key.upper()} = {value if key == 'type' else literal(value)}"
+        f"\t{key.upper()} = {value if key == 'type' or isinstance(value, int) else literal(value)}"
         for key, value in item.properties.items()
         if value is not None and key not in ("comment", "session")
     ]

@@ -267,11 +267,29 @@ def distance(node: exp.Expr, formats: Formats) -> exp.Expr:
     )
 
 
+def repeat(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """REPEAT, SPACE: no longer than the longest text, 128 MB (sql-reference/data-types-text)."""
+    node = texts()(node, formats)
+    times_ = node.args["times"]
+    size = exp.Mul(
+        this=exp.Anonymous(this="LENGTH", expressions=[node.this.copy()]), expression=exp.paren(times_.copy())
+    )
+    node.set("times", macros.call("limit", times_, size))
+    return node
+
+
+def pad(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """LPAD, RPAD: no longer than the longest text."""
+    node = texts()(node, formats)
+    node.set("expression", macros.call("limit", node.expression, node.expression.copy()))
+    return node
+
+
 _NOW = (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.Localtime, exp.Localtimestamp)
 _ONE_TEXT = (
-    *(exp.Upper, exp.Lower, exp.Initcap, exp.Reverse, exp.Left, exp.Right, exp.SplitPart, exp.Split, exp.Pad),
+    *(exp.Upper, exp.Lower, exp.Initcap, exp.Reverse, exp.Left, exp.Right, exp.SplitPart, exp.Split),
     *(exp.MD5, exp.SHA, exp.SHA2, exp.Unicode, exp.Ascii, exp.Strtok, exp.StrtokToArray),
-    *(exp.RegexpExtract, exp.RegexpCount, exp.RegexpInstr, exp.Stuff, exp.Repeat, exp.Levenshtein),
+    *(exp.RegexpExtract, exp.RegexpCount, exp.RegexpInstr, exp.Stuff, exp.Levenshtein),
 )
 _NUMBERS = (
     *(exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Cbrt, exp.Exp, exp.Ln, exp.Sign, exp.Degrees, exp.Radians, exp.Trunc),
@@ -290,6 +308,8 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     **dict.fromkeys((exp.Replace, exp.StartsWith, exp.EndsWith), texts("this", "expression")),
     **dict.fromkeys((exp.Concat, exp.ConcatWs), texts("expressions")),
     exp.StrPosition: texts("this", "substr"),
+    exp.Repeat: repeat,
+    exp.Pad: pad,
     exp.Round: round_number,
     exp.Trim: trim,
     exp.Length: length,

@@ -75,6 +75,8 @@ sf_fit_text(t, n) := CASE WHEN length(t) > n
 sf_try_fit_text(t, n) := CASE WHEN length(t) > n THEN NULL ELSE t END;
 sf_fit_binary(b, n) := CASE WHEN octet_length(b) > n
     THEN error('Binary value ''' || hex(b) || ''' is too long and would be truncated') ELSE b END;
+sf_limit(n, size) := CASE WHEN size > 134217728
+    THEN error('String of ' || size || ' characters is too long and would be truncated') ELSE n END;
 sf_width_bucket(x, low, high, n) := CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1
     ELSE CAST(floor((x - low) * n / (high - low)) AS BIGINT) + 1 END;
 sf_translate(t, source, target) := list_aggregate(list_transform(string_split(t, ''), lambda c:

@@ -54,6 +54,9 @@ def body(reader: Reader) -> str:
 class Parser(Pieces):
     """A recursive descent over the tokens of a reader."""
 
+    # How many loops are around the statement that comes next.
+    loops = 0
+
     # --- blocks ------------------------------------------------------------------------------------------------------
 
     def block(self) -> syntax.Block:
@@ -192,30 +195,43 @@ class Parser(Pieces):
         end = "LOOP" if self.reader.accept("LOOP") else word
         if end == word:
             self.reader.expect("DO")
-        body = self._body("END")
+        body = self._repeated("END")
         self.reader.expect(f"END {end}")
         return body, self._label()
 
     def _repeat(self, position: int) -> Statement:
-        body = self._body("UNTIL")
+        body = self._repeated("UNTIL")
         self.reader.expect("UNTIL")
         condition = self.until("END")
         self.reader.expect("END REPEAT")
         return syntax.Loop(position, body, self._label(), until=condition)
 
     def _loop(self, position: int) -> Statement:
-        body = self._body("END")
+        body = self._repeated("END")
         self.reader.expect("END LOOP")
         return syntax.Loop(position, body, self._label())
+
+    def _repeated(self, end: str) -> tuple[Statement, ...]:
+        """Parse the statements of a loop, in which BREAK and CONTINUE may stand."""
+        self.loops += 1
+        body = self._body(end)
+        self.loops -= 1
+        return body
+
+    def _exit_of_loop(self, position: int, *, is_break: bool) -> Statement:
+        if not self.loops:
+            self.reader.index -= 1
+            raise self.reader.unexpected()
+        return syntax.LoopExit(position, is_break=is_break, label=self._label())
 
     def _label(self) -> str | None:
         return None if self.reader.peek() == ";" else self.reader.identifier()
 
     def _break(self, position: int) -> Statement:
-        return syntax.LoopExit(position, is_break=True, label=self._label())
+        return self._exit_of_loop(position, is_break=True)
 
     def _continue(self, position: int) -> Statement:
-        return syntax.LoopExit(position, is_break=False, label=self._label())
+        return self._exit_of_loop(position, is_break=False)
 
     def _return(self, position: int) -> Statement:
         if self.reader.peek() == ";":

@@ -26,10 +26,10 @@ def enforce(duck: duckdb.DuckDBPyConnection, table: SnowflakeObject, *, is_cut: 
         SnowflakeError: 100078 and 100145 for the first text or bytes, 100046 for the first number.
     """
     for record in table["columns"]:
-        size, *scale = (*record["numbers"], 0)
-        column = quoted(record["name"])
-        if not record["numbers"]:
+        numbers: list[int] = record["numbers"]
+        if not numbers:
             continue
+        size, is_whole, column = numbers[0], numbers[1:] in ([], [0]), quoted(record["name"])
         if record["base"] == "VARCHAR" and is_cut:
             duck.execute(
                 f"UPDATE {table.name.quoted} SET {column} = left({column}, {size}) WHERE len({column}) > {size}"
@@ -38,7 +38,7 @@ def enforce(duck: duckdb.DuckDBPyConnection, table: SnowflakeObject, *, is_cut: 
             raise errors.too_long_text(text)
         elif record["base"] == "BINARY" and (text := _first(duck, table, column, f"octet_length({column}) > {size}")):
             raise errors.too_long_binary(text)
-        elif record["base"] == "NUMBER" and not scale[0] and size <= _MOST_DIGITS:
+        elif record["base"] == "NUMBER" and is_whole and size <= _MOST_DIGITS:
             text = _first(duck, table, column, f"abs({column}) >= {10**size}")
             if text:
                 raise errors.number_out_of_range(text, size, 0)

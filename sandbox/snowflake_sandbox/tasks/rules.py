@@ -75,7 +75,7 @@ def require_root_settings(name: ObjectName, task: Mapping[str, Any], parameters:
         SnowflakeError: 091088.
     """
     if task.get("after") and task.get("finalize"):
-        raise refused(f"Task {name.qualified} cannot be a finalizer task and have predecessors.")  # guess: the text
+        raise refused(f"Task {name.qualified} cannot have predecessors as a finalizer task.")
     if not task.get("after") and not task.get("finalize"):
         return
     require_no_schedule(name, task)
