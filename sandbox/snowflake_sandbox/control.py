@@ -273,7 +273,8 @@ def stop(folder: Path, timeout: float = 30.0) -> bool:
         # A child that has ended stays in the process table until its parent polls it.
         if child.pid == state.pid or child.poll() is not None:
             child.wait()
-            del _children[child.pid]
+            # Another thread that stops another sandbox may have removed it.
+            _children.pop(child.pid, None)
     return True
 
 

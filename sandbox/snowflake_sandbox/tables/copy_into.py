@@ -260,7 +260,7 @@ def _load_files(
             text = statement(path)
             connection.need_functions(text)
             (count,) = duck.execute(text).fetchone() or (0,)
-            lengths.enforce(duck, table, is_cut=options.cuts_texts())
+            lengths.enforce(connection, table, is_cut=options.cuts_texts())
             load_metadata.remember(duck, table, name, path, call.now)
             rows.append((name, "LOADED", count, count, 1, 0, *[None] * 4))
     return rows, list(files.values())
