@@ -216,7 +216,7 @@ def run(seed: int, count: int) -> tuple[list[str], list[str]]:
                 leave(kits_)
             kits_.disturb(point)
             tried[f"{point.part}, {point.fault}"] += 1
-            if sum(tried.values()) % 100 == 0:
+            if sum(tried.values()) % 25 == 0:
                 sys.stderr.write(f"kit-killed: {sum(tried.values())}: {len(kits_.problems)} problems\n")
         kits_.statements([LATE])  # cleans up after the last one
     lines = [f"kit-killed: {group} a statement: {number}" for group, number in sorted(tried.items())]
