@@ -49,6 +49,12 @@ def quoted(*parts: str) -> str:
     return ".".join(f'"{part}"' for part in parts)
 
 
+def parts_of(text: str) -> tuple[str, ...]:
+    """Return the parts of a name as `quoted` writes it; none if the text is no such name."""
+    parts = tuple(part[1:-1] for part in text.split("."))
+    return parts if all(map(is_plain, parts)) and quoted(*parts) == text else ()
+
+
 def stage_name(location: str) -> str:
     """Return the stage of a location such as `@db.schema.stage/folder`, spelled as in the location."""
     return location.removeprefix("@").partition("/")[0]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
+from jobgraph.procedures.history_errors import explained
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,9 +31,16 @@ class Tagged(NamedTuple):
     tag: str
 
     def collect(self, text: str, params: Sequence[Any] | None = None) -> list[Row]:
-        """Send a statement once and return its rows. The tag is a parameter of it, which saves an ALTER SESSION."""
+        """Send a statement once and return its rows. The tag is a parameter of it, which saves an ALTER SESSION.
+
+        Raises:
+            SnowparkSQLException: if it fails.
+        """
         statement = self.session.sql(text, params=list(params or []))
-        return statement.collect(statement_params={"QUERY_TAG": self.tag})
+        try:
+            return statement.collect(statement_params={"QUERY_TAG": self.tag})
+        except SnowparkSQLException as error:
+            raise explained(error, text) from None
 
 
 def send(session: Tagged, text: str, params: Sequence[Any] | None = None) -> list[Row]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobgraph.account import event_logs, queries
+from jobgraph.account.client import AbsentError
+from jobgraph.names import parts_of
 from jobgraph.procedures.logs import PLATFORM_CUT, PLATFORM_NEARLY_FULL, masked, safe, secrets_of
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 # How many of the newest lines of a running container to read; Snowflake returns at most 100 KB in any case.
 LIVE_LINES = 1000
+_PARTS_OF_A_TABLE = 3
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,28 @@ class Logs:
         return sorted((log for log in logs if attempt in {None, log.attempt}), key=lambda log: log.key)
 
     def _recorded(self, run_id: str) -> list[Log]:
-        statement = queries.logs(self._client.place, self._tables, self._root_task, run_id, self._task.name)
+        """Return the logs in history: in the present table of logs, and in those that attempts name as theirs."""
+        place = self._client.place
+        others = dict.fromkeys(attempt.log_location for attempt in self._tries)
+        former = [name for name in others if len(parts_of(name)) == _PARTS_OF_A_TABLE]
+        present = place.qualified(self._tables.job_logs)
+        logs: dict[tuple[int, str, str], Log] = {}
+        for table in dict.fromkeys((present, *former)):
+            statement = queries.logs(place, self._tables, self._root_task, run_id, self._task.name, former=table)
+            for log in self._of_table(statement, is_former=table != present):
+                logs.setdefault(log.key, log)
+        return list(logs.values())
+
+    def _of_table(self, statement: queries.Statement, *, is_former: bool) -> list[Log]:
+        """Return the logs in a table; none if it is a former one that is gone."""
+        try:
+            rows = self._client.rows(statement)
+        except AbsentError:
+            if not is_former:
+                raise
+            return []
         return [
-            Log(int(row["ATTEMPT"]), str(row["INSTANCE_ID"]), row["CONTAINER_NAME"], row["LOG"] or "")
-            for row in self._client.rows(statement)
+            Log(int(row["ATTEMPT"]), str(row["INSTANCE_ID"]), row["CONTAINER_NAME"], row["LOG"] or "") for row in rows
         ]
 
     def _live(self, run_id: str, attempt: int | None, recorded: set[int]) -> list[Log]:

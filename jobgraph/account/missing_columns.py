@@ -60,7 +60,7 @@ def missing_column(statement: str, message: str) -> MissingColumnError | None:
     return MissingColumnError(
         f"The history table {places} has no column {name}",
         cause="Somebody dropped the column, and what it held is lost; or an earlier version created the table.",
-        remedy=f"As the role that deploys: {' '.join(fixes)}",
+        remedy=f"`pulumi up` adds it; so does, as the role that deploys: {' '.join(fixes)}",
     )
 
 

@@ -252,13 +252,17 @@ def runs_of_job(place: Place, tables: Tables, job: str) -> Statement:
     )
 
 
-def logs(place: Place, tables: Tables, root_task: str, run_id: str, job: str) -> Statement:
+def logs(  # noqa: PLR0913  # one for each part of the condition, and the table
+    place: Place, tables: Tables, root_task: str, run_id: str, job: str, *, former: str = ""
+) -> Statement:
     """The logs in history of a job in a run of a graph, ordered by attempt, instance and container.
 
-    The graph comes from the row of the attempt, because log rows of earlier versions do not name it.
+    They are in the present table of logs, or in the `former` one with that quoted full name. The graph comes from the
+    row of the attempt, because log rows of earlier versions do not name it.
     """
+    kept_in = former or place.qualified(tables.job_logs)
     return Statement(
-        f"SELECT L.ATTEMPT, L.INSTANCE_ID, L.CONTAINER_NAME, L.LOG FROM {place.qualified(tables.job_logs)} AS L"
+        f"SELECT L.ATTEMPT, L.INSTANCE_ID, L.CONTAINER_NAME, L.LOG FROM {kept_in} AS L"
         " WHERE L.GRAPH_RUN_ID = ? AND L.TASK_NAME = ? AND EXISTS (SELECT 1 FROM"
         f" {place.qualified(tables.job_runs)} AS R WHERE R.GRAPH_RUN_ID = L.GRAPH_RUN_ID"
         " AND R.TASK_NAME = L.TASK_NAME AND R.ATTEMPT = L.ATTEMPT AND R.ROOT_TASK_NAME = ?)"

@@ -131,8 +131,13 @@ class RunRecords:
     def _each(self, run_id: str | None, *, whole: bool = False) -> Iterator[RunRows]:
         """Yield the rows of the graph's runs, or of one run, newest first; `whole`: ignore runs without all jobs."""
         seen = set()
-        recent = self._root_history()
+        recent, rootless = self._root_history(), self._rootless(run_id)
         for row in _newest_first(recent, run_id):
+            while rootless and _begin(rootless[0].rows[0]) > _begin(row):
+                seen.add((rootless[0].shape.root_task, rootless[0].run_id))
+                if not (whole and rootless[0].rows[0].is_of_part):
+                    yield rootless[0]
+                rootless = rootless[1:]
             logged = self._logged([row.run_id])
             own = [line for line in logged if line.root_task == row.name and self._is_ours(line)]
             foreign = any(line.root_task == row.name for line in logged) and not own
@@ -161,6 +166,12 @@ class RunRecords:
             RunRows(rows[0].run_id, shapes.of_attempts(key, rows), rows, of_attempts=True)
             for rows in self._unclosed.of_attempts(limit, run_id)
         ]
+
+    def _rootless(self, run_id: str | None) -> list[RunRows]:
+        """Return the newest runs that began in a job's task, as the root was gone; none if one run is named."""
+        runs = [] if run_id else self._of_attempts(_CANDIDATES)
+        runs = [rows for rows in runs if rows.shape.root_task not in self._graph.root_tasks]
+        return sorted(runs, key=lambda rows: _begin(rows.rows[0]), reverse=True)
 
     def _is_our_unclosed(self, root: TaskRun) -> bool:
         """Whether an unclosed run belongs to this graph; another graph may have, or have had, a root of that name."""
@@ -212,11 +223,13 @@ class RunRecords:
         return [(str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_GROUP_ID"])) for row in rows]
 
     def last_run_of_job(self, job: str) -> str | None:
-        """Return the id of the graph's newest run in which a job with that name made an attempt; None if none."""
+        """Return the id of the graph's newest run in which a job with that name made an attempt; None if none.
+
+        This includes runs that began in a job's task, because the root was gone.
+        """
         client, graph = self._client, self._graph
         rows = client.rows(queries.runs_of_job(client.place, graph.tables, job))
         pairs = [(str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_ID"])) for row in rows]
-        pairs = [pair for pair in pairs if pair[0] in graph.root_tasks]
         logged = self._logged([run_id for _, run_id in pairs], roots_only=True)
         owners = {(row.root_task, row.run_id): self._is_ours(row) for row in logged}
         under_way = graph.deployed.root_task if graph.deployed else ""
@@ -239,7 +252,7 @@ class RunRecords:
             rows, now = self._task_history(root_id, root.run_id, since, bodies=True)
             merged = _merged(rows, logged)
         # if the graph is no longer deployed and all tasks of a run have ended, no further task of the run can start
-        superseded = _is_superseded(root, recent) or (deployed is None and all(row.ended for row in merged))
+        superseded = task_runs.is_superseded(root, recent) or (deployed is None and all(row.ended for row in merged))
         return RunRows(
             run_id=root.run_id,
             shape=shapes.of_run(deployed, key, root.name, merged),
@@ -378,14 +391,3 @@ def _merged(rows: Iterable[TaskRun], logged: Iterable[TaskRun]) -> tuple[TaskRun
             row = replace(row, graph=old.graph, root_task=old.root_task, graph_definition=old.graph_definition)  # noqa: PLW2901  # the same row, with more in it
         merged[row.name, row.attempt] = row
     return tuple(merged.values())
-
-
-def _is_superseded(root: TaskRun, recent: Iterable[TaskRun]) -> bool:
-    return any(
-        row.root_id == root.root_id
-        and row.state != task_runs.SCHEDULED
-        and row.scheduled is not None
-        and root.scheduled is not None
-        and row.scheduled > root.scheduled
-        for row in recent
-    )

@@ -178,6 +178,18 @@ def newest_run(roots: Iterable[TaskRun]) -> TaskRun | None:
     return max(shown, key=lambda row: (row.scheduled or _FIRST, row.attempt), default=None)
 
 
+def is_superseded(root: TaskRun, recent: Iterable[TaskRun]) -> bool:
+    """Return whether a later run of a root has begun."""
+    return any(
+        row.root_id == root.root_id
+        and row.state != SCHEDULED
+        and row.scheduled is not None
+        and root.scheduled is not None
+        and row.scheduled > root.scheduled
+        for row in recent
+    )
+
+
 def telling(row: TaskRun | None, tries: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
     """Return the attempts of a direct job if the last one is of this task run; otherwise none.
 

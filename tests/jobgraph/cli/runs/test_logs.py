@@ -103,6 +103,27 @@ def test_a_running_jobs_log_shows_no_more_than_the_kept_one_will(
         assert done.stdout == log_for_history(SECRETIVE, secret_values(ENVIRONMENT))
 
 
+def test_logs_are_read_where_their_attempt_kept_them(invoke: Invoke, server: Server) -> None:
+    """`job_logs_table` has another name since; what is no name of a table is never part of a statement."""
+    server.began = -1000.0
+    places = ('"DB"."OLD"."FORMER_LOGS"', '"DB"."OLD"."DROPPED"', '"DB"."X" AS L, "DB"."Y')
+    tries = [
+        attempt("T_MYJOB_3", number, "DONE" if number == 3 else "FAILED", LOG_LOCATION=place)
+        for number, place in enumerate(places, 1)
+    ]
+    server.attempts = [*(attempt(step.name) for step in GOOD[1:-1] if step.name != "T_MYJOB_3"), *tries]
+    server.answers = {
+        "DROPPED": absent(),
+        "FORMER_LOGS": [log(1, "of before\n")],
+        "JOB_LOGS": [log(2, "of now\n")],
+    }
+    done = invoke("logs", "t_myjob_3")
+    assert (
+        done.stdout == "==> attempt 1, instance 0, main <==\nof before\n==> attempt 2, instance 0, main <==\nof now\n"
+    ), done.output
+    assert not [statement for statement in server.sent if '"DB"."X"' in statement.text]
+
+
 def test_logs_of_an_unknown_job_suggest_one(invoke: Invoke) -> None:
     done = invoke("logs", "t_myjob_33")
     assert done.exit_code == 2

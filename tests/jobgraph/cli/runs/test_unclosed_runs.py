@@ -190,3 +190,26 @@ def test_an_unclosed_run_of_a_graph_that_is_gone_needs_something_that_names_it(
         with_its_root.attempts += [attempt("T_OLD", GRAPH_RUN_ID="u", **named)]
     listed = json.loads(invoke("history", "orders", "--json").stdout)
     assert ("u" in {run["run_id"] for run in listed}) is (named_by != "nothing")
+
+
+def test_the_logs_of_a_job_are_those_of_its_newest_run_although_that_began_without_a_root(
+    invoke: Invoke, without_root: Server
+) -> None:
+    """The graph's last closed run is older, or newer."""
+    without_root.logged = [logged_row("ROOT_TASK", "SUCCEEDED", jobs=[{"name": "T_MYJOB_2"}])]
+    without_root.attempts.append(attempt("T_MYJOB_4", GRAPH_RUN_ID=RUN))
+    line = {"ATTEMPT": 1, "INSTANCE_ID": "0", "CONTAINER_NAME": "main", "LOG": "without a root"}
+    without_root.answers["JOB_LOGS"] = lambda statement: [line] if statement.binds[-1] == "T_MYJOB_2" else []
+    done = invoke("logs", "t_myjob_2")
+    assert (done.exit_code, done.stdout) == (0, "without a root\n"), done.output
+    assert OLD_RUN in done.stderr
+
+
+def test_status_shows_a_run_that_began_without_a_root_if_it_is_the_newest(invoke: Invoke, without_root: Server) -> None:
+    before = {"QUERY_START_TIME": LONG_AGO - timedelta(days=1), "SCHEDULED_TIME": LONG_AGO - timedelta(days=1)}
+    without_root.earlier = [history_row("ROOT_TASK", "SUCCEEDED", COMPLETED_TIME=LONG_AGO, **before)]
+    without_root.attempts.append(attempt("T_MYJOB_1", GRAPH_START_TIME=LONG_AGO, GRAPH_NAME="container_jobs"))
+    assert json.loads(invoke("status", "container_jobs", "--json").stdout)["run_id"] == OLD_RUN
+    after = {"QUERY_START_TIME": START, "SCHEDULED_TIME": START}
+    without_root.earlier = [history_row("ROOT_TASK", "SUCCEEDED", COMPLETED_TIME=START, **after)]
+    assert json.loads(invoke("status", "container_jobs", "--json").stdout)["run_id"] == RUN
