@@ -6,19 +6,18 @@ Knows the provider's resources for them. Must not know their columns or queries 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import adopting, grant_all, holding, named
 from jobgraph.components.part import Part, Scope
-from jobgraph.plan import history, sql
+from jobgraph.plan import history, history_repair, sql
 from jobgraph.plan.privileges import history_grants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pulumi
 
     from jobgraph.components.access import AccessComponent
     from jobgraph.settings import Settings
@@ -45,6 +44,7 @@ class HistoryComponent(Part):
         control = [
             step for table in history.control_tables(settings) for step in self._control_table(table, args.storage)
         ]
+        restored = self._restored([*tables, *control])
         function = self._function(history.task_runs_function(settings), args.storage)
         for view in history.views(settings):
             snowflake.View(
@@ -53,7 +53,13 @@ class HistoryComponent(Part):
                 statement=view.statement,
                 comment=self._mark.comment(view.comment),
                 # the provider reads a view through INFORMATION_SCHEMA, which needs a warehouse
-                opts=self._mark.making(named(self, *tables, *control, *args.warehouse)),
+                opts=self._mark.making(
+                    pulumi.ResourceOptions(
+                        parent=self,
+                        depends_on=restored.apply(lambda made: [*made, *args.warehouse]),
+                        delete_before_replace=True,
+                    )
+                ),
                 database=self._settings.database,
                 schema=self._settings.schema,
             )
@@ -101,6 +107,36 @@ class HistoryComponent(Part):
             opts=named(self, created),
         )
         return [created, added]
+
+    def _restored(self, tables: Sequence[pulumi.Resource]) -> pulumi.Output[Sequence[pulumi.Resource]]:
+        """Restore tables and columns that somebody dropped: the engine's state still has them, so no step does.
+
+        Return `tables` as an output that resolves when that is done. A preview only warns.
+        """
+        listing = snowflake.Execute.get(
+            self.named("columns-of-history"),
+            tables[-1].id,
+            pulumi.ResourceOptions(parent=self, depends_on=tables),
+            query=history_repair.show_columns(self._settings),
+        )
+
+        def restore(values: Sequence[Any]) -> Sequence[pulumi.Resource]:
+            rows, ending = values
+            lacking = history_repair.restorations(self._settings, rows, ending) if rows is not None else ()
+            names, gone = ", ".join(entry.lack for entry in lacking), "If somebody dropped it, what was in it is lost."
+            if lacking and pulumi.runtime.is_dry_run():
+                pulumi.warn(f"History lacks {names}: `pulumi up` adds it. {gone}", self)
+            elif lacking:
+                with self.scope.login.connected() as ask:
+                    for statement in (statement for entry in lacking for statement in entry.statements):
+                        ask(statement)
+                pulumi.warn(f"History lacked {names}, which is added. {gone}", self)
+            return tables
+
+        done: pulumi.Output[Sequence[pulumi.Resource]] = pulumi.Output.all(
+            listing.query_results, self._mark.comment("")
+        ).apply(restore)
+        return done
 
     def _function(self, function: history.FunctionPlan, storage: pulumi.Resource) -> snowflake.FunctionSql:
         arguments = [

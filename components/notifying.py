@@ -18,7 +18,7 @@ from jobgraph.errors import UserError
 from jobgraph.inspection.questions import SHOW_USERS
 from jobgraph.inspection.receivers import strangers
 from jobgraph.plan import sql
-from jobgraph.plan.notifying import suspended
+from jobgraph.plan.notifying import missing, suspended
 from jobgraph.plan.privileges import notification_grants, watch_grants
 
 if TYPE_CHECKING:
@@ -120,18 +120,25 @@ class WatchComponent(Part):
 
     @staticmethod
     def _keep_awake(alert: AlertPlan, name: str, scope: Scope, resumed: snowflake.Execute) -> None:
-        """Resume the alert if a person or its own failures suspended it; the unchanged step itself sends nothing."""
+        """Create the alert again if somebody dropped it, and resume it if a person or its own failures suspended it.
+
+        The unchanged steps themselves send nothing.
+        """
         if pulumi.runtime.is_dry_run():
             return
 
         def resume(_: str) -> None:
             try:
                 with scope.login.connected() as ask:
-                    if suspended(name, ask(alert.show)):
+                    rows = ask(alert.show)
+                    is_missing = missing(name, rows)
+                    if is_missing or suspended(name, rows):
+                        was, now = ("missing", "created again") if is_missing else ("suspended", "resumed")
                         pulumi.warn(
-                            f"The alert {alert.full_name} was suspended, so late runs were not reported; it is resumed."
+                            f"The alert {alert.full_name} was {was}, so late runs were not reported; it is {now}."
                         )
-                        ask(alert.resume)
+                        for statement in (*((alert.create,) if is_missing else ()), alert.resume):
+                            ask(statement)
             except UserError as error:
                 # only a warning: the deploy itself has already succeeded
                 pulumi.warn(f"Not known whether the alert {alert.full_name} is suspended: {error.message}")

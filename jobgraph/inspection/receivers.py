@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.inspection import questions
 from jobgraph.inspection.answers import Finding
-from jobgraph.plan.notifying import suspended
+from jobgraph.plan.notifying import missing, suspended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,13 +35,32 @@ def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
             yield Finding(f"integration {name}", ok=False, detail=detail)
         else:
             yield Finding(f"integration {name}", ok=True, detail="there")
-    alert = plan.settings.alert
-    if suspended(alert, answers.rows.get(questions.ALERT, ())):
-        remedy = f"`pulumi up` resumes it, or ALTER ALERT {plan.settings.qualified(alert)} RESUME"
-        yield Finding(f"alert {alert}", ok=False, detail=f"is suspended, so late runs are not reported: {remedy}")
+    yield from _of_alert(plan, answers)
     users = users_by_address(answers.rows.get(questions.USERS, ()))
     for address, integration in plan.notifying.recipients:
         yield address_finding(address, integration, users, answers)
+
+
+def _of_alert(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    """Yield a finding if the stack's alert is suspended, or is missing although the stack's tasks are there."""
+    name, rows = plan.settings.alert, answers.rows.get(questions.ALERT)
+    if plan.alert is None or rows is None:
+        return
+    if suspended(name, rows):
+        remedy = f"`pulumi up` resumes it, or ALTER ALERT {plan.alert.full_name} RESUME"
+        yield Finding(f"alert {name}", ok=False, detail=f"is suspended, so late runs are not reported: {remedy}")
+    elif missing(name, rows) and _has_tasks(plan, answers):
+        detail = "does not exist, so late runs are not reported: `pulumi up` creates it"
+        yield Finding(f"alert {name}", ok=False, detail=detail)
+
+
+def _has_tasks(plan: Plan, answers: Answers) -> bool:
+    """Return whether the run role owns tasks in the stack's schema: graphs are deployed there."""
+    place = f"{plan.settings.database}.{plan.settings.schema}."
+    return any(
+        row["privilege"] == "OWNERSHIP" and row["granted_on"] == "TASK" and str(row["name"]).startswith(place)
+        for row in answers.rows.get(questions.RUN_ROLE_GRANTS, ())
+    )
 
 
 def strangers(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -288,3 +288,8 @@ def alert(settings: Settings, procedure: str, definition: Mapping[str, Any]) -> 
 def suspended(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether the alert is among the rows of SHOW ALERTS and is suspended."""
     return any(row["name"] == name and str(row["state"]).lower() == "suspended" for row in rows)
+
+
+def missing(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the alert is not among the rows of SHOW ALERTS."""
+    return all(row["name"] != name for row in rows)

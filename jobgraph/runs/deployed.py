@@ -35,7 +35,8 @@ class Task:
 
     `definition` is the definition that the deploy wrote into the task's body; empty if jobgraph did not create the
     task. `takes_requests`: the task skips itself in a run requested without it; tasks of earlier versions do not.
-    `when` is its condition; None if it has none, or none that jobgraph can read.
+    `when` is its condition; None if it has none, or none that jobgraph can read. `has_container`: it runs a job
+    service, unlike a task that somebody added to the graph.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Task:
     created: datetime | None = field(default=None, compare=False, repr=False)
     takes_requests: bool = field(default=False, compare=False)
     when: Condition | None = field(default=None, compare=False)
+    has_container: bool = field(default=True, compare=False)
 
     @property
     def disabled(self) -> bool:
@@ -187,7 +189,7 @@ def _job(name: str, row: Row) -> Task:
     asks = asks_for_requests(own_definition) if own_definition.get("runner") == DIRECT else takes_requests(body)
     condition = str(row.get("condition") or "")
     when = read_condition(condition) if condition else None
-    return Task(name, predecessors(row), started, own_definition, created, asks, when)
+    return Task(name, predecessors(row), started, own_definition, created, asks, when, bool(own_definition))
 
 
 def _config(root: Row) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.procedures.requested import request as requests
 from jobgraph.procedures.requested.request import Request
 from jobgraph.runs import attempts as attempt_rows
-from jobgraph.runs import task_runs
+from jobgraph.runs import skips, task_runs
 from jobgraph.runs.attempts import one_line
 from jobgraph.runs.skips import BLOCKED, CONDITION_FALSE, UNKNOWN_SKIP, with_values
 
@@ -44,6 +44,8 @@ LEFT_OUT = requests.LEFT_OUT
 NOT_RECORDED = "NOT RECORDED"
 
 _ORDINARY = Request()
+# For so many seconds a job whose task is executing may have no service: its warehouse and its runner start first.
+_STARTING = 60.0
 # Job states that do not mean a failure of the job itself.
 _NO_FAILURE = frozenset({DONE, SKIPPED, PENDING, RUNNING, DISABLED, LEFT_OUT})
 
@@ -166,6 +168,11 @@ class Progress:
     repeatable: bool = False
     services: Mapping[str, JobService] = field(default_factory=dict)
 
+    def has_yet_to_start(self, row: TaskRun | None) -> bool:
+        """Whether the service of a task that is executing does not exist yet. Not every role can see services."""
+        begun = _seconds(row.started if row else None, self.now)
+        return begun is not None and (bool(self.services) or begun < _STARTING)
+
 
 @dataclass(frozen=True)
 class _Rows:
@@ -241,7 +248,7 @@ def assemble(
 def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows:
     number = max([progress.attempt, *(row.attempt for row in history)])
     latest = task_runs.latest(history)
-    blocked = _blocked(shape, task_runs.latest(row for row in history if row.attempt < number))
+    blocked = skips.blocked(shape, task_runs.latest(row for row in history if row.attempt < number))
     # RETRY LAST reruns failed and cancelled tasks and the tasks they had blocked; other skipped tasks stay skipped
     repeated = {
         name
@@ -251,23 +258,11 @@ def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows
     current = {name: row for name, row in latest.items() if name not in repeated}
     ended = _has_ended(shape, current, number, progress)
     rows = latest if ended else current
-    blocked = _blocked(shape, rows)
+    blocked = skips.blocked(shape, rows)
     root = latest.get(shape.root_task)
     request, config = requests.split_config(root.config if root else "")
     durations = task_runs.durations(history, progress.now)
-    return _Rows(shape, rows, blocked, _passed_by(shape, rows, blocked), number, ended, request, config, durations)
-
-
-def _blocked(shape: Shape, rows: Mapping[str, TaskRun]) -> frozenset[str]:
-    """Return the jobs that could not run because a predecessor failed or was cancelled."""
-    stopping = {name for name, row in rows.items() if row.stops}
-    blocked = set()
-    for task in shape.jobs:
-        row = rows.get(task.name)
-        if (row is None or row.state == task_runs.SKIPPED) and stopping.intersection(task.after):
-            blocked.add(task.name)
-            stopping.add(task.name)
-    return frozenset(blocked)
+    return _Rows(shape, rows, blocked, skips.passed_by(shape, rows, blocked), number, ended, request, config, durations)
 
 
 def _has_ended(shape: Shape, rows: Mapping[str, TaskRun], attempt: int, progress: Progress) -> bool:
@@ -285,8 +280,8 @@ def _has_ended(shape: Shape, rows: Mapping[str, TaskRun], attempt: int, progress
 
 def _settled(shape: Shape, rows: Mapping[str, TaskRun]) -> bool:
     """Return whether every job has ended or can no longer start."""
-    blocked = _blocked(shape, rows)
-    skipped = blocked | _passed_by(shape, rows, blocked)
+    blocked = skips.blocked(shape, rows)
+    skipped = blocked | skips.passed_by(shape, rows, blocked)
     for task in shape.jobs:
         row = rows.get(task.name)
         if row is None and (task.name in skipped or not task.started):
@@ -296,22 +291,15 @@ def _settled(shape: Shape, rows: Mapping[str, TaskRun]) -> bool:
     return True
 
 
-def _passed_by(shape: Shape, rows: Mapping[str, TaskRun], blocked: frozenset[str]) -> frozenset[str]:
-    """Return the jobs skipped by a false condition: their own, or because all their predecessors were skipped so."""
-    passed = {name for name, row in rows.items() if row.state == task_runs.SKIPPED and name not in blocked}
-    for task in shape.jobs:
-        if task.name not in rows and task.after and passed.issuperset(task.after):
-            passed.add(task.name)
-    return frozenset(passed)
-
-
 def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress) -> JobRun:
     row, service = rows.row(task.name), _service(progress.services.get(task.name), tries)
     counted = task_runs.telling(row, tries) if task.is_direct else tries
     state = _state(task, rows, counted[-1] if counted else None)
     if state == LEFT_OUT:
         return JobRun(task.name, state, cause=tries[-1].reason if tries else requests.NOT_IN_THIS_RUN)
-    waiting = state == RUNNING and service is not None and service.waits
+    waiting = state == RUNNING and (
+        service.waits if service else task.has_container and not tries and progress.has_yet_to_start(row)
+    )
     waited = _seconds(service.created, progress.now) if waiting and service else None
     ran = row if state != SKIPPED else None
     shown = service if state == RUNNING or task.is_direct else None

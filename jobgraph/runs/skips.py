@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.procedures.requested.request import LEFT_OUT
+from jobgraph.runs.task_runs import SKIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from jobgraph.config.model import Condition
     from jobgraph.runs.deployed import Task
     from jobgraph.runs.graph_run import JobRun
+    from jobgraph.runs.shapes import Shape
     from jobgraph.runs.task_runs import TaskRun
 
 BLOCKED = "a predecessor did not succeed"
@@ -26,6 +28,27 @@ OWN_CONDITION = "its condition was false"
 BEHIND = "a condition skipped what it follows"
 # In characters, since a value may be a whole document.
 _LONGEST_VALUE = 80
+
+
+def blocked(shape: Shape, rows: Mapping[str, TaskRun]) -> frozenset[str]:
+    """Return the jobs that could not run because a predecessor failed or was cancelled."""
+    stopping = {name for name, row in rows.items() if row.stops}
+    names = set()
+    for task in shape.jobs:
+        row = rows.get(task.name)
+        if (row is None or row.state == SKIPPED) and stopping.intersection(task.after):
+            names.add(task.name)
+            stopping.add(task.name)
+    return frozenset(names)
+
+
+def passed_by(shape: Shape, rows: Mapping[str, TaskRun], blocked: frozenset[str]) -> frozenset[str]:
+    """Return the jobs skipped by a false condition: their own, or because all their predecessors were skipped so."""
+    passed = {name for name, row in rows.items() if row.state == SKIPPED and name not in blocked}
+    for task in shape.jobs:
+        if task.name not in rows and task.after and passed.issuperset(task.after):
+            passed.add(task.name)
+    return frozenset(passed)
 
 
 def with_values(

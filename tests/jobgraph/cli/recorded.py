@@ -188,8 +188,13 @@ class Server:
         if text.startswith("EXECUTE TASK"):
             self.began = self.clock.seconds
             return [{"status": "Task scheduled."}]
-        listed = {"SHOW JOB SERVICES IN SCHEMA": self.services, "OPERATIONS": self.operations, "AS NAME, ROOT_": []}
+        listed = {
+            "SHOW JOB SERVICES IN SCHEMA": self.services or self._services_of_steps(),
+            "OPERATIONS": self.operations,
+            "AS NAME, ROOT_": [],
+        }
         listed |= {"FROM " + self.place.qualified("BACKFILLS"): [], "SHOW SCHEMAS": [{"name": self.place.schema}]}
+        listed |= {"SHOW JOB SERVICES LIKE": []}
         listed |= {"SHOW GRANTS ON TASK": OWNED, "IS_ROLE_IN_SESSION": [{"HAS_ONE": True}], "COMPLETED_TIME >= ": []}
         if match := next((name for name in listed if name in text), None):
             return listed[match]
@@ -215,6 +220,15 @@ class Server:
             rows = [row for row in self.attempts if row["TASK_NAME"] == statement.binds[0]]
             return list({(row["ROOT_TASK_NAME"], row["GRAPH_RUN_ID"]): row for row in reversed(rows)}.values())
         raise AssertionError(f"a statement that was not expected: {text}")
+
+    def _services_of_steps(self) -> list[Row]:
+        """A running service for each job whose task is executing."""
+        executing = {row["NAME"] for step in self.steps if (row := self._row(step)) and row["STATE"] == "EXECUTING"}
+        names = [name for name in PREDECESSORS if name in executing]
+        return [
+            service(name, 1 + sum(row["TASK_NAME"] == name for row in self.attempts if row["JOB_STATUS"] == "FAILED"))
+            for name in names
+        ]
 
     def _closed(self) -> set[tuple[str, str]]:
         return {(row["ROOT_TASK_NAME"], row["GRAPH_RUN_GROUP_ID"]) for row in self.logged}

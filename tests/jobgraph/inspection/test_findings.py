@@ -150,6 +150,17 @@ def test_owning_something_is_as_good_as_a_privilege_on_it() -> None:
     assert wrong(with_rows(**{questions.RUN_ROLE_GRANTS: [*rows, owned]})) == []
 
 
+# the graphs are deployed
+TASK = {"privilege": "OWNERSHIP", "granted_on": "TASK", "name": "D.S.ROOT", "grant_option": "true"}
+OWNING_A_TASK = {questions.RUN_ROLE_GRANTS: [*held(RUN_ROLE), TASK]}
+
+
+def test_an_alert_that_no_deploy_has_made_yet_is_not_missed() -> None:
+    for name in ("D.OTHER.ROOT", "D2.S.ROOT"):
+        rows = {questions.ALERT: [], questions.RUN_ROLE_GRANTS: [*held(RUN_ROLE), {**TASK, "name": name}]}
+        assert wrong(with_rows(**rows)) == []
+
+
 def late() -> Answers:
     return replace(healthy(), own_time=NOW + timedelta(minutes=3))
 
@@ -186,6 +197,11 @@ def late() -> Answers:
             lambda: with_rows(**{questions.ALERT: [{"name": "WATCH_GRAPHS", "state": "suspended"}]}),
             "alert WATCH_GRAPHS",
             '`pulumi up` resumes it, or ALTER ALERT "D"."S"."WATCH_GRAPHS" RESUME',
+        ),
+        (
+            lambda: with_rows(**{questions.ALERT: [{"name": "OTHER", "state": "started"}], **OWNING_A_TASK}),
+            "alert WATCH_GRAPHS",
+            "does not exist, so late runs are not reported: `pulumi up` creates it",
         ),
         (lambda: one(questions.USERS, email=""), "address a@b.org", "ALTER USER ... SET EMAIL = 'a@b.org'"),
         (lambda: with_rows(anaconda=[]), "Anaconda packages", "GRANT DATABASE ROLE"),

@@ -112,6 +112,15 @@ def test_what_tells_people_is_deployed_changed_and_gone_again(project: Project) 
     assert alert(project)["state"] == "started"
     assert "was suspended, so late runs were not reported; it is resumed" in mended.stdout + mended.stderr
 
+    project.query(f"DROP ALERT {stack.PLACE}.WATCH_GRAPHS")
+    told = project.jobgraph("doctor", "--account", "-e", "dev", check=False)
+    assert "does not exist, so late runs are not reported: `pulumi up` creates it" in told.stdout
+    mended = project.up()
+    again = alert(project)
+    assert (again["state"], again["owner"], again["action"]) == ("started", "SPCS_DEMO_ROLE", second["action"])
+    assert "was missing, so late runs were not reported; it is created again" in mended.stdout + mended.stderr
+    stack.unchanged(project)
+
     text = json.dumps(project.query("SHOW TASKS IN ACCOUNT"), default=str) + second["action"]
     text += project.pulumi("stack", "export").stdout
     assert "s3cr3t" not in text

@@ -113,8 +113,8 @@ def test_two_parts_and_two_intervals_are_told_as_such_where_nothing_else_differs
     later = {**interval, "interval": 2, "start": "2026-01-02T00:00:00", "end": "2026-01-03T00:00:00"}
     asked(server, old=interval, new=later)
     done = invoke("compare", OLD_RUN, RUN).stdout
-    assert f"run {OLD_RUN} (interval 1 of backfill 7): DONE" in done
-    assert f"run {RUN} (interval 2 of backfill 7): FAILED" in done
+    assert f"run {OLD_RUN} (interval 1 of backfill 7, 2026-01-01T00:00 - 2026-01-02T00:00 UTC): DONE" in done
+    assert f"run {RUN} (interval 2 of backfill 7, 2026-01-02T00:00 - 2026-01-03T00:00 UTC): FAILED" in done
     told = json.loads(invoke("compare", OLD_RUN, RUN, "--json").stdout)["differences"]
     (row,) = [d for d in told if d["fact"] == "interval"]
     assert row["first"] == "1 of backfill 7: 2026-01-01T00:00:00 to 2026-01-02T00:00:00"
