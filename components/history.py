@@ -46,20 +46,16 @@ class HistoryComponent(Part):
         ]
         restored = self._restored([*tables, *control])
         function = self._function(history.task_runs_function(settings), args.storage)
+        # the provider reads a view through INFORMATION_SCHEMA, which needs a warehouse
+        tables_first = named(self, *tables, *control, *args.warehouse)
+        restored_first = pulumi.ResourceOptions(depends_on=[restored])
         for view in history.views(settings):
             snowflake.View(
                 self.named(view.name),
                 name=view.name,
                 statement=view.statement,
                 comment=self._mark.comment(view.comment),
-                # the provider reads a view through INFORMATION_SCHEMA, which needs a warehouse
-                opts=self._mark.making(
-                    pulumi.ResourceOptions(
-                        parent=self,
-                        depends_on=restored.apply(lambda made: [*made, *args.warehouse]),
-                        delete_before_replace=True,
-                    )
-                ),
+                opts=self._mark.making(pulumi.ResourceOptions.merge(tables_first, restored_first)),
                 database=self._settings.database,
                 schema=self._settings.schema,
             )
@@ -108,10 +104,10 @@ class HistoryComponent(Part):
         )
         return [created, added]
 
-    def _restored(self, tables: Sequence[pulumi.Resource]) -> pulumi.Output[Sequence[pulumi.Resource]]:
+    def _restored(self, tables: Sequence[pulumi.Resource]) -> pulumi.Output[pulumi.Resource]:
         """Restore tables and columns that somebody dropped: the engine's state still has them, so no step does.
 
-        Return `tables` as an output that resolves when that is done. A preview only warns.
+        Return the last of `tables` as an output that resolves when that is done. A preview only warns.
         """
         listing = snowflake.Execute.get(
             self.named("columns-of-history"),
@@ -120,7 +116,7 @@ class HistoryComponent(Part):
             query=history_repair.show_columns(self._settings),
         )
 
-        def restore(values: Sequence[Any]) -> Sequence[pulumi.Resource]:
+        def restore(values: Sequence[Any]) -> pulumi.Resource:
             rows, ending = values
             lacking = history_repair.restorations(self._settings, rows, ending) if rows is not None else ()
             names, gone = ", ".join(entry.lack for entry in lacking), "If somebody dropped it, what was in it is lost."
@@ -131,11 +127,11 @@ class HistoryComponent(Part):
                     for statement in (statement for entry in lacking for statement in entry.statements):
                         ask(statement)
                 pulumi.warn(f"History lacked {names}, which is added. {gone}", self)
-            return tables
+            return tables[-1]
 
-        done: pulumi.Output[Sequence[pulumi.Resource]] = pulumi.Output.all(
-            listing.query_results, self._mark.comment("")
-        ).apply(restore)
+        done: pulumi.Output[pulumi.Resource] = pulumi.Output.all(listing.query_results, self._mark.comment("")).apply(
+            restore
+        )
         return done
 
     def _function(self, function: history.FunctionPlan, storage: pulumi.Resource) -> snowflake.FunctionSql:
