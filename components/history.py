@@ -104,7 +104,7 @@ class HistoryComponent(Part):
         )
         return [created, added]
 
-    def _restored(self, tables: Sequence[pulumi.Resource]) -> pulumi.Output[pulumi.Resource]:
+    def _restored(self, tables: Sequence[pulumi.CustomResource]) -> pulumi.Output[pulumi.Resource]:
         """Restore tables and columns that somebody dropped: the engine's state still has them, so no step does.
 
         Return the last of `tables` as an output that resolves when that is done. A preview only warns.
