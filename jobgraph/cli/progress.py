@@ -33,15 +33,16 @@ class Lines:
     """One line whenever a job's state or attempt changes."""
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[str, int]] = {}
+        self._last: dict[str, tuple[str, int, str]] = {}
 
     def show(self, run: GraphRun) -> None:
         """Write the lines of what has changed since the last call; of many jobs that did not run, one line."""
         changed = []
         for job in run.jobs:
             # the first attempt is not reported: the line on the job's start precedes it
-            current = (job.state, max(self._attempt(job), 1))
-            if self._last.get(job.name, ("PENDING", 1)) != current:
+            waits_for = job.cause if job.state == "PENDING" else ""
+            current = (job.state, max(self._attempt(job), 1), waits_for)
+            if self._last.get(job.name, ("PENDING", 1, "")) != current:
                 changed.append((job, self._line(run, job)))
             self._last[job.name] = current
         for state in _PASSED_OVER:
@@ -56,7 +57,7 @@ class Lines:
         """Return the attempt that a line names; 0 until a running job starts one: attempts in history have ended."""
         if job.state != "RUNNING" or job.attempts > len(job.tries):
             return job.attempts
-        state, attempt = self._last.get(job.name, ("", 0))
+        state, attempt, _ = self._last.get(job.name, ("", 0, ""))
         return attempt if state == "RUNNING" else 0
 
     def _line(self, run: GraphRun, job: JobRun) -> str:

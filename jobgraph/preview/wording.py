@@ -15,13 +15,14 @@ from jobgraph.config.job_values import job_in_file
 from jobgraph.config.leaves import leaves
 from jobgraph.config.schedules import from_provider
 from jobgraph.config.timing import long_duration_text
+from jobgraph.names import content_hash
 from jobgraph.plan.conditions import read_condition
 from jobgraph.plan.job_definition import read_definition, unknown_entries
 from jobgraph.plan.task_rows import direct_definition, last_part
 from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 TASK = "snowflake:index/task:Task"
 
@@ -157,8 +158,15 @@ def _definition(entries: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[s
     words = {_DEFINITION_WORDS[name]: value for name, value in entries.items() if name in _DEFINITION_WORDS}
     if "specification" not in entries:  # a finalizer's
         other_entries = {name: value for name, value in entries.items() if name not in {*_DEFINITION_WORDS, *_HIDDEN}}
-        return words | other_entries | (_notify(entries["notify"]) if "notify" in entries else {})
+        record = {"record of the graph": _record(entries["jobs"])} if entries.get("jobs") else {}
+        return words | record | other_entries | (_notify(entries["notify"]) if "notify" in entries else {})
     return words | _job(entries, inputs) | {name: entries.get(name) for name in unknown_entries(entries)}
+
+
+def _record(jobs: Sequence[Mapping[str, Any]]) -> str:
+    """Return what a finalizer records of its graph, in words that differ if the jobs, edges or conditions do."""
+    conditions = sum("when" in job for job in jobs)
+    return f"{len(jobs)} jobs, {conditions} conditions (version {content_hash(list(jobs), 6)})"
 
 
 def _notify(entries: Mapping[str, Any]) -> dict[str, Any]:

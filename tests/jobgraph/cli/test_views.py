@@ -137,6 +137,21 @@ def test_attempts_that_ended_before_a_retry_are_not_shown_as_running(capsys: pyt
     ]
 
 
+def test_a_job_that_waits_for_a_node_is_told_once_with_what_it_waits_for(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress.Lines()
+    for job in (
+        JobRun("A", "PENDING"),
+        JobRun("A", "PENDING", 1, cause="waits for a node of P"),
+        JobRun("A", "PENDING", 1, cause="waits for a node of P"),
+        JobRun("A", "RUNNING", 1),
+    ):
+        lines.show(run_of(job))
+    assert [" ".join(line.split()[4:]) for line in capsys.readouterr().err.splitlines()] == [
+        "A PENDING: waits for a node of P",
+        "A RUNNING",
+    ]
+
+
 def test_the_live_display_is_a_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(StringIO):
         def isatty(self) -> bool:
