@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
@@ -38,10 +39,16 @@ def one_of(words: Iterable[str]) -> Callable[[Any], str]:
     return read
 
 
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the names of the IANA list. They are read once: that walks through hundreds of files."""
+    return frozenset(available_timezones())
+
+
 def time_zone(value: Any) -> str:
     """Return the name of a time zone of the IANA list."""
-    if value not in available_timezones():
-        close = perhaps(str(value), available_timezones())
+    if value not in time_zones():
+        close = perhaps(str(value), time_zones())
         raise ValueError(f"expected a name of the IANA list of time zones, as UTC or Europe/Berlin{close}")
     return str(value)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from zoneinfo import available_timezones
 
 from jobgraph.config.job_values import items, stated
 from jobgraph.config.model import EmailChannel, Receiver, TimeOfDay, WebhookChannel
 from jobgraph.config.timing import duration_text
 from jobgraph.errors import nearest
+from jobgraph.setting_values import time_zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,11 +175,11 @@ def _wrong_webhook(webhook: WebhookChannel) -> Iterator[_Wrong]:
 
 def _check_timezone(receiver: Receiver, block: Block, path: str, document: Document) -> None:
     late = receiver.late_after
-    if not isinstance(late, TimeOfDay) or late.timezone in available_timezones():
+    if not isinstance(late, TimeOfDay) or late.timezone in time_zones():
         return
     node = block.values["late_after"].nodes["timezone"]
     issue, remedy = "this time zone does not exist", "write a name of the IANA list, as UTC or Europe/Berlin"
-    close = nearest(late.timezone, available_timezones())
+    close = nearest(late.timezone, time_zones())
     at = f"{path}.late_after.timezone"
     document.report(node, at, rule="schedule-timezone", issue=issue, remedy=remedy, close=close)
 

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
-from zoneinfo import available_timezones
 
 import yaml
 
@@ -18,6 +17,7 @@ from jobgraph.config.document import NULL, Document, entries
 from jobgraph.config.kinds import SECONDS, ListOf, MapOf, Text, ValueKind, number_and_unit
 from jobgraph.config.schedules import Cron, IntervalSchedule, Schedule
 from jobgraph.errors import nearest
+from jobgraph.setting_values import time_zones
 
 # docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE
 SHORTEST_INTERVAL = 10
@@ -195,8 +195,8 @@ class ScheduleText:
             if wrong == NEVER_FIRES:
                 remedy = "choose a day that the month has, or L for its last"
             document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", issue=wrong, remedy=remedy)
-        if nowhere := timezone is not None and timezone not in available_timezones():
-            close = nearest(str(timezone), available_timezones())
+        if nowhere := timezone is not None and timezone not in time_zones():
+            close = nearest(str(timezone), time_zones())
             issue, remedy = "this time zone does not exist", "write a name of the IANA list, as UTC or Europe/Berlin"
             place, at = block.nodes["timezone"], f"{path}.timezone"
             document.report(place, at, rule="schedule-timezone", issue=issue, remedy=remedy, close=close)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.names import content_hash, quoted
@@ -151,14 +152,25 @@ def _path(name: str, sources: Mapping[str, str]) -> str | None:
 
 def _imported(text: str, sources: Mapping[str, str]) -> Iterator[str]:
     """Yield the jobgraph modules that a file imports when it runs, without imports for type checkers only."""
+    for name, is_certain in _imports(text):
+        if is_certain or _path(name, sources) is not None:
+            yield name
+
+
+@cache
+def _imports(text: str) -> tuple[tuple[str, bool], ...]:
+    """Return the names that a file imports from jobgraph, and whether each is surely a module, not something in one.
+
+    Parsing all files takes longer than the rest of a page's plan, and each graph of a program has a page.
+    """
+    names: list[tuple[str, bool]] = []
     for node in _running(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("jobgraph"))
+            names += [(alias.name, True) for alias in node.names if alias.name.startswith("jobgraph")]
         elif isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "jobgraph":
-            yield str(node.module)
-            for alias in node.names:
-                if _path(f"{node.module}.{alias.name}", sources) is not None:
-                    yield f"{node.module}.{alias.name}"
+            names.append((str(node.module), True))
+            names += [(f"{node.module}.{alias.name}", False) for alias in node.names]
+    return tuple(names)
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:

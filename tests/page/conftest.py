@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 import jobgraph.page
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["shown", "site", "visit"]
 APP = Path(jobgraph.page.__file__).with_name("app.py")
+# Each run of an app reads the metadata of all installed packages, which takes longer than the page.
+_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 @dataclass
@@ -57,6 +61,7 @@ def visit() -> Iterator[Visit]:
     with (
         patch.object(connection, "open_client", lambda: visitor.client),
         patch.object(board, "_component", lambda: None),
+        patch.object(manifest_scanner, "scan_component_manifests", _manifests),
         # a test before may have left a Snowpark session open, which would be taken for that of an app in Snowflake
         patch.object(connection, "_session", lambda: None),
     ):
