@@ -33,9 +33,10 @@ demo: setup ## deploy the quickstart's graph onto a local Snowflake, run it, sho
 	jobgraph run --wait --picture .jobgraph/graph.svg
 	@echo 'In this shell first: eval "$$($(BIN)/jobgraph sandbox env)"' >&2
 
-# Four workers on two cores: those of the lifecycle mostly wait for processes, and the others use that time.
+# Three workers on two cores: those of the lifecycle often wait for processes, and the third uses that time. Each
+# further one costs twenty seconds of the processor: it loads all tests and deploys a project of its own.
 test: setup policies ## the tests, the lifecycle with the real Pulumi engine included
-	@$(BIN)/python -m pytest -q -m "not slow" -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
 
 unit: $(STAMP) ## the tests that start neither the Pulumi engine nor a sandbox process
 	@$(BIN)/python -m pytest -q -m "not engine and not sandbox and not slow" -n 2 --dist worksteal

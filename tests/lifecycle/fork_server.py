@@ -279,6 +279,7 @@ def main() -> None:
     _warm()
     gc.collect()
     gc.freeze()
+    gc.disable()
     with tempfile.TemporaryDirectory(prefix="fork-server-") as folder, socket.socket(socket.AF_UNIX) as listener:
         path = f"{folder}/socket"
         listener.bind(path)

@@ -45,9 +45,9 @@ match behaviour:
             signal.pause()
     case "big":
         line = b"x" * 1023 + b"\n"
-        for _ in range(200):
+        for _ in range(40):
             sys.stdout.buffer.write(line * 1024)
-        print(json.dumps({"written": 200}))
+        print(json.dumps({"written": 40}))
     case "bytes":
         sys.stdout.buffer.write(b"\xff\xfe caf\xc3\xa9 \x1b[31mred\x00\n")
     case "secret":

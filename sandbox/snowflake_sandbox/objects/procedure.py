@@ -138,6 +138,13 @@ def created(call: Call, procedure: SnowflakeObject) -> None:
         call.world.data.connection(call.session).temporary.append(procedure.id)
 
 
+def _created(call: Call, procedure: SnowflakeObject) -> None:
+    created(call, procedure)
+    if procedure["language"] == "PYTHON":
+        with call.world.store.transaction() as tx:
+            tx.afterwards(call.world.parts["procedures"].prepare)
+
+
 def show_row(call: Call, procedure: SnowflakeObject) -> tuple[Any, ...]:
     """Return a row of SHOW PROCEDURES; SHOW FUNCTIONS begins with the same columns."""
     del call  # Kind.show_row's first argument
@@ -220,7 +227,7 @@ KIND = Kind(
     read_definition=_read_definition,
     finish_definition=_finish,
     actions={"EXECUTE AS": _execute_as},
-    created=created,
+    created=_created,
     modifiers=TEMPORARY | {"SECURE"},
     created_message="Function {name} successfully created.",
     has_signature=True,

@@ -24,6 +24,8 @@ from snowflake_sandbox.services import containers, launching
 from snowflake_sandbox.services.launching import Surroundings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from snowflake_sandbox.call import World
 
 _WORKER = Path(__file__).with_name("worker.py")
@@ -52,19 +54,32 @@ class ProcedureHost:
     """All running calls of Python procedures in a world.
 
     If the system supports it, bodies see neither the sandbox's own files nor other processes.
+
+    Args:
+        world: the world.
+        is_needed: whether the world already has a procedure in Python when it starts.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, is_needed: Callable[[], bool] = lambda: True) -> None:
         self._world = world
+        self._is_needed = is_needed
+        self._is_on = False
         self._lock = threading.Lock()
         # by whether data frames are loaded
         self._servers: dict[bool, _Server] = {}
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Start the fork server that most procedures use; it loads Snowpark in the background."""
+        """Begin to work; a world without a procedure in Python needs no process yet."""
+        self._is_on = True
+        if self._is_needed():
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Start the fork server that most procedures use, so that it has loaded Snowpark when the first is called."""
         with self._lock:
-            self._started(data_frames=False)
+            if self._is_on and not self._stopping.is_set():
+                self._started(data_frames=False)
 
     def _started(self, *, data_frames: bool) -> _Server:
         """Return the running fork server; start a new one if it has ended or was never started."""

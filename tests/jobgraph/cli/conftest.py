@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -66,10 +67,26 @@ def far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    """A shell in an empty project folder, whose sandbox is stopped in the end."""
+@contextmanager
+def shell_in(folder: Path) -> Iterator[Shell]:
+    """A shell in a folder, whose sandbox is stopped in the end."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SNOWFLAKE_", "PULUMI_"))}
-    made = Shell(tmp_path, {**kept, "PYTHONPATH": str(PROJECT)})
+    made = Shell(folder, {**kept, "PYTHONPATH": str(PROJECT)})
     yield made
     made.run("sandbox", "stop")
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A shell in an empty project folder."""
+    with shell_in(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A shell with a sandbox for all tests of a file; each makes its database anew."""
+    with shell_in(tmp_path_factory.mktemp("started")) as made:
+        made.run("sandbox", "start")
+        made.activate()
+        yield made

@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.lifecycle import fork_server
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,9 +21,11 @@ class Shell:
     variables: dict[str, str]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from jobgraph.cli.main import main; main()", *arguments]
+        """Run `jobgraph` as a process, forked from one that has its libraries."""
+        command = fork_server.as_forked(sys.executable, ("jobgraph", *arguments))
+        environment = self.variables | {fork_server.VARIABLE: fork_server.address()}
         return subprocess.run(
-            command, cwd=self.folder, env=self.variables, capture_output=True, text=True, check=False, timeout=60
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=60
         )
 
     def activate(self) -> None:

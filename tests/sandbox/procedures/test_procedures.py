@@ -11,12 +11,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from snowflake_sandbox import world
+from snowflake_sandbox.clock import SystemClock
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.procedures import call
 from snowflake_sandbox.procedures.call import log_path
 from snowflake_sandbox.protocol import logins
 
+from tests import in_process
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.sandbox.procedures.conftest import Procedures
 
 
@@ -237,3 +243,23 @@ def test_pandas_is_there_where_packages_name_it(procedures: Procedures, packages
         "    return str(session.sql('SELECT 1 AS X UNION SELECT 2 ORDER BY X').to_pandas()['X'].tolist())\n$$"
     )
     assert procedures.value("CALL P()") == answer
+
+
+def test_a_process_is_started_with_the_first_procedure_in_python_and_with_a_world_that_has_one(tmp_path: Path) -> None:
+    sql = "CREATE PROCEDURE D.PUBLIC.Q() RETURNS VARCHAR LANGUAGE SQL AS 'BEGIN RETURN 1; END'"
+    python = (
+        "CREATE PROCEDURE D.PUBLIC.P() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
+        " PACKAGES = ('snowflake-snowpark-python') HANDLER = 'main' AS 'def main(session): return 1'"
+    )
+    started = []
+    for statements in (("CREATE DATABASE D", sql, python), ()):
+        made = world.build(tmp_path / "sandbox", (), SystemClock(), password="-")
+        session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="PUBLIC")
+        host = made.parts["procedures"]
+        host.start()
+        started.append(len(host._servers))
+        for statement in statements:
+            in_process.rows(made, session, statement)
+            started.append(len(host._servers))
+        world.stop(made)
+    assert started == [0, 0, 0, 1, 1]

@@ -39,44 +39,40 @@ def task(run: str, seconds: int, days_ago: int = 1) -> str:
 
 
 @pytest.mark.sandbox
-def test_times_are_those_of_a_run_with_all_its_attempts(shell: Shell) -> None:
-    shell.run("sandbox", "start")
-    shell.activate()
-    (shell.folder / "jobconfig.yaml").write_text(FILE)
+def test_times_are_those_of_a_run_with_all_its_attempts(started: Shell) -> None:
+    (started.folder / "jobconfig.yaml").write_text(FILE)
     send(
-        shell,
-        "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
-        "CREATE WAREHOUSE SMALL_WAREHOUSE",
+        started,
+        "CREATE OR REPLACE DATABASE PR_CONTAINER_ORCHESTRATION",
+        "CREATE WAREHOUSE IF NOT EXISTS SMALL_WAREHOUSE",
         "USE WAREHOUSE SMALL_WAREHOUSE",
         *HISTORY,
         *(attempt("1", 30), attempt("1", 70), attempt("2", 200), attempt("3", 300), attempt("old", 9000, 40)),
         *(task("1", 110), task("2", 210), task("3", 350), task("old", 9000, 40)),
         *(statement for run in "45" for statement in (attempt(run, 200), task(run, 210))),
     )
-    done = shell.run("cost", "--history", "--format", "json")
+    done = started.run("cost", "--history", "--format", "json")
     assert done.returncode == 0, done.stderr
     (line,) = [each for each in json.loads(done.stdout)["graphs"][0]["lines"] if each["kind"] == "job"]
     assert line["seconds_from"] == "history"
     assert line["seconds_a_run"] == {"low": pytest.approx(140), "usual": 200, "high": pytest.approx(260)}
-    assert "median of 5 runs" in shell.run("cost", "--history").stdout
+    assert "median of 5 runs" in started.run("cost", "--history").stdout
 
 
 @pytest.mark.sandbox
-def test_what_runs_did_cost_that_nobody_metered(shell: Shell) -> None:
-    shell.run("sandbox", "start")
-    shell.activate()
-    (shell.folder / "jobconfig.yaml").write_text(FILE)
+def test_what_runs_did_cost_that_nobody_metered(started: Shell) -> None:
+    (started.folder / "jobconfig.yaml").write_text(FILE)
     send(
-        shell,
-        "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
-        "CREATE WAREHOUSE SMALL_WAREHOUSE",
+        started,
+        "CREATE OR REPLACE DATABASE PR_CONTAINER_ORCHESTRATION",
+        "CREATE WAREHOUSE IF NOT EXISTS SMALL_WAREHOUSE",
         "USE WAREHOUSE SMALL_WAREHOUSE",
         *HISTORY,
         f"INSERT INTO {PLACE}.JOBS_RUN_STATS (ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, ATTEMPT, COMPUTE_POOL,"
         " NODE_FAMILY, REPLICAS, STARTED_TIME, COMPLETED_TIME) SELECT 'ROOT_TASK', 'A', '1', 1, 'PR_STD_POOL_XS',"
         " 'CPU_X64_XS', 2, DATEADD('minute', -90, CURRENT_TIMESTAMP()), DATEADD('minute', -60, CURRENT_TIMESTAMP())",
     )
-    done = shell.run("cost", "--since", "7d", "--format", "json")
+    done = started.run("cost", "--since", "7d", "--format", "json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     # the pool was never there, so nobody metered it; the warehouse was awake for the statements of this test alone

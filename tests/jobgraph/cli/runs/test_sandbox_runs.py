@@ -35,8 +35,8 @@ HISTORY = [
     if table.name in {"JOBS_RUN_STATS", "TASK_LOGGING_STATS"}
 ]
 DEPLOYMENT = [
-    "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
-    'CREATE WAREHOUSE "SMALL_WAREHOUSE"',
+    "CREATE OR REPLACE DATABASE PR_CONTAINER_ORCHESTRATION",
+    'CREATE WAREHOUSE IF NOT EXISTS "SMALL_WAREHOUSE"',
     *HISTORY,
     f"CREATE TASK {PLACE}.ROOT_TASK {WAREHOUSE} SCHEDULE = '59 MINUTE' AS SELECT CURRENT_TIMESTAMP()",
     job("T_A", "ROOT_TASK"),
@@ -56,12 +56,10 @@ def send(shell: Shell, *statements: str) -> None:
 
 
 @pytest.fixture
-def deployed(shell: Shell) -> Shell:
+def deployed(started: Shell) -> Shell:
     """A sandbox with a chain of three jobs; the second fails until the table GATE is there."""
-    shell.run("sandbox", "start")
-    shell.activate()
-    send(shell, *DEPLOYMENT)
-    return shell
+    send(started, *DEPLOYMENT)
+    return started
 
 
 @pytest.mark.sandbox
