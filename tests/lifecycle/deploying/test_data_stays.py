@@ -23,27 +23,32 @@ OTHERS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def state(deployed: Project) -> Iterator[str]:
+    """The state of the deployed project, in which there is nothing to do when all tests have put it back."""
+    yield deployed.pulumi("stack", "export").stdout
+    deployed.pulumi("preview", "--expect-no-changes")
+
+
 @pytest.fixture
-def filled(deployed: Project) -> Iterator[Project]:
+def filled(deployed: Project, state: str) -> Iterator[Project]:
     """The deployed project with a row in a history table, and its state put back at the end."""
-    state = deployed.pulumi("stack", "export").stdout
     deployed.query(f"INSERT INTO {SCHEMA}.JOB_LOGS (TASK_NAME) VALUES ('KEEP')")
     yield deployed
     (deployed.folder / "state.json").write_text(state)
     deployed.pulumi("stack", "import", "--file", "state.json")
     deployed.query(f"DELETE FROM {SCHEMA}.JOB_LOGS WHERE TASK_NAME = 'KEEP'")
-    deployed.pulumi("preview", "--expect-no-changes")
 
 
-def plant(project: Project, change: Callable[[str, dict[str, Any]], None]) -> None:
+def plant(project: Project, state: str, change: Callable[[str, dict[str, Any]], None]) -> None:
     """Change inputs and outputs of the objects that hold data, in the stack's state."""
-    state = json.loads(project.pulumi("stack", "export").stdout)
-    for resource in state["deployment"]["resources"]:
+    planted = json.loads(state)
+    for resource in planted["deployment"]["resources"]:
         kind = resource["type"].rpartition(":")[2]
         if kind in HOLDING:
             for part in ("inputs", "outputs"):
                 change(kind, resource[part])
-    (project.folder / "planted.json").write_text(json.dumps(state))
+    (project.folder / "planted.json").write_text(json.dumps(planted))
     project.pulumi("stack", "import", "--file", "planted.json")
 
 
@@ -66,9 +71,9 @@ def other_defaults(kind: str, values: dict[str, Any]) -> None:
             column.pop("default", None)
 
 
-def test_other_defaults_of_a_plugin_replace_nothing(filled: Project) -> None:
+def test_other_defaults_of_a_plugin_replace_nothing(filled: Project, state: str) -> None:
     before = rows_and_files(filled)
-    plant(filled, other_defaults)
+    plant(filled, state, other_defaults)
     filled.pulumi("preview", "--expect-no-changes")
     filled.up()
     assert rows_and_files(filled) == before
@@ -76,10 +81,10 @@ def test_other_defaults_of_a_plugin_replace_nothing(filled: Project) -> None:
 
 @pytest.mark.parametrize(("kind", "other"), OTHERS, ids=[f"{kind}-{'-'.join(other)}" for kind, other in OTHERS])
 def test_what_would_be_replaced_all_the_same_is_refused_with_the_remedy(
-    filled: Project, kind: str, other: dict[str, str]
+    filled: Project, state: str, kind: str, other: dict[str, str]
 ) -> None:
     before = rows_and_files(filled)
-    plant(filled, lambda resource, values: values.update(other if resource == kind else {}))
+    plant(filled, state, lambda resource, values: values.update(other if resource == kind else {}))
     done = filled.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode != 0
     assert "it is never dropped" in done.stdout + done.stderr

@@ -65,7 +65,6 @@ def test_after_up_there_is_nothing_to_do(deployed: Project) -> None:
 
 
 def test_refresh_finds_nothing_after_a_deploy(deployed: Project) -> None:
-    deployed.up()
     deployed.pulumi("refresh", "--preview-only", "--expect-no-changes")
 
 
