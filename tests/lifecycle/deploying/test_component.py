@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import snowflake.connector
 
-from tests.lifecycle import stack
+from tests.lifecycle import fork_server, stack
 
 if TYPE_CHECKING:
     from tests.lifecycle.project import Project
@@ -50,6 +50,7 @@ def test_a_stack_of_version_0_1_is_taken_over(fresh: Project) -> None:
     for name, path in present.items():
         shutil.move(path, new / name)
     fresh.jobgraph("setup")  # the plugins that the folder's own code stands in for are started from the clone's code
+    fork_server.install(fresh.folder / ".jobgraph" / "pulumi-home")
     with tarfile.open(OLD_PROGRAM) as archive:
         archive.extractall(fresh.folder, filter="data")
     fresh.up()
