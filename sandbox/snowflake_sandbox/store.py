@@ -254,9 +254,9 @@ class Store:
         # WAL + NORMAL: nothing is lost when the process is killed; a power failure may lose the last moments, which is
         # good enough for development.
         self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;")
-        # In one transaction: a commit for each table takes most of a start.
-        scripts = "\n".join((_FOLLOWED, *tables))
-        self._connection.executescript(f"BEGIN IMMEDIATE;\n{scripts}\nPRAGMA user_version={FORMAT};\nCOMMIT;")
+        for script in (_FOLLOWED, *tables):
+            self._connection.executescript(script)
+        self._connection.execute(f"PRAGMA user_version={FORMAT}")
 
     @contextmanager
     def reading(self) -> Iterator[Snapshot]:
