@@ -40,8 +40,8 @@ _DESCRIPTION = "user-defined procedure"
 _SNOWPARK = "snowflake-snowpark-python"
 _REPOSITORY_USER = "SNOWFLAKE.ANACONDA_REPOSITORY_USER"
 # The properties that CREATE requires, by language.
-# 3.8 and 3.9 are decommissioned (developer-guide/stored-procedure/python/procedures-python-overview).
-_PYTHON = ("3.10", "3.11", "3.12", "3.13")
+# 3.8 and 3.9 are decommissioned, but the quickstart names 3.8 (docs/deviations.md).
+_PYTHON = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 _NEEDED = {"PYTHON": ("returns", "runtime_version", "handler", "body"), "SQL": ("returns", "body")}
 
 
