@@ -71,6 +71,15 @@ class UsageError(UserError):
     exit_code = EXIT_USAGE
 
 
+class SettingsError(UsageError):
+    """The settings of a stack are wrong. `wrong` has the name of each setting and what is wrong with it."""
+
+    def __init__(self, wrong: Sequence[tuple[str, str]], *, where: str, remedy: str) -> None:
+        self.wrong = tuple(wrong)
+        texts = "".join(f"\n    {text}" for _, text in self.wrong)
+        super().__init__(f"wrong settings{texts}", where=where, remedy=remedy)
+
+
 class NotConnectedError(UserError):
     """Snowflake or the sandbox cannot be reached, or rejects the login."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from jobgraph.errors import UsageError, perhaps
+from jobgraph.errors import SettingsError, UsageError, perhaps
 from jobgraph.instance_families import FAMILIES
 from jobgraph.names import is_plain, quoted, upper
 from jobgraph.setting_values import flag, numbers, one_of, positive, text, texts, time_zone, whole
@@ -84,7 +84,7 @@ def _digests(value: Any) -> tuple[tuple[str, str], ...]:
 
 def _renaming(value: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
-        raise ValueError("expected names in the account by the names in jobconfig.yaml, as {PYPI: DEV_PYPI}")  # noqa: TRY004  # every wrong setting raises ValueError
+        raise ValueError("expected names in the account by the names in the job configuration, as {PYPI: DEV_PYPI}")  # noqa: TRY004  # every wrong setting raises ValueError
     return tuple(sorted((_name(key), _name(name)) for key, name in value.items()))
 
 
@@ -99,7 +99,7 @@ class Pool:
     `key` is its name in `jobconfig.yaml`, if that differs from the name in the account.
     """
 
-    name: str = _setting("", _name, "name of the pool in the account, if it differs from the name in jobconfig.yaml")
+    name: str = _setting("", _name, "name of the pool in the account, if it differs from that in the job configuration")
     instance_family: str = _setting("CPU_X64_XS", one_of(FAMILIES), "instance family of its nodes")
     min_nodes: int = _setting(1, whole(1, 150), "nodes it keeps while it is active")
     max_nodes: int = _setting(1, whole(1, 150), "nodes it may grow to")
@@ -141,7 +141,7 @@ def _pool(name: Any, entry: Any) -> Pool:
         raise ValueError(f"pool {name}: {error}") from error
     values, problems = _read(Pool, {"name": logical, **entry})
     if problems:
-        raise SectionError(f"pool {name}: " + "; ".join(problems))
+        raise SectionError(f"pool {name}: " + "; ".join(problem for _, problem in problems))
     pool = Pool(**values, key=logical if values["name"] != logical else "")
     if pool.max_nodes < pool.min_nodes:
         raise ValueError(f"pool {name}: max_nodes {pool.max_nodes} is less than min_nodes {pool.min_nodes}")
@@ -179,7 +179,7 @@ def _budget(value: Any) -> Budget:
         raise ValueError("expected a limit, as {credits_per_month: 200, notify: [someone@example.com]}")
     values, problems = _read(Budget, value)
     if problems:
-        raise SectionError("; ".join(problems))
+        raise SectionError("; ".join(problem for _, problem in problems))
     return Budget(**values)
 
 
@@ -324,44 +324,52 @@ def read_settings(entries: Any, where: str) -> Settings:
     problems += _contradictions(Settings(**values))
     if problems:
         remedy = "correct these values below `jobgraph:settings`; docs/account.md explains every setting"
-        if any("is not a setting" in problem for problem in problems):
+        if any("is not a setting" in problem for _, problem in problems):
             remedy += "; known settings: " + ", ".join(f.name for f in fields(Settings))
-        raise UsageError("wrong settings\n    " + "\n    ".join(problems), where=where, remedy=remedy)
+        raise SettingsError(problems, where=where, remedy=remedy)
     return Settings(**values)
 
 
-def _contradictions(settings: Settings) -> list[str]:
-    """Return the settings that contradict one another, mostly on which objects exist already."""
+def _contradictions(settings: Settings) -> list[tuple[str, str]]:
+    """Return the settings that contradict one another, mostly on which objects exist already; each with its name."""
     objects = {*settings.existing, *settings.imported}
     problems = [
-        f"{kind}: either existing or imported, not both" for kind in settings.existing if kind in settings.imported
+        ("imported", f"{kind}: either existing or imported, not both")
+        for kind in settings.existing
+        if kind in settings.imported
     ]
     if settings.page_roles and not settings.page:
-        problems.append("page_roles says who may view the page, but the page is not deployed: set `page: true`")
+        text = "page_roles says who may view the page, but the page is not deployed: set `page: true`"
+        problems.append(("page_roles", text))
     containers = {"schema": "database", "image_repository": "schema", "stage": "schema", "history": "schema"}
     problems += [
-        f"{kind} exists already, so its {container} does too: name {container} in `existing` or `imported`"
+        (
+            "existing" if kind in settings.existing else "imported",
+            f"{kind} exists already, so its {container} does too: name {container} in `existing` or `imported`",
+        )
         for kind, container in containers.items()
         if kind in objects and container not in objects
     ]
     if "database" in objects and "schema" not in objects and settings.schema == "PUBLIC":
-        problems.append("a database that exists already has a schema PUBLIC: name schema too, or set another schema")
+        text = "a database that exists already has a schema PUBLIC: name schema too, or set another schema"
+        problems.append(("existing" if "database" in settings.existing else "imported", text))
     return problems
 
 
-def _read(shape: type, entries: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the values that could be read, and the problems of the others."""
+def _read(shape: type, entries: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return the values that could be read, and the problems of the others, each with the name of its setting."""
     settings: dict[str, Field[Any]] = {f.name: f for f in fields(shape) if f.metadata}
-    values, problems = {}, []
+    values: dict[str, Any] = {}
+    problems: list[tuple[str, str]] = []
     for name, value in entries.items():
         if name not in settings:
             hint = perhaps(str(name), settings) or f"; known are {', '.join(settings)}"
-            problems.append(f"`{name}` is not a setting{hint}")
+            problems.append((str(name), f"`{name}` is not a setting{hint}"))
             continue
         try:
             values[name] = settings[name].metadata["read"](value)
         except SectionError as error:
-            problems.append(f"{name}: {error}")
+            problems.append((name, f"{name}: {error}"))
         except ValueError as error:
-            problems.append(f"{name}: {error} (given: {value!r})")
+            problems.append((name, f"{name}: {error} (given: {value!r})"))
     return values, problems

@@ -6,6 +6,7 @@ Knows where files, overlays and the stack's settings are. Must not know the rule
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -14,15 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobgraph.cli.stacks import PROJECT_FILE, Stacks, stacks_of
+from jobgraph.cli.stacks import PROJECT_FILE, Stacks, places_of_settings, stacks_of
 from jobgraph.config import reading
 from jobgraph.config.overlays import ENVIRONMENTS, environment_names
-from jobgraph.errors import ConfigErrors, Problem, UsageError, perhaps
+from jobgraph.config.payloads import PayloadFolder
+from jobgraph.errors import ConfigErrors, Mark, Problem, SettingsError, UsageError, perhaps
 from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
     from jobgraph.cli.application import Application
     from jobgraph.config.model import Config
+
+# an error's place: a file, and perhaps line and column
+_POSITION = re.compile(r"(.*?)(?::(\d+):(\d+))?")
+# the rule of problems in Pulumi.yaml and Pulumi.<stack>.yaml
+_OF_STACK = "stack-settings"
 
 
 def file_of(application: Application, file: str | None, environment: str | None = None) -> str:
@@ -43,24 +50,25 @@ def _shortest(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if inside else path)
 
 
-def load(path: str, environment: str | None = None, *, strict: bool = False) -> Config:
+def load(
+    path: str, environment: str | None = None, *, strict: bool = False, payloads: PayloadFolder | None = None
+) -> Config:
     """Read a job configuration; with an environment, apply its overlay and the settings of the stack of that name.
+
+    `payloads` are where `reading.read` looks for them, unless said otherwise.
 
     Raises:
         ConfigErrors: lists all problems of the configuration.
         UsageError: if the file or the stack's file cannot be read, or there is no such environment.
     """
-    pools = zone = None
-    if environment is not None:
-        stacks = stacks_of(Path(path))
-        settings = stacks.settings(environment)
-        if settings is None and environment not in _own_environments(Path(path)):
-            raise _unknown(Path(path), environment, stacks)
-        pools, zone = (settings.pool_families, settings.region_timezone) if settings else (None, None)
+    settings, wrong = settings_or_error(Path(path), environment)
+    pools, zone = (settings.pool_families, settings.region_timezone) if settings else (None, None)
     try:
-        return reading.read(path, pools, environment, region_timezone=zone, strict=strict)
-    except ConfigErrors:
+        config = reading.read(path, pools, environment, region_timezone=zone, strict=strict, payloads=payloads)
+    except ConfigErrors as error:
         base, overlay_environment = _overlaid(Path(path))
+        if base is None and wrong is not None:
+            raise ConfigErrors(path, [*as_problems(wrong), *error.problems]) from None
         if base is None:
             raise
         raise UsageError(
@@ -68,6 +76,43 @@ def load(path: str, environment: str | None = None, *, strict: bool = False) -> 
             where=path,
             remedy=f"jobgraph validate {base} --environment {overlay_environment}",
         ) from None
+    if wrong is not None:
+        raise wrong
+    return config
+
+
+def settings_or_error(path: Path, environment: str | None) -> tuple[Settings | None, UsageError | None]:
+    """Return the settings of the stack `environment`, or what is wrong with its file; two Nones if it has none.
+
+    Raises:
+        UsageError: if there is no such environment.
+    """
+    if environment is None:
+        return None, None
+    stacks = stacks_of(path)
+    try:
+        settings = stacks.settings(environment)
+    except UsageError as error:
+        return None, error
+    if settings is None and environment not in _own_environments(path):
+        raise _unknown(path, environment, stacks)
+    return settings, None
+
+
+def as_problems(error: UsageError) -> list[Problem]:
+    """Return the problems of a file of a stack, each with its line as far as the error or the file shows it."""
+    if isinstance(error, ConfigErrors):
+        return [_in_short(problem) for problem in error.problems]
+    file, line, column = _POSITION.fullmatch(error.where).groups()  # type: ignore[union-attr]  # it matches any text
+    mark = Mark(_shortest(Path(file)), int(line or 1), int(column or 1))
+    if not isinstance(error, SettingsError):
+        return [Problem(mark, _OF_STACK, "", " ".join(error.message.split()), error.remedy)]
+    places = places_of_settings(Path(file))
+    remedy = "correct it; docs/account.md explains every setting"
+    return [
+        Problem(Mark(mark.file, *places.get(name, (1, 1))), _OF_STACK, f"jobgraph:settings.{name}", text, remedy)
+        for name, text in error.wrong
+    ]
 
 
 def deployed_files(application: Application) -> tuple[str, ...]:
@@ -78,11 +123,23 @@ def deployed_files(application: Application) -> tuple[str, ...]:
     """
     stacks = stacks_of(application.folder / PROJECT_FILE)
     own = stacks.configuration(None)
-    files = dict.fromkeys([own, *(stacks.configuration(name) for name in stacks.names)])
+    files = dict.fromkeys([own, *(_configuration(stacks, name) for name in stacks.names)])
     overlaid_files = [file for file in files if file != own and file.is_file()]
     return tuple(
         _shortest(file) for file in ([own, *overlaid_files] if own.is_file() or not overlaid_files else overlaid_files)
     )
+
+
+def _in_short(problem: Problem) -> Problem:
+    return replace(problem, mark=replace(problem.mark, file=_shortest(Path(problem.mark.file))))
+
+
+def _configuration(stacks: Stacks, stack: str) -> Path:
+    """Return the file that a stack deploys; the project's own if the stack's file is broken, which `load` reports."""
+    try:
+        return stacks.configuration(stack)
+    except UsageError:
+        return stacks.configuration(None)
 
 
 def environments_of(path: str) -> tuple[str, ...]:
@@ -94,7 +151,7 @@ def environments_of(path: str) -> tuple[str, ...]:
     """
     file = Path(path)
     stacks = stacks_of(file)
-    deploying = {name for name in stacks.names if stacks.configuration(name).resolve() == file.resolve()}
+    deploying = {name for name in stacks.names if _configuration(stacks, name).resolve() == file.resolve()}
     return tuple(sorted(deploying | _own_environments(file)))
 
 
@@ -163,7 +220,7 @@ def with_settings(application: Application, source: str, environment: str | None
         # git makes an archive that cannot be opened if the revision has no files; the file does not exist then
         with suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(folder, filter=_safe)  # noqa: S202  # the filter is tarfile's safe one, but skips bad members
-        config = _load_unpacked(Path(folder), inside, f"{revision}:", environment)
+        config = _load_unpacked(Path(folder), top, inside, f"{revision}:", environment)
         return config, _settings(Path(folder) / inside, environment)
 
 
@@ -199,10 +256,23 @@ def _safe(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
         return None
 
 
-def _load_unpacked(folder: Path, path: str, revision: str, environment: str | None) -> Config:
-    """Read a file of a revision that was unpacked into `folder`; problems name the revision."""
+def _payloads(folder: Path, unpacked: Path, file: Path) -> PayloadFolder:
+    """Return the payloads of a revision's file: the same files that a deploy of the project takes, as they were then.
+
+    `unpacked` is the file within the unpacked revision, `file` the same file within the repository.
+    """
+    present, project = PayloadFolder(file.parent, reading.project_of(file)), reading.project_of(unpacked)
+    # a project whose Pulumi.yaml is in no revision, or above the repository
+    if not (project.is_relative_to(folder.absolute()) and (project / PROJECT_FILE).is_file()):
+        project = folder
+    return PayloadFolder(unpacked.parent, project, present)
+
+
+def _load_unpacked(folder: Path, top: Path, path: str, revision: str, environment: str | None) -> Config:
+    """Read a file of a revision of the repository `top` that was unpacked into `folder`; problems name the revision."""
+    payloads = _payloads(folder, folder / path, top / path)
     try:
-        return replace(load(str(folder / path), environment), file=f"{revision}{path}")
+        return replace(load(str(folder / path), environment, payloads=payloads), file=f"{revision}{path}")
     except ConfigErrors as error:
         raise ConfigErrors(
             f"{revision}{path}", [_moved(problem, folder, revision) for problem in error.problems]
@@ -226,6 +296,6 @@ def _git(folder: Path, *arguments: str, of: str | None = None) -> bytes:
         message = f"{of!r} is neither a file nor a revision of git"
         if of is None:
             message = error.stderr.decode(errors="replace").strip()
-        remedy = "name a file, a revision as HEAD~1, or a file of a revision as HEAD~1:jobconfig.yaml"
+        remedy = "name a file, a revision as HEAD~1, or a file of a revision as HEAD~1:FILE"
         raise UsageError(message, remedy=remedy) from error
     return done.stdout

@@ -128,6 +128,23 @@ def stacks_of(path: Path) -> Stacks:
     return Stacks(folder, folder / str(project.get("stackConfigDir") or "."), (name, _PACKAGE), defaults)
 
 
+def places_of_settings(file: Path) -> dict[str, tuple[int, int]]:
+    """Return line and column of each setting in a stack's file; of settings that are one JSON text, none."""
+    root = yaml.compose(file.read_bytes(), yaml.SafeLoader)
+    config = _entries(_entries(root).get("config"))
+    sections = (node for name, node in config.items() if name.rpartition(":")[2] == "settings")
+    keys = [key for node in sections for key, _ in _pairs(node)]
+    return {key.value: (key.start_mark.line + 1, key.start_mark.column + 1) for key in keys}
+
+
+def _pairs(node: yaml.Node | None) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+    return list(node.value) if isinstance(node, yaml.MappingNode) else []
+
+
+def _entries(node: yaml.Node | None) -> dict[str, yaml.Node]:
+    return {str(key.value): value for key, value in _pairs(node)}
+
+
 def _config(file: Path) -> dict[str, Any]:
     config = _mapping(file).get("config") or {}
     if not isinstance(config, dict):

@@ -6,16 +6,16 @@ Knows YAML nodes. Must not know which values are valid.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import yaml
 
 from jobgraph.config.timing import length_problem
-from jobgraph.errors import Mark, Problem, UsageError
+from jobgraph.errors import ConfigErrors, Mark, Problem, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 TEXT = "tag:yaml.org,2002:str"
 WHOLE = "tag:yaml.org,2002:int"
@@ -26,6 +26,7 @@ NULL = "tag:yaml.org,2002:null"
 MERGE = "tag:yaml.org,2002:merge"
 
 SHOWN_VALUE = 60
+_KEEP_ONE = "keep one of the two"
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,40 @@ def _inner(node: yaml.Node | None, path: str) -> yaml.Node | None:
     return node
 
 
+def as_written(problems: Iterable[Problem], root: yaml.Node, document: Document) -> list[Problem]:
+    """Return the problems with names as the file spells them; rules know names only in upper case.
+
+    A rule names the value at its mark, if any, in `value` and in backticks.
+    """
+    listed = list(problems)
+    texts = {document.mark(node): str(node.value) for node in _scalars(root)} if listed else {}
+    return [_as_written(problem, texts.get(problem.mark, "")) for problem in listed]
+
+
+def _as_written(problem: Problem, text: str) -> Problem:
+    if not text or text.upper() != problem.value or text == problem.value:
+        return problem
+    value = "" if problem.path.rpartition(".")[2] == text else text
+    names = f"`{problem.value}`", f"`{text}`"
+    return replace(problem, value=value, issue=problem.issue.replace(*names), remedy=problem.remedy.replace(*names))
+
+
+def _scalars(root: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    """Yield the scalars of a file; what aliases repeat, once."""
+    nodes, seen = [root], set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            yield node
+        elif isinstance(node, yaml.MappingNode):
+            nodes += [part for pair in node.value for part in pair]
+        else:
+            nodes += node.value
+
+
 def in_words(node: yaml.Node) -> str:
     """Return the type of a node in words."""
     if isinstance(node, yaml.MappingNode):
@@ -174,7 +209,7 @@ def entries(node: yaml.MappingNode, path: str, document: Document) -> Iterator[t
                 path,
                 rule="duplicate-key",
                 issue=f"`{key.value}` is repeated here; it first appears on line {keys[key.value].start_mark.line + 1}",
-                remedy="keep one of the two",
+                remedy=_KEEP_ONE,
             )
         else:
             keys[key.value] = key
@@ -204,31 +239,44 @@ def _merged(
                     yield inner.value, inner, inner_value
 
 
+def report_repeated(root: yaml.Node, document: Document) -> None:
+    """Report each key of an overlay that stands twice in one mapping; merging would take the last one."""
+    for key, path, issue in _repeated(root):
+        document.report(key, path, rule="duplicate-key", issue=issue, remedy=_KEEP_ONE)
+
+
 def check_keys(root: yaml.Node | None, file: str) -> None:
-    """Refuse a key that stands twice in one mapping: YAML would take the last one, Pulumi and editors refuse it.
+    """Refuse keys that stand twice in one mapping: YAML would take the last one, Pulumi and editors refuse it.
 
     Raises:
-        UsageError: if there is one.
+        UsageError: if there is one; if there are several, it is a ConfigErrors with all of them.
     """
-    nodes, seen = [root], set()
+    document = Document(file)
+    repeated = list(_repeated(root)) if root is not None else []
+    if len(repeated) == 1:
+        key, _, issue = repeated[0]
+        raise UsageError(issue, where=str(document.mark(key)), remedy=_KEEP_ONE)
+    if repeated and root is not None:
+        report_repeated(root, document)
+        raise ConfigErrors(file, document.problems)
+
+
+def _repeated(root: yaml.Node) -> Iterator[tuple[yaml.ScalarNode, str, str]]:
+    """Yield each key that stands again in its mapping, the mapping's path, and the sentence that says so."""
+    nodes, seen = [(root, "")], set()
     while nodes:
-        node = nodes.pop()
-        if node is None or id(node) in seen:
+        node, path = nodes.pop()
+        if id(node) in seen:
             continue
         seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
-            nodes += node.value
+            nodes += [(item, f"{path}[{place}]") for place, item in enumerate(node.value)]
         elif isinstance(node, yaml.MappingNode):
             lines: dict[str, int] = {}
             for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.value in lines:
-                        raise _repeated(key, lines[key.value], file)
-                    lines[key.value] = key.start_mark.line + 1
-                nodes.append(value)
-
-
-def _repeated(key: yaml.ScalarNode, first: int, file: str) -> UsageError:
-    where = Mark(file, key.start_mark.line + 1, key.start_mark.column + 1)
-    issue = f"`{key.value}` is repeated here; it first appears on line {first}"
-    return UsageError(issue, where=str(where), remedy="keep one of the two")
+                name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
+                if name in lines and key.tag != MERGE:
+                    yield key, path, f"`{name}` is repeated here; it first appears on line {lines[name]}"
+                elif name:
+                    lines[name] = key.start_mark.line + 1
+                nodes.append((value, f"{path}.{name}".removeprefix(".")))

@@ -13,6 +13,8 @@ from jobgraph.config.receivers import receiver_in_file
 from jobgraph.config.timing import duration_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jobgraph.config.model import Graph
 
 OVERLAP_WORDS = {policy: word for word, policy in OVERLAPS.items()}
@@ -38,5 +40,13 @@ def options_in_file(graph: Graph) -> dict[str, Any]:
 
 
 def graph_in_file(graph: Graph) -> dict[str, Any]:
-    """Return the values of a graph in the file, with its jobs and with defaults."""
-    return {**options_in_file(graph), "jobs": {job.key: job_in_file(job) for job in graph.jobs}}
+    """Return the values of a graph in the file, with its jobs and with defaults; jobs are spelled as their keys."""
+    keys = {job.name: job.key for job in graph.jobs}
+    return {**options_in_file(graph), "jobs": {job.key: _with_keys(job_in_file(job), keys) for job in graph.jobs}}
+
+
+def _with_keys(values: dict[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+    after = {"after": [keys.get(name, name) for name in values["after"]]} if "after" in values else {}
+    when = values.get("when") or {}
+    condition = {"when": {**when, "job": keys.get(when["job"], when["job"])}} if "job" in when else {}
+    return {**values, **after, **condition}

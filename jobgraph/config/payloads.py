@@ -28,14 +28,21 @@ class PayloadFiles:
 
 @dataclass
 class PayloadFolder:
-    """Reads payloads below `folder`, each once. Files outside `project` are refused, as they go into Pulumi's state."""
+    """Reads payloads below `folder`, each once. Files outside `project` are refused, as they go into Pulumi's state.
+
+    `folder` may be in an unpacked revision of a repository. A project may be larger than its repository, so what is not
+    in the revision is read from `present`, the folder as it is now.
+    """
 
     folder: Path
     project: Path
+    present: PayloadFolder | None = None
     _read: dict[str, PayloadFiles] = field(default_factory=dict)
 
     def read(self, path: str) -> PayloadFiles:
         """Return the files of a payload; `path` is spelled as in the configuration."""
+        if self.present is not None and not (self.folder / path).resolve().is_relative_to(self.project.resolve()):
+            return self.present.read(path)
         if path not in self._read:
             self._read[path] = _read(self.folder / path, path, self.project.resolve())
         return self._read[path]

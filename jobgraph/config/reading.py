@@ -14,7 +14,7 @@ import yaml
 
 from jobgraph import garbage_collector
 from jobgraph.config.assembly import Assembler
-from jobgraph.config.document import Document
+from jobgraph.config.document import Document, as_written, report_repeated
 from jobgraph.config.keys import FILE
 from jobgraph.config.overlays import from_file, merged, settle_names, take_environment
 from jobgraph.config.payloads import PayloadFolder
@@ -52,20 +52,22 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 @garbage_collector.paused()
-def read(
+def read(  # noqa: PLR0913  # the facts on the stack; all but three are named at the call
     path: str | Path,
     pools: Collection[str] | None = None,
     environment: str | None = None,
     *,
     region_timezone: str | None = None,
     strict: bool = False,
+    payloads: PayloadFolder | None = None,
 ) -> Config:
     """Read and check a job configuration.
 
     `pools` are the names of the stack's compute pools, optionally as a mapping to their instance families; without
     them, pool names are not checked. `environment` is the name of the Pulumi stack: its entry in the file's
     `environments`, and the file of the same name with `.<environment>` before the ending, are merged over the file.
-    `region_timezone` is the time zone of the account's region. With `strict`, warnings are errors.
+    `region_timezone` is the time zone of the account's region. With `strict`, warnings are errors. `payloads` are below
+    the file's folder, unless said otherwise.
 
     Raises:
         ConfigErrors: if there is an error; lists all problems of the file, warnings included.
@@ -74,14 +76,17 @@ def read(
     path, file = Path(path), str(path)
     root = compose(_content(path), file)
     document = Document(file)
-    for overlay in _overlays(root, path, environment):
+    for overlay in _overlays(root, path, environment, document):
         root = merged(root, settle_names(root, overlay, document))
-    payloads = PayloadFolder(path.parent, project_of(path))
+    payloads = payloads or PayloadFolder(path.parent, project_of(path))
     return understand(root, document, pools, region_timezone=region_timezone, strict=strict, payloads=payloads)
 
 
-def _overlays(root: yaml.Node, path: Path, environment: str | None) -> Iterator[yaml.Node]:
-    """Yield the changes of an environment: from the file's `environments`, then from the environment's own file."""
+def _overlays(root: yaml.Node, path: Path, environment: str | None, document: Document) -> Iterator[yaml.Node]:
+    """Yield the changes of an environment: from the file's `environments`, then from the environment's own file.
+
+    Keys that stand twice in that file are reported; `environments` are read with the file itself, which does so too.
+    """
     if environment is None:
         return
     own = take_environment(root, environment)
@@ -89,7 +94,9 @@ def _overlays(root: yaml.Node, path: Path, environment: str | None) -> Iterator[
         yield own
     overlay = overlay_of(path, environment)
     if overlay.exists():
-        yield from_file(compose(_content(overlay), str(overlay)), str(overlay))
+        node = from_file(compose(_content(overlay), str(overlay)), str(overlay))
+        report_repeated(node, document)
+        yield node
 
 
 def overlay_of(path: Path, environment: str) -> Path:
@@ -112,7 +119,7 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        remedy = "give the path of a job configuration; the project's own is jobconfig.yaml"
+        remedy = "give the path of a job configuration; a stack deploys the one that `pulumi config set file` names"
         raise UsageError(f"cannot be read: {error.strerror}", where=str(path), remedy=remedy) from error
 
 
@@ -146,7 +153,7 @@ def understand(  # noqa: PLR0913  # the facts on the stack and the file; all but
     if block is None:
         raise ConfigErrors(document.file, document.problems)
     config = Assembler(document, payloads).config(block)
-    problems = [*document.problems, *broken_rules(config, pools, region_timezone)]
+    problems = [*document.problems, *as_written(broken_rules(config, pools, region_timezone), root, document)]
     if any(strict or problem.severity == ERROR for problem in problems):
         raise ConfigErrors(document.file, problems)
     return replace(config, warnings=in_order(problems))

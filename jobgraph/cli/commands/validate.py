@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +18,7 @@ from jobgraph.cli.application import examples, is_terminal, note, show, show_jso
 from jobgraph.config.explain import problem_reports
 from jobgraph.config.explain.resolving import resolved
 from jobgraph.cost.crowding import crowd_problems
-from jobgraph.errors import EXIT_USAGE, ConfigErrors, in_order
+from jobgraph.errors import EXIT_USAGE, ConfigErrors, UsageError, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,10 +123,15 @@ def _is_readable(problems: Sequence[Problem]) -> bool:
 
 
 def _read(path: str, environment: str | None, *, strict: bool) -> tuple[Config | None, Sequence[Problem]]:
+    _, wrong = loading.settings_or_error(Path(path), environment)
     try:
         config = loading.load(path, environment, strict=strict)
     except ConfigErrors as error:
         return None, error.problems
+    except UsageError:
+        if wrong is None:
+            raise
+        return None, loading.as_problems(wrong)
     crowded = crowd_problems(config, settings) if (settings := loading.deploying(path, environment)) else ()
     return None if strict and crowded else config, (*config.warnings, *crowded)
 

@@ -66,11 +66,16 @@ def task_names_unique(config: Config) -> Iterator[Problem]:
             if name not in owners:
                 owners[name] = (graph, owner)
                 continue
-            issue = f"{_owner(graph, owner)} and {_owner(*owners[name])} would both be task {name}"
+            first = _owner_mark(*owners[name])
+            also = f"{_owner(*owners[name])} ({first.file}:{first.line})"
+            issue = f"{_owner(graph, owner)} and {also} would both be task {name}"
             remedy = "give one of them another name; upper and lower case make no difference"
-            job = None if isinstance(owner, str) else owner
-            mark = mark_of(job) if job else mark_of(graph, f"{owner}_task")
-            yield Problem(mark, "task-name-unique", path_of(graph, job), issue, remedy, value=name)
+            path = path_of(graph, None if isinstance(owner, str) else owner)
+            yield Problem(_owner_mark(graph, owner), "task-name-unique", path, issue, remedy, value=name)
+
+
+def _owner_mark(graph: Graph, owner: Job | str) -> Mark:
+    return mark_of(graph, f"{owner}_task") if isinstance(owner, str) else mark_of(owner)
 
 
 def _owner(graph: Graph, owner: Job | str) -> str:

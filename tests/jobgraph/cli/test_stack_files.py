@@ -35,4 +35,4 @@ def test_a_key_that_stands_twice_in_a_stacks_file_is_an_error(
     (tmp_path / "Pulumi.dev.yaml").write_text(text)
     done = invoke("validate")
     assert done.exit_code == 2
-    assert f"Pulumi.dev.yaml:{problem}\n" in done.stderr
+    assert f"Pulumi.dev.yaml:{problem} [stack-settings]\n" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -139,3 +140,57 @@ def test_a_file_outside_the_repository(
     done = invoke("diff", old.format(project / "jobconfig.yaml"))
     assert done.exit_code == 2
     assert f"{project / 'jobconfig.yaml'}: is not in the repository {inner}" in done.stderr
+
+
+PAYLOAD = """\
+version: 1
+graphs:
+  g:
+    jobs:
+      a: {payload: {path: SOURCE, entrypoint: main.py}, compute_pool: POOL}
+"""
+# where repository, Pulumi.yaml (and whether it is committed), file and payload are; whether a deploy takes it
+LAYOUTS = {
+    "all in one": (".", "Pulumi.yaml", True, "jobs", "jobs/src", True),
+    "above the file": (".", "Pulumi.yaml", True, "jobs", "src", True),
+    "in no revision": (".", "Pulumi.yaml", False, "jobs", "src", True),
+    "above the repository": ("repository", "Pulumi.yaml", False, "repository/jobs", "repository/src", True),
+    "a payload beside the repository": ("repository", "Pulumi.yaml", False, "repository/jobs", "src", True),
+    "a payload beside the project": (".", "project/Pulumi.yaml", True, "project", "src", False),
+    "no project": (".", "", True, "jobs", "src", False),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_revision_may_have_the_payloads_that_a_deploy_takes_and_no_others(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    repository, project_file, is_committed, folder, source, taken = LAYOUTS[layout]
+    top, file, code = tmp_path / repository, tmp_path / folder / "jobconfig.yaml", tmp_path / source / "main.py"
+    for path in (top / "x", file, code, tmp_path / project_file / "x" if project_file else file):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if project_file:
+        (tmp_path / project_file).rmdir()
+        (tmp_path / project_file).write_text("name: p\n")
+    relative = os.path.relpath(code.parent, file.parent)
+    file.write_text(PAYLOAD.replace("SOURCE", relative))
+    code.write_text("print(1)\n")
+    git(top, "init", "--quiet", "--initial-branch=main")
+    git(top, "add", "--all")
+    if not is_committed and (top / project_file).is_file():
+        git(top, "rm", "--quiet", "--cached", project_file)
+    git(top, "commit", "--quiet", "--message=first")
+    code.write_text("print(2)\n")
+    monkeypatch.chdir(file.parent)
+    as_deployed, of_revision = (
+        invoke("diff", *words, "jobconfig.yaml") for words in (["jobconfig.yaml"], ["HEAD:./jobconfig.yaml"])
+    )
+    assert as_deployed.exit_code == (0 if taken else 2), as_deployed.output
+    assert of_revision.exit_code == as_deployed.exit_code, of_revision.output
+    if taken:
+        told = code.is_relative_to(top)  # what is in no revision has no other version
+        assert ("payload.files.main.py" in of_revision.stdout) is told, of_revision.stdout
+    else:
+        assert "[payload-outside]" in as_deployed.stderr
+        assert "[payload-outside]" in of_revision.stderr
+        assert "jobgraph-" not in of_revision.stderr  # the folder into which the revision was unpacked

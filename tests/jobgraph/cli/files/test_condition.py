@@ -37,7 +37,7 @@ def test_nothing_is_said_of_a_graph_as_it_should_be(root: dict[str, Any]) -> Non
 
 def test_a_suspended_root_is_told_with_what_to_do() -> None:
     text = said(state="suspended", last_suspended_reason="USER_SUSPENDED")
-    assert "by an operator or by a deploy" in text
+    assert "by an operator or a deploy" in text
     assert "`pulumi up --refresh` finishes it" in text
     assert "`jobgraph resume g`" in text
     assert "too many failures" in said(state="suspended", last_suspended_reason="SUSPENDED_DUE_TO_ERRORS")

@@ -94,7 +94,7 @@ def test_a_stacks_file_that_is_wrong(invoke: Invoke, project: Path, content: str
     (project / "Pulumi.prod.yaml").write_text(content)
     done = invoke("validate", "--environment", "prod")
     assert done.exit_code == 2
-    assert "Pulumi.prod.yaml: " in done.stderr
+    assert "Pulumi.prod.yaml:" in done.stderr
     assert told in done.stderr
 
 
@@ -206,3 +206,68 @@ def test_an_overlay_alone_is_told_for_what_it_is(invoke: Invoke, tmp_path: Path)
     assert invoke("validate", str(base), "--environment", "st").exit_code == 0
     base.unlink()
     assert "missing" in invoke("validate", str(overlay)).stderr
+
+
+SEVERAL = {
+    "jobconfig.yaml": """\
+version: 1
+graphs:
+  g:
+    jobs:
+      a: {image: "i:1", compute_pool: PR_STD_POOL_XS, retrys: 2}
+      a: {image: "i:1", compute_pool: PR_STD_POOL_XS}
+environments:
+  dev: {graphs: {g: {jobs: {a: {retries: 97}, a: {retries: 96}}}}}
+""",
+    "jobconfig.prod.yaml": "graphs:\n  g:\n    jobs:\n      a: {retries: 99}\n      a: {retries: 98}\n",
+    "jobconfig.test.yaml": "graphs: [\n",
+    "Pulumi.dev.yaml": "config:\n  jobgraph:settings:\n    databse: X\n    warehouse: 7 x\n",
+    "Pulumi.prod.yaml": "config:\n  a:b: 1\n  a:b: 2\n  a:c: 1\n  a:c: 2\n",
+    "Pulumi.other.yaml": "config:\n  jobgraph:file: other.yaml\n",
+    "other.yaml": 'version: 1\ngraphs: {g: {jobs: {b: {image: "i:1", compute_pool: P, after: [c]}}}}\n',
+}
+PLACES = {
+    *(
+        "jobconfig.yaml:5:55: `retrys` is not a key",
+        "jobconfig.yaml:6:7: `a` is repeated here; it first appears on line 5",
+    ),
+    *("jobconfig.yaml:8:47: `a` is repeated here; it first appears on line 8", "jobconfig.yaml:8:60: expected a whole"),
+    *(
+        "jobconfig.prod.yaml:5:7: `a` is repeated here; it first appears on line 4",
+        "jobconfig.prod.yaml:5:20: expected",
+    ),
+    "jobconfig.test.yaml:2:1: this is not YAML",
+    *("Pulumi.dev.yaml:3:5: `databse` is not a setting", "Pulumi.dev.yaml:4:5: warehouse: expected a plain"),
+    *("Pulumi.prod.yaml:3:3: `a:b` is repeated here", "Pulumi.prod.yaml:5:3: `a:c` is repeated here"),
+    "other.yaml:2:64: job `b` follows `c`, which is not a job",
+}
+
+
+def test_the_mistakes_of_all_files_are_told_at_once_with_their_lines(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Pulumi.yaml").write_text("name: jobgraph\nruntime: python\n")
+    for name, text in SEVERAL.items():
+        (tmp_path / name).write_text(text)
+    done = invoke("validate")
+    assert done.exit_code == 2
+    missing = [place for place in PLACES if place not in done.stderr]
+    assert not missing, done.stderr
+    problems = json.loads(invoke("validate", "--json").stdout)["problems"]
+    assert {problem["rule"] for problem in problems} >= {"stack-settings", "duplicate-key", "value-range", "yaml"}
+
+
+def test_names_are_spelled_as_in_the_file(invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    job = '{image: "i:1", compute_pool: my_pool'
+    when = "after: [load], when: {job: lod, output: n, above: 0}"
+    jobs = f"      Load: {job}}}\n      report: {job}, {when}}}\n"
+    file.write_text(f"version: 1\ngraphs:\n  g:\n    jobs:\n{jobs}")
+    text = invoke("validate", str(file)).stderr
+    assert "`lod` is not a job of this graph" in text
+    assert "when.job = lod\n" in text
+    assert "LOD" not in text
+    file.write_text(file.read_text().replace("lod", "load"))
+    assert "after: [Load]" in invoke("validate", str(file), "--resolved").stdout
+    assert "when: {job: Load," in invoke("validate", str(file), "--resolved").stdout
