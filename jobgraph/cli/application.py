@@ -12,7 +12,7 @@ import shlex
 import shutil
 import sys
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from jobgraph.account import client as connecting
 from jobgraph.account.client import AbsentError
 from jobgraph.account.places import absent_place
 from jobgraph.cli.watching import SystemClock
-from jobgraph.errors import EXIT_INTERRUPTED, UserError
+from jobgraph.errors import EXIT_INTERRUPTED, UsageError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -185,6 +185,39 @@ def run_option(text: str) -> Callable[[click.decorators.FC], click.decorators.FC
         return None if value == NEWEST else value
 
     return click.option("--run", "run_id", metavar="ID", callback=newest, help=text)
+
+
+def graph_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command take its graph as an argument or, as other commands do, by the option --graph."""
+
+    @wraps(function)
+    def with_graph(*arguments: Any, graph: str | None, graph_name: str | None, **options: Any) -> Any:
+        return function(*arguments, graph=_same("GRAPH", graph, "--graph", graph_name), **options)
+
+    named = click.option("--graph", "graph_name", metavar="NAME", help="The same as GRAPH.")(with_graph)
+    return click.argument("graph", required=False)(named)
+
+
+def job_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command take its job as an argument or, as other commands do, by the option --job."""
+
+    @wraps(function)
+    def with_job(*arguments: Any, job: str | None, job_name: str | None, **options: Any) -> Any:
+        return function(*arguments, job=_same("JOB", job, "--job", job_name), **options)
+
+    named = click.option("--job", "job_name", metavar="NAME", help="The same as JOB.")(with_job)
+    return click.argument("job", required=False)(named)
+
+
+def _same(first: str, value: str | None, second: str, other: str | None) -> str | None:
+    """Return the value that was given in one of two ways.
+
+    Raises:
+        UsageError: if two different ones were given.
+    """
+    if value is not None and other is not None and value != other:
+        raise UsageError(f"{first} is {value!r}, and {second} is {other!r}", remedy="Give one of them.")
+    return other if value is None else value
 
 
 def examples(*lines: str) -> str:

@@ -143,7 +143,10 @@ def _without_name(
     if run_id is not None and len(candidates) > 1:
         candidates = _of_run(application.client, candidates, run_id) or candidates
     if job is not None and len(candidates) > 1:
-        candidates = _with_job(application.client, candidates, job) or candidates
+        having = _with_job(application.client, candidates, job)
+        if not having:
+            raise _no_such_job(job, candidates)
+        candidates = having
     if len(candidates) == 1:
         return candidates[0]
     present = [record for record in candidates if record.deployed] or candidates
@@ -234,6 +237,13 @@ def _no_such_graph(client: Client, name: str, listed: Sequence[GraphRecord]) -> 
         cause=f"The name is misspelt, or the graph is deployed elsewhere. Here, {deployed}{recorded}.",
         remedy="Name one of these, deploy it with `pulumi up`, or choose another role, database or schema.",
     )
+
+
+def _no_such_job(job: str, listed: Sequence[GraphRecord]) -> UsageError:
+    """Return the error that no graph has or had a job of that name."""
+    names = [name for record in listed for name in record.job_names]
+    graphs = "; ".join(f"{record.key}: {some(record.job_names)}" for record in listed if record.job_names)
+    return UsageError(f"No graph has a job {job!r}{perhaps(job, names)}", remedy=f"The jobs of {graphs}.")
 
 
 def job_name(key: str, name: str, names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import click
 
 from jobgraph.account import queries, steering
 from jobgraph.cli import lookup, operating
-from jobgraph.cli.application import Application, examples, say, show_json
+from jobgraph.cli.application import Application, examples, graph_option, say, show_json
 from jobgraph.cli.application import note as remark
 from jobgraph.runs import records, task_runs, wording
 
@@ -34,7 +34,7 @@ _TOO_LATE = "ended before it could be cancelled"
     short_help="Stop the newest run.",
     epilog=examples("jobgraph cancel", "jobgraph cancel container_jobs --dry-run", "jobgraph cancel --all"),
 )
-@click.argument("graph", required=False)
+@graph_option
 @click.option("--all", "every_run", is_flag=True, help="Also pause backfills, and cancel the queued run.")
 @operating.note_option
 @operating.dry_run_option

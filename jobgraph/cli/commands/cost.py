@@ -68,7 +68,7 @@ def cost(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Estimate the monthly cost of graphs, in credits and money: jobs, idle pools, and warehouses on which tasks wait.
 
-    FILE defaults to jobconfig.yaml, or to the file that the stack deploys. A job is assumed to run for its `timeout`
+    FILE defaults to the file that the stack deploys. A job is assumed to run for its `timeout`
     or, with --history, for the time that it took in past runs. Rates and the price of a credit are the published ones
     unless the stack's settings have others (`rates`, `credit_price`). The estimate ends with its assumptions and with
     what it leaves out.

@@ -37,8 +37,8 @@ def diff(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Show the jobs that were added, removed and changed, with the fields and edges that differ.
 
-    OLD and NEW are files or git revisions: HEAD~1:jobconfig.yaml, or only HEAD~1 for the project's own file. NEW
-    defaults to the present jobconfig.yaml. --format markdown is for a pull request: a picture and a table.
+    OLD and NEW are files or git revisions: HEAD~1:jobconfig.yaml, or only HEAD~1 for the file that the stack deploys.
+    NEW defaults to that file as it is now. --format markdown is for a pull request: a picture and a table.
     """
     before = loading.at(context.obj, old, environment)
     after = loading.at(context.obj, new or loading.file_of(context.obj, None, environment), environment)

@@ -73,7 +73,7 @@ def graph(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Draw a graph as text, as a Mermaid flowchart or as an SVG picture.
 
-    FILE defaults to jobconfig.yaml.
+    FILE defaults to the file that the stack deploys: jobconfig.yaml, or the one that `pulumi config set file` names.
     """
     application: Application = context.obj
     if file is not None and run_id is not None:

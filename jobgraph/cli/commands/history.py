@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from jobgraph.cli import json_forms, lookup, operating, operation_output, views
-from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json, terminal_width
+from jobgraph.cli.application import (
+    Application,
+    examples,
+    graph_option,
+    is_terminal,
+    note,
+    show,
+    show_json,
+    terminal_width,
+)
 from jobgraph.runs import operations
 
 if TYPE_CHECKING:
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
         "jobgraph history --operations",
     ),
 )
-@click.argument("graph", required=False)
+@graph_option
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many runs to show.")
 @click.option("--operations", "only_operations", is_flag=True, help="Show only what people did.")
 @click.option("--json", "as_json", is_flag=True, help="Write the runs, or what people did, as JSON.")

@@ -12,7 +12,7 @@ import click
 
 from jobgraph.account import event_logs
 from jobgraph.cli import log_output, lookup
-from jobgraph.cli.application import Application, examples, note, run_option
+from jobgraph.cli.application import Application, examples, job_option, note, run_option
 from jobgraph.errors import RunFailedError, UsageError
 from jobgraph.runs import graph_run
 from jobgraph.runs.wording import some
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         "jobgraph logs --failed",
     ),
 )
-@click.argument("job", required=False)
+@job_option
 @run_option("The run; by default the newest one of the job, or of the graph.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only that attempt.")
 @click.option("--failed", "only_failed", is_flag=True, help="Show the logs of all failed jobs.")

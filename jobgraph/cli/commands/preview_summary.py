@@ -45,7 +45,7 @@ _STANDARD_INPUT = "-"
 @click.option("--history", is_flag=True, help="Ask Snowflake how long the jobs took in the last 30 days, for the cost.")
 @click.pass_context
 def preview_summary(context: click.Context, file: str, *, form: str, running: bool, history: bool) -> None:
-    """Show what a preview changes, job by job, in the terms of jobconfig.yaml; destructive changes come first.
+    """Show what a preview changes, job by job, in the terms of the job configuration; destructive changes come first.
 
     FILE is the output of `pulumi preview --json`, of `pulumi refresh --preview-only --json` (manual changes) or of
     `pulumi destroy --preview-only --json`; without FILE, or with -, it is standard input.

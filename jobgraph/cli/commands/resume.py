@@ -9,12 +9,12 @@ import click
 
 from jobgraph.account import steering
 from jobgraph.cli import operating
-from jobgraph.cli.application import Application, examples, say
+from jobgraph.cli.application import Application, examples, graph_option, say
 from jobgraph.cli.application import note as remark
 
 
 @click.command(short_help="Resume the schedule of a graph.", epilog=examples("jobgraph resume container_jobs"))
-@click.argument("graph", required=False)
+@graph_option
 @operating.note_option
 @operating.dry_run_option
 @operating.json_option

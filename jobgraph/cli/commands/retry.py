@@ -9,7 +9,7 @@ import click
 
 from jobgraph.account import steering
 from jobgraph.cli import lookup, operating, run_output
-from jobgraph.cli.application import Application, examples
+from jobgraph.cli.application import Application, examples, graph_option
 from jobgraph.cli.application import note as tell
 from jobgraph.cli.watching import Patience, Watch
 from jobgraph.errors import RunFailedError
@@ -20,7 +20,7 @@ from jobgraph.runs import records
     short_help="Run the failed jobs of the newest run again.",
     epilog=examples("jobgraph retry", "jobgraph retry container_jobs --wait"),
 )
-@click.argument("graph", required=False)
+@graph_option
 @operating.note_option
 @operating.dry_run_option
 @run_output.waiting_option

@@ -12,7 +12,7 @@ import click
 
 from jobgraph.account import steering
 from jobgraph.cli import lookup, operating, run_output
-from jobgraph.cli.application import Application, examples
+from jobgraph.cli.application import Application, examples, graph_option
 from jobgraph.cli.application import note as remark
 from jobgraph.cli.watching import Launch, queued
 from jobgraph.runs import selection
@@ -38,7 +38,7 @@ _PATIENCE = 10.0
         "jobgraph run --from t_myjob_3 --skip t_myjob_6 --wait",
     ),
 )
-@click.argument("graph", required=False)
+@graph_option
 @operating.set_option
 @operating.config_option
 @click.option("--only", metavar="JOB", multiple=True, help="Run only that job; for several, `--only a,b` or repeat it.")

@@ -14,6 +14,7 @@ from jobgraph.cli import budgets, json_forms, lookup, operating, operation_outpu
 from jobgraph.cli.application import (
     Application,
     examples,
+    graph_option,
     is_terminal,
     note,
     run_option,
@@ -46,7 +47,7 @@ _PAUSE = 2.0
     short_help="Show every graph, or a run job by job.",
     epilog=examples("jobgraph status", "jobgraph status container_jobs --json", "jobgraph status --exit-code"),
 )
-@click.argument("graph", required=False)
+@graph_option
 @run_option("The run to show; by default the newest.")
 @click.option("--job", metavar="NAME", help="Show only that job, with all details of each attempt.")
 @click.option("--watch", "watching", is_flag=True, help="Refresh until the run has ended; without a run, for ever.")

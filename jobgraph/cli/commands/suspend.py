@@ -9,7 +9,7 @@ import click
 
 from jobgraph.account import steering
 from jobgraph.cli import operating
-from jobgraph.cli.application import Application, examples, say
+from jobgraph.cli.application import Application, examples, graph_option, say
 from jobgraph.cli.application import note as remark
 
 
@@ -17,7 +17,7 @@ from jobgraph.cli.application import note as remark
     short_help="Stop the schedule of a graph.",
     epilog=examples("jobgraph suspend container_jobs", 'jobgraph suspend --note "the source is being moved"'),
 )
-@click.argument("graph", required=False)
+@graph_option
 @operating.note_option
 @operating.dry_run_option
 @operating.json_option

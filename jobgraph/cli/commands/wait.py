@@ -11,7 +11,7 @@ import click
 
 from jobgraph.account import queries
 from jobgraph.cli import lookup, operating, run_output
-from jobgraph.cli.application import Application, examples, run_option
+from jobgraph.cli.application import Application, examples, graph_option, run_option
 from jobgraph.cli.watching import Patience, Watch
 from jobgraph.runs import operations
 from jobgraph.runs.attempts import instant
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.command(
     short_help="Wait for a run to end.", epilog=examples("jobgraph wait", "jobgraph wait container_jobs --timeout 600")
 )
-@click.argument("graph", required=False)
+@graph_option
 @run_option("The run to wait for; by default the newest.")
 @run_output.timeout_option
 @run_output.picture_option

@@ -9,11 +9,20 @@ import click
 
 from jobgraph.account.backfill_records import BackfillRecords
 from jobgraph.cli import backfill_output, lookup
-from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json, terminal_width
+from jobgraph.cli.application import (
+    Application,
+    examples,
+    graph_option,
+    is_terminal,
+    note,
+    show,
+    show_json,
+    terminal_width,
+)
 
 
 @click.command("list", short_help="List them, newest first.", epilog=examples("jobgraph backfill list --json"))
-@click.argument("graph", required=False)
+@graph_option
 @click.option("--json", "as_json", is_flag=True, help="Write them as JSON.")
 @click.pass_context
 def list_backfills(context: click.Context, graph: str | None, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import click
 
 from jobgraph.account import backfill_plans, steering
 from jobgraph.cli import backfill_output, lookup, operating
-from jobgraph.cli.application import Application, examples, note, say, show_json
+from jobgraph.cli.application import Application, examples, graph_option, note, say, show_json
 from jobgraph.runs import backfills
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         "jobgraph backfill --from 2026-11-01T06:00 --to 2026-11-02T06:00 --every hour --reprocess failed --dry-run",
     ),
 )
-@click.argument("graph", required=False)
+@graph_option
 @click.option("--from", "begin", metavar="DATE", required=True, help="The start of the first interval.")
 @click.option("--to", "end", metavar="DATE", required=True, help="The last day, inclusive; or a time, exclusive.")
 @click.option(

@@ -10,7 +10,7 @@ import click
 from jobgraph.account import messages
 from jobgraph.account.queries import Tables
 from jobgraph.cli import lookup
-from jobgraph.cli.application import Application, examples, is_terminal, note, say, show, show_json
+from jobgraph.cli.application import Application, examples, graph_option, is_terminal, note, say, show, show_json
 from jobgraph.cli.tables import table
 from jobgraph.errors import RunFailedError, UsageError
 from jobgraph.runs.wording import instant
@@ -27,7 +27,7 @@ def notify() -> None:
     short_help="Send a message that is marked as a test.",
     epilog=examples("jobgraph notify test", "jobgraph notify test container_jobs --event late"),
 )
-@click.argument("graph", required=False)
+@graph_option
 @click.option(
     "--event",
     type=click.Choice(_EVENTS),
@@ -65,7 +65,7 @@ def test(context: click.Context, graph: str | None, event: str) -> None:
     short_help="List the messages that were sent.",
     epilog=examples("jobgraph notify history", "jobgraph notify history container_jobs --limit 50 --json"),
 )
-@click.argument("graph", required=False)
+@graph_option
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to show.")
 @click.option("--json", "as_json", is_flag=True, help="Write the messages as JSON.")
 @click.pass_context
