@@ -5,7 +5,7 @@ Pure. Knows Streamlit's command line. Must not know who starts it.
 
 from __future__ import annotations
 
-# By which variables `jobgraph page` hands on what was said on its command line.
+# By which variables `jobgraph page` passes on what was said on its command line.
 CONNECTION, DATABASE, SCHEMA = "JOBGRAPH_PAGE_CONNECTION", "JOBGRAPH_PAGE_DATABASE", "JOBGRAPH_PAGE_SCHEMA"
 
 _OPTIONS = {

@@ -54,12 +54,12 @@ def check(graph: Deployed) -> None:
     if not (graph.finalizer and graph.finalizer_started):
         raise UsageError(
             f"Graph {graph.key} has no finalizer that runs, and it is what starts the next interval",
-            remedy="Leave out `finalizer: false` in jobconfig.yaml, and `pulumi up --refresh`.",
+            remedy="Leave out `finalizer: false` in the job configuration, and `pulumi up --refresh`.",
         )
     if graph.overlaps:
         raise UsageError(
             f"Runs of graph {graph.key} may overlap, so its intervals would not follow one another",
-            cause="jobconfig.yaml gives it an `overlap`.",
+            cause="The job configuration gives it an `overlap`.",
             remedy="Take it out, and `pulumi up`.",
         )
 

@@ -5,12 +5,13 @@ Knows which rows are queried. Must not know how a line is shown.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jobgraph.account import queries, unclosed_queries, unclosed_runs
-from jobgraph.account.client import rows_of
+from jobgraph.account import control_queries, queries, unclosed_queries, unclosed_runs
+from jobgraph.account.client import AbsentError, NotAllowedError, rows_of
 from jobgraph.account.run_records import RunRecords
-from jobgraph.runs import overview, task_runs
+from jobgraph.runs import operations, overview, task_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # The usual duration of a graph is the median of this many runs.
 _SPANS = 20
+# The newest operations of a graph that are searched: for those of a run, and for who suspended it.
+MOST_OPERATIONS = 500
 
 
 def lines(
@@ -47,6 +50,19 @@ def lines(
     def line(graph: GraphRecord) -> GraphOverview:
         runs = None if closed is None else overview.settled(graph, closed.get(graph.key, ()), history, unclosed)
         runs = RunRecords(client, graph, history).since_whole() if runs is None else runs
-        return overview.line(graph, runs, history, spans)
+        shown = overview.line(graph, runs, history, spans)
+        return replace(shown, suspender=_suspender(client, graph)) if shown.suspended else shown
 
     return overview.ordered(map(line, graphs))
+
+
+def _suspender(client: Client, graph: GraphRecord) -> str:
+    """Return who suspended a graph's root; empty if that is not recorded, or the role may not read it."""
+    if graph.deployed is None or graph.deployed.suspended_by_failures:
+        return ""
+    statement = control_queries.operations_of(client.place, graph.tables, graph.key, MOST_OPERATIONS)
+    try:
+        suspension = operations.suspension(operations.read(client.rows(statement)))
+    except (AbsentError, NotAllowedError):
+        return ""
+    return suspension.user if suspension else ""

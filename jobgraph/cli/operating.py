@@ -14,6 +14,7 @@ import click
 from jobgraph.account import activity, control_queries, steering
 from jobgraph.account.client import AbsentError, NotAllowedError
 from jobgraph.account.missing_columns import MissingColumnError
+from jobgraph.account.overview_records import MOST_OPERATIONS
 from jobgraph.cli import lookup
 from jobgraph.cli.application import note, note_once, say, show_json
 from jobgraph.errors import UsageError
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 # The most statements that are listed, and the most characters of each: a backfill may have thousands of intervals.
 _MOST_SHOWN = 20
 _LONGEST_SHOWN = 2000
-# The newest operations of a graph that are searched for those of a run.
-_MOST_READ = 500
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show the statements and the jobs.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Write the operation as JSON.")
@@ -160,10 +159,10 @@ def keep(client: Client, tables: Tables, operation: Operation) -> None:
         note(f"It is done, but history does not show who did it: {error}")
 
 
-def recorded_operations(client: Client, tables: Tables, graph: str, limit: int = _MOST_READ) -> list[Operation] | None:
+def recorded_operations(client: Client, tables: Tables, graph: str) -> list[Operation] | None:
     """Return the recorded operations on a graph, newest first; None, with a remark, if the role cannot read them."""
     try:
-        return operations.read(client.rows(control_queries.operations_of(client.place, tables, graph, limit)))
+        return operations.read(client.rows(control_queries.operations_of(client.place, tables, graph, MOST_OPERATIONS)))
     except (AbsentError, NotAllowedError):
         note_once(
             f"What people did to its graphs is not shown: {client.place} has no table {tables.operations} that this"

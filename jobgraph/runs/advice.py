@@ -20,7 +20,7 @@ ADVICE = {
     "cancelled": "somebody cancelled it: retry the run if that was a mistake",
     "pool_unavailable": "resume its pool, or raise the pool's `max_nodes`",
     "preempted": "retry the run; give the job `retries` if it is safe to run twice",
-    "spec_invalid": "correct what the message names in jobconfig.yaml",
+    "spec_invalid": "correct what the message names in the job configuration",
     "permission": "grant to the run role what the message names, or correct the name",
     "internal": "retry the run; give the job `retries` if it is safe to run twice",
 }

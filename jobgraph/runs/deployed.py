@@ -220,7 +220,7 @@ def conditions(graph: Deployed, *, suspension_is_recorded: bool = False) -> list
     if graph.root_is_missing:
         remarks.append(f"{missing_root(graph)} {finish}; else {mend}")
     if graph.schedule and not graph.started:
-        why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or by a deploy"
+        why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or a deploy"
         reason = "" if suspension_is_recorded else f" ({why})"
         resume = f"`jobgraph resume {graph.key}`"
         ending = f"{finish} and resumes the root. If nobody deploys: {resume}."

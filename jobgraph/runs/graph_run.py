@@ -15,7 +15,7 @@ from jobgraph.procedures.requested.request import Request
 from jobgraph.runs import attempts as attempt_rows
 from jobgraph.runs import skips, task_runs
 from jobgraph.runs.attempts import one_line
-from jobgraph.runs.skips import BLOCKED, CONDITION_FALSE, UNKNOWN_SKIP, with_values
+from jobgraph.runs.skips import BLOCKED, CONDITION_FALSE, UNKNOWN_SKIP, left_out, with_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -296,7 +296,7 @@ def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress
     counted = task_runs.telling(row, tries) if task.is_direct else tries
     state = _state(task, rows, counted[-1] if counted else None)
     if state == LEFT_OUT:
-        return JobRun(task.name, state, cause=tries[-1].reason if tries else requests.NOT_IN_THIS_RUN)
+        return JobRun(task.name, state, cause=left_out(tries[-1].reason) if tries else requests.NOT_IN_THIS_RUN)
     waiting = state == RUNNING and (
         service.waits if service else task.has_container and not tries and progress.has_yet_to_start(row)
     )

@@ -41,6 +41,7 @@ class GraphOverview:
     that are not well, counting the last whole run and later partial runs (see the function `trouble`).
 
     `next_start`: when the schedule starts the graph next. `remarks`: what is unusual about it, and what to do.
+    `suspender`: the user who suspended it, if history has that.
     """
 
     graph: GraphRecord
@@ -50,6 +51,7 @@ class GraphOverview:
     usual: float | None = None
     next_start: datetime | None = None
     remarks: tuple[str, ...] = ()
+    suspender: str = ""
 
     @property
     def state(self) -> str:
@@ -72,7 +74,9 @@ class GraphOverview:
         """Why or by whom it was suspended, in a few words; empty if it is not suspended."""
         if not self.suspended or self.graph.deployed is None:
             return ""
-        return "after too many failures" if self.graph.deployed.suspended_by_failures else "by an operator or a deploy"
+        if self.graph.deployed.suspended_by_failures:
+            return "after too many failures"
+        return f"by {self.suspender or 'an operator or a deploy'}"
 
     @property
     def well(self) -> bool:

@@ -134,3 +134,10 @@ def _returned(job: JobRun, output: str | None) -> str:
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def left_out(reason: str) -> str:
+    """Return the recorded reason of a job that was left out, with the words that commands have for it."""
+    return reason.replace("hands on what it returned in run", "passes on its outputs of run").replace(
+        "hands on nothing", "passes on nothing"
+    )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def of_options(options: Iterable[str]) -> dict[str, Any]:
-    """Return the values of `key=value` texts; a value is parsed as YAML, as in jobconfig.yaml.
+    """Return the values of `key=value` texts; a value is parsed as YAML, as in the job configuration.
 
     Raises:
         UsageError: if a text has no `key=value` form, or its value cannot be parsed.
@@ -75,7 +75,7 @@ def check(graph: str, config: Mapping[str, Any], values: Mapping[str, Any]) -> N
     if values and not config:
         raise UsageError(
             f"Graph {graph} has no `config`, so its jobs read no values",
-            remedy=f"Give the graph `config: {{{next(iter(values))}: ...}}` in jobconfig.yaml, and `pulumi up`.",
+            remedy=f"Give the graph `config: {{{next(iter(values))}: ...}}` in the job configuration, and `pulumi up`.",
         )
     for key in values:
         if key not in config:

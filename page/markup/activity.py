@@ -35,7 +35,7 @@ def activity_html(
 
 def _messages(messages: Sequence[SentMessage], here: Address, now: datetime) -> str:
     if not messages:
-        return empty("No message was sent about this graph. In jobconfig.yaml, notify says who is told of what.")
+        return empty("No message was sent about this graph. In the job configuration, notify says who is told of what.")
     return table(
         ("sent", "event", "run", "to", "subject", "answer"),
         (

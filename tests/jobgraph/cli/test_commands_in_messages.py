@@ -103,3 +103,39 @@ def test_every_command_of_a_text_is_one() -> None:
 def test_a_command_that_is_none_is_found(text: str, why: str) -> None:
     problems = [problem(command) for command in commands_in(text)]
     assert any(why in told for told in problems) if why else problems
+
+
+# where the file that a project has from the beginning is meant, or a file is made
+DEFAULTS = {"jobgraph/cli/application.py", "jobgraph/cli/stacks.py", "jobgraph/components/job_graph.py"}
+MAKING = {"jobgraph/cli/commands/import_.py", "jobgraph/cli/commands/init.py", "jobgraph/config/explain/reference.py"}
+NOT_SENT = {"jobgraph/plan/history.py", "jobgraph/toolchain", "jobgraph/template"}
+
+
+def test_no_message_speaks_of_a_file_that_the_stack_need_not_deploy() -> None:
+    """`pulumi config set file` names another one. Help texts may say that it is the default, and examples use it."""
+    for file in FILES:
+        name = str(file.relative_to(ROOT))
+        if name in DEFAULTS | MAKING | NOT_SENT or name.startswith((*NOT_SENT, "tests", "images", "components")):
+            continue
+        tree = ast.parse(file.read_text("utf-8"))
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
+        told = [text for text in texts(file) if "jobconfig.yaml" in text and text not in docstrings]
+        assert not [text for text in told if not text.startswith("jobgraph ")], name
+
+
+# a reason that finalizers of all versions record, and dependents read; `jobgraph.runs` tells it in the usual words
+RECORDED = {
+    "procedures/requested/left_out.py",
+    "jobgraph/runs/graph_run.py",
+    "jobgraph/procedures/requested/left_out.py",
+}
+
+
+def test_a_thing_has_one_word_in_all_texts() -> None:
+    """A job passes its outputs on. Hidden in documents too: the word that is searched for is the one that is there."""
+    other = re.compile(r"\bhand(s|ed)? on\b(?! it)")
+    files = [file for file in FILES if str(file.relative_to(ROOT)) not in RECORDED | NOT_SENT]
+    wrong = [f"{file.relative_to(ROOT)}: {text}" for file in files for text in texts(file) if other.search(text)]
+    wrong += [str(file) for file in (ROOT / "docs").rglob("*.md") if other.search(file.read_text("utf-8"))]
+    assert not wrong, "\n".join(wrong)

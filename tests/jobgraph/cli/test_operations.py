@@ -362,9 +362,12 @@ def test_status_tells_who_suspended_a_graph_and_why(
         }
         for name in names
     ]
-    text = invoke(*command).stderr
+    done = invoke(*command)
+    text = done.stderr
+    assert ("suspended by ANNA" in done.stdout) is (told and command == ["status"])
+    assert ("suspended by an operator or a deploy" in done.stdout) is (not told and command == ["status"])
     assert ("container_jobs: suspended by ANNA" in text and ": holiday" in text) is told
-    assert ("by an operator or by a deploy" in text) is not told
+    assert ("by an operator or a deploy" in text) is not told
     assert ("If a deploy was interrupted" in text) is not told
     assert "`jobgraph resume container_jobs`" in text
 

@@ -46,7 +46,7 @@ OTHER = [
 ]
 
 BACKFILLS = [{**BACKFILL, "BACKFILL_ID": "1"}]
-INTERVALS = [{**row, "BACKFILL_ID": "1"} for row in LISTED]
+INTERVALS = [{**row, "BACKFILL_ID": "1", "GRAPH_RUN_ID": row["GRAPH_RUN_ID"] and RUN} for row in LISTED]
 
 
 def commands(text: str) -> list[str]:

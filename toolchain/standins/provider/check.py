@@ -87,7 +87,7 @@ def left_to_snowflake(place: str) -> Failure:
     return Failure(
         place,
         f'expected {place} to be one of ["true" "false"], got default. The provider takes `default` from itself alone. '
-        "Usual cause: `ignore_changes` names the property, so that the engine hands on what the state has: set it "
+        "Usual cause: `ignore_changes` names the property, so that the engine passes on what the state has: set it "
         "instead.",
     )
 
