@@ -54,13 +54,17 @@ def cancel(  # noqa: PLR0913  # one parameter for each option
     deployed = lookup.graph(application, graph)
     how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
     backfills = steering.pauses(client, deployed)
-    planned = _planned(application, deployed)
+    own_runs = lookup.runs(application, records.of_deployed(deployed))
+    rows = own_runs.rows()
+    planned = steering.cancel(client, deployed, rows)
     actions = [*(backfills if every_run else ()), *([planned] if planned.jobs else ())]
     waiting = _waiting(client, deployed)
     if not (dry_run and as_json):
         for action in actions:
             operating.show_first(action.operation(note), how)
-        _announce(deployed, planned, waiting, () if every_run else backfills, dry_run=dry_run)
+        if not planned.jobs:
+            say(_nothing_to_cancel(deployed.key, rows.run_id, has_ended=own_runs.assembled(rows).ended))
+        _announce(planned, waiting, () if every_run else backfills, dry_run=dry_run)
     performed = [planned] if dry_run else [_perform(application, deployed, action, how) for action in actions]
     if every_run and waiting and not dry_run:
         performed += _cancel_the_waiting(application, deployed, planned.run_id, how)
@@ -78,14 +82,18 @@ def _planned(application: Application, deployed: Deployed) -> Action:
     return steering.cancel(application.client, deployed, rows)
 
 
-def _announce(
-    deployed: Deployed, planned: Action, waiting: Sequence[TaskRun], backfills: Sequence[Action], *, dry_run: bool
-) -> None:
+def _nothing_to_cancel(key: str, run_id: str, *, has_ended: bool) -> str:
+    if has_ended:
+        return f"Run {run_id} of graph {key} has ended, so there is nothing to cancel."
+    # Snowflake cancels executing tasks only
+    again = f"If one of them runs later: jobgraph cancel {key}"
+    return f"Run {run_id} of graph {key} executes none of its jobs at this moment; nothing was cancelled. {again}"
+
+
+def _announce(planned: Action, waiting: Sequence[TaskRun], backfills: Sequence[Action], *, dry_run: bool) -> None:
     """Show the cancellation and its effects on the queued run and on running backfills."""
     if planned.jobs:
         remark(planned.remark)
-    else:
-        say(f"Run {planned.run_id} of graph {deployed.key} has no executing task; nothing was cancelled.")
     for row in waiting:
         verb = "would start" if dry_run else "starts"
         at = f" at {wording.instant_utc(row.scheduled)}" if row.scheduled else ""

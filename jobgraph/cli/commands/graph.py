@@ -79,7 +79,7 @@ def graph(  # noqa: PLR0913  # one parameter for each option
     if file is not None and run_id is not None:
         raise UsageError(
             f"A run is drawn with the graph that it ran with, not with the file {file!r}",
-            remedy=f"jobgraph graph --run {run_id}   with --graph NAME, if there are several graphs",
+            remedy="Leave out the file; if there are several graphs, name one with --graph.",
         )
     if run_id is None:
         chosen, states = _chosen(loading.load(loading.file_of(application, file, environment), environment), name), None

@@ -256,7 +256,9 @@ def test_cancel_leaves_the_finalizer_alone(invoke: Invoke, server: Server) -> No
     server.began = -7.2
     done = invoke("cancel")
     assert done.exit_code == 0
-    assert "nothing was cancelled" in done.stdout
+    assert "executes none of its jobs at this moment; nothing was cancelled. If one" in done.stdout
+    server.began = -1000.0
+    assert "has ended, so there is nothing to cancel" in invoke("cancel").stdout
     assert "jobgraph retry" not in done.stderr
 
 

@@ -145,6 +145,46 @@ def test_every_printed_command_works_as_printed(
     assert tried >= {"status", "wait", "logs", "history", "retry", "run", "cancel", "resume", "backfill"}
 
 
+def refusals(server: Server, clock: ManualClock) -> Iterator[tuple[str, ...]]:
+    """Put the server into situations in which commands are refused, or have nothing to show."""
+    server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
+    server.steps, server.began = GOOD, clock.seconds - 3.5
+    yield from [("retry", "container_jobs"), ("history", "container_jobs"), ("logs", "T_MYJOB_6")]
+    server.began = clock.seconds - 1000
+    yield from [("retry", "container_jobs"), ("logs", "--failed", "--run", RUN), ("cancel", "container_jobs")]
+    yield from [("compare", RUN, "last"), ("logs", "T_MYJOB_1", "--attempt", "9", "--run", RUN)]
+    server.steps = FAILING
+    server.tasks[0] = {**server.tasks[0], "id": "another"}
+    yield ("retry", "container_jobs")
+    server.tasks[0] = {**server.tasks[0], "id": "id-of-ROOT_TASK"}
+    yield from [("run", "nosuch"), ("status", "--run", "nosuch", "--graph", "container_jobs"), ("logs", "nosuch")]
+    yield from [("backfill", "show", "7"), ("backfill", "resume", "1"), ("graph", "file.yaml", "--run", "last")]
+    yield from [("run", "container_jobs", "--set", "a=1"), ("run", "container_jobs", "--only", "nosuch")]
+    yield from [("run", "container_jobs", "--timeout", "1"), ("status", "--watch", "--json")]
+    yield from [("cancel",), ("retry",), ("run",), ("logs", "--failed"), ("wait",)]
+
+
+@pytest.mark.usefixtures("graphs")
+@pytest.mark.parametrize("place", [(), ("--database", "D B", "--schema", "S")])
+def test_what_a_refusal_advises_works_as_printed(
+    invoke: Invoke, server: Server, clock: ManualClock, place: tuple[str, ...]
+) -> None:
+    advised: set[str] = set()
+    clock.at = too_long
+    server.answers["FROM .*JOB_LOGS"] = []
+    for command in refusals(server, clock):
+        began, steps = server.began, server.steps
+        done = invoke(*place, *command)
+        assert done.exception is None or isinstance(done.exception, SystemExit), (command, done.output)
+        for printed in commands(done.stderr):
+            words = shlex.split(printed)[1:]
+            again = invoke(*words, *(["--timeout", "1"] if {"wait", "--wait"} & set(words) else []))
+            assert works(again), f"{command} printed {printed!r}: {again.output}"
+            advised.add(words[len(place)])
+        server.began, server.steps = began, steps
+    assert advised >= {"wait", "cancel", "run", "status", "history", "logs"}
+
+
 @pytest.mark.usefixtures("graphs")
 def test_which_graph_is_meant_is_told_as_the_command_takes_it(invoke: Invoke, server: Server) -> None:
     server.tasks = quickstart() + OTHER
