@@ -147,12 +147,17 @@ def test_every_printed_command_works_as_printed(
 
 def refusals(server: Server, clock: ManualClock) -> Iterator[tuple[str, ...]]:
     """Put the server into situations in which commands are refused, or have nothing to show."""
-    server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
+    server.attempts = [attempt(step.name) for step in GOOD[1:-1]]
     server.steps, server.began = GOOD, clock.seconds - 3.5
     yield from [("retry", "container_jobs"), ("history", "container_jobs"), ("logs", "T_MYJOB_6")]
     server.began = clock.seconds - 1000
-    yield from [("retry", "container_jobs"), ("logs", "--failed", "--run", RUN), ("cancel", "container_jobs")]
+    yield from [
+        ("retry", "container_jobs"),
+        ("logs", "--failed", "--graph", "container_jobs"),
+        ("cancel", "container_jobs"),
+    ]
     yield from [("compare", RUN, "last"), ("logs", "T_MYJOB_1", "--attempt", "9", "--run", RUN)]
+    server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
     server.steps = FAILING
     server.tasks[0] = {**server.tasks[0], "id": "another"}
     yield ("retry", "container_jobs")
