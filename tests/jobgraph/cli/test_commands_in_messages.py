@@ -127,7 +127,7 @@ def test_no_message_speaks_of_a_file_that_the_stack_need_not_deploy() -> None:
 # a reason that finalizers of all versions record, and dependents read; `jobgraph.runs` tells it in the usual words
 RECORDED = {
     "procedures/requested/left_out.py",
-    "jobgraph/runs/graph_run.py",
+    "jobgraph/runs/skips.py",
     "jobgraph/procedures/requested/left_out.py",
 }
 
