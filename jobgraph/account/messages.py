@@ -86,12 +86,17 @@ def _read(client: Client, table: str, where: str, binds: tuple[Any, ...], limit:
 
 
 def _undelivered(client: Client) -> dict[str, str]:
-    """Return query id -> Snowflake's error, for notifications that it could not deliver."""
+    """Return query id -> Snowflake's error, for notifications whose newest attempt to deliver them failed.
+
+    NOTIFICATION_HISTORY has a row for each attempt: of a notification that arrived later, the failures before it, too.
+    """
     function = f"{quoted(client.place.database)}.INFORMATION_SCHEMA.NOTIFICATION_HISTORY"
+    newest = "QUALIFY ROW_NUMBER() OVER (PARTITION BY ID ORDER BY ATTEMPT DESC) = 1"
     statement = (
-        "SELECT MESSAGE_SOURCE_INFO, STATUS, ERROR_MESSAGE FROM"
+        "SELECT MESSAGE_SOURCE_INFO, STATUS, ERROR_MESSAGE FROM (SELECT * FROM"
         f" TABLE({function}(START_TIME => DATEADD('day', -{_DAYS_OF_DELIVERY}, CURRENT_TIMESTAMP()),"
-        " RESULT_LIMIT => 10000)) WHERE STATUS IN ('FAILURE', 'RETRIABLE_FAILURE') ORDER BY ATTEMPT"
+        f" RESULT_LIMIT => 10000)) WHERE STATUS IN ('SUCCESS', 'FAILURE', 'RETRIABLE_FAILURE') {newest})"
+        " WHERE STATUS <> 'SUCCESS'"
     )
     failures = {}
     for row in client.rows(Statement(statement)):

@@ -57,7 +57,8 @@ def grid_legend() -> str:
 def _scale(grid: Grid) -> str:
     starts = [run.started for run in grid.runs if run.started is not None]
     span = f"{min(starts):%d %b} to {max(starts):%d %b}" if starts else ""
-    return f"<small>{text(duration(grid.longest))}</small><small>{len(grid.runs)} runs, {span}</small>"
+    count = f"{len(grid.runs)} run{'s' * (len(grid.runs) != 1)}"
+    return f"<small>{text(duration(grid.longest))}</small><small>{count}, {span}</small>"
 
 
 def _label(run: GraphRun) -> str:

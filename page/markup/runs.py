@@ -32,7 +32,7 @@ def run_html(run: GraphRun, timeline: Timeline, here: Address, now: datetime | N
     """Return the head of a run: its state, its figures, and the jobs that failed, with links to their logs."""
     done = sum(looks.look(job.state).tone == looks.GOOD for job in run.jobs)
     left_out = sum(job.state == graph_run.LEFT_OUT for job in run.jobs)
-    config = f"<code>{text(run.config)}</code>" if run.config and run.config != "{}" else ""
+    config = f"<code>{text(_unescaped(run.config))}</code>" if run.config and run.config != "{}" else ""
     return (
         f'<div class="title">{state(run.state)}<span>{instant(run.started or run.scheduled, now)}</span></div>'
         + figures(
@@ -55,6 +55,17 @@ def run_html(run: GraphRun, timeline: Timeline, here: Address, now: datetime | N
         )
         + _failures(run, here)
     )
+
+
+def _unescaped(config: str) -> str:
+    r"""Return a run's configuration as people write it: in a statement, jobgraph writes `\u0024` for `$`.
+
+    One that is not JSON, or has a half of a surrogate pair, is returned as it is.
+    """
+    try:
+        return json.dumps(json.loads(config), ensure_ascii=False).encode().decode()
+    except ValueError:
+        return config
 
 
 def _request(run: GraphRun) -> Iterator[tuple[str, str]]:

@@ -69,25 +69,35 @@ def buttons(name: str) -> None:
     """Show a button for each possible action on a graph; none if it is no longer deployed."""
 
     def draw() -> bool:
-        graph, run = reading.graph(name).deployed, reading.newest(name)
+        try:
+            graph, run = reading.graph(name).deployed, reading.newest(name)
+            lacking = None if graph is None else _lacking(graph)
+        except UserError as error:
+            # the view beside them shows it in full
+            st.caption("No actions now", help=str(error))
+            return False
         if graph is None:
             return False
-        lacking = _lacking(graph)
-        with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
-            for action in possible(graph, run):
-                if st.button(
-                    _TITLES[action],
-                    icon=_ICONS[action],
-                    key=f"do-{action}",
-                    type="tertiary",
-                    disabled=lacking is not None,
-                    help=lacking,
-                ):
-                    st.session_state[_KEY] = action
-                    st.rerun()
+        _row(possible(graph, run), lacking)
         return run is not None and not run.ended
 
     live(draw)
+
+
+def _row(actions: list[str], lacking: str | None) -> None:
+    """Show a button for each action; `lacking`: why the user may do none of them."""
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        for action in actions:
+            if st.button(
+                _TITLES[action],
+                icon=_ICONS[action],
+                key=f"do-{action}",
+                type="tertiary",
+                disabled=lacking is not None,
+                help=lacking,
+            ):
+                st.session_state[_KEY] = action
+                st.rerun()
 
 
 def _lacking(graph: Deployed) -> str | None:
@@ -168,17 +178,25 @@ def _built(client: Client, graph: Deployed, name: str) -> Action:
 def _do(action: Action) -> None:
     """Perform an action, and keep its outcome for `_leave`."""
     client = reading.source().client
-    outcome = {"told": f"{_TITLES[action.name]} of {action.graph} was asked for."}
     try:
         action = steering.perform(client, action)
-        operation = action.operation(st.session_state.get("note") or "")
-        steering.keep(client, reading.graph(action.graph).tables, operation)
-    except AbsentError:
-        outcome["told"] += " The note could not be recorded: an earlier version of jobgraph deployed the graph."
+        outcome = {"told": f"{_TITLES[action.name]} of {action.graph} was asked for.{_kept(client, action)}"}
     except UserError as error:
-        outcome["refusal"] = str(error)
+        outcome = {"refusal": str(error)}
     st.session_state[_OUTCOME] = outcome
     reading.forget()
+
+
+def _kept(client: Client, action: Action) -> str:
+    """Record an action that was performed, with its note; return a sentence if that was not possible."""
+    operation = action.operation(st.session_state.get("note") or "")
+    try:
+        steering.keep(client, reading.graph(action.graph).tables, operation)
+    except AbsentError:
+        return " The note could not be recorded: an earlier version of jobgraph deployed the graph."
+    except UserError as error:
+        return f" The note could not be recorded: {error}"
+    return ""
 
 
 def _leave(name: str) -> None:

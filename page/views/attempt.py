@@ -34,9 +34,7 @@ def show(here: Address) -> None:
 
     def draw() -> bool:
         run = reading.run(here.graph, here.run)
-        job = run.job(here.job)
-        if job is None:
-            raise UsageError(f"Run {run.run_id} of graph {here.graph} has no job {here.job!r}")
+        job = _job(run, here)
         place = here.to(here.view, run=run.run_id)
         board(_facts(run, job, place), "attempt")
         return not run.ended
@@ -53,6 +51,24 @@ def show(here: Address) -> None:
         return not run.ended
 
     live(draw_log)
+
+
+def _job(run: GraphRun, here: Address) -> JobRun:
+    """Return the job of the address.
+
+    Raises:
+        UsageError: if the address names no job, or one that is not in the run, or an attempt that there was not.
+    """
+    if not here.job:
+        raise UsageError("The address names no job.", remedy="Choose one in the grid or in the timeline.")
+    job = run.job(here.job)
+    if job is None:
+        raise UsageError(f"Run {run.run_id} of graph {here.graph} has no job {here.job!r}")
+    numbers = [attempt.number for attempt in job.tries] + ([job.service.attempt] if job.service is not None else [])
+    number = _number(job, here)
+    if number is not None and number not in numbers:
+        raise UsageError(f"Job {job.name} has no attempt {number} in run {run.run_id}")
+    return job
 
 
 def _number(job: JobRun, here: Address) -> int | None:

@@ -26,7 +26,10 @@ def show(here: Address) -> None:
         runs, _ = reading.runs(here.graph)
         history = job_history(runs, here.job)
         if not history.points:
-            board(empty(f"No recorded run has a job {here.job}."), "job")
+            words = (
+                f"No recorded run has a job {here.job}." if here.job else "The address names no job: the grid has all."
+            )
+            board(empty(words), "job")
             return False
         board(job_html(history, here), "job")
         return not runs[0].ended

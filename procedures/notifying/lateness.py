@@ -66,7 +66,10 @@ def deadline(start: datetime, late_after: Any) -> datetime:
     of_day = time.fromisoformat(late_after["time"])
     local = start.astimezone(zone)
     day = local.date() if local.time() < of_day else local.date() + timedelta(days=1)
-    return datetime.combine(day, of_day, zone).astimezone(UTC)
+    at_first = datetime.combine(day, of_day, zone)
+    # of a time that the clock shows twice, the second one if the run starts between the two
+    again = at_first.replace(fold=1).astimezone(UTC)
+    return again if at_first.astimezone(UTC) < start else at_first.astimezone(UTC)
 
 
 def firings_before(cron: str, timezone: str, now: datetime) -> Iterator[datetime]:

@@ -56,6 +56,53 @@ _FAINT = r"""() => {
 }"""
 
 
+_BROKEN = r"""(longest) => {
+  const broken = []
+  document.querySelectorAll("td, th, li, dd, .card *").forEach((node) => node.childNodes.forEach((child) => {
+    if (child.nodeType !== 3) return
+    for (const word of child.data.matchAll(/\S+/g)) {
+      if (word[0].length > longest) continue
+      const range = document.createRange()
+      range.setStart(child, word.index)
+      range.setEnd(child, word.index + word[0].length)
+      if (new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1) broken.push(word[0])
+    }
+  }))
+  return broken
+}"""
+_CUT_OFF = r"""() => {
+  const scrolls = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      if (["auto", "scroll"].includes(getComputedStyle(at).overflowX)) return true
+    }
+    return false
+  }
+  const ends = (child) => {
+    const range = document.createRange()
+    range.selectNodeContents(child)
+    return Math.max(...[...range.getClientRects()].map((box) => box.right))
+  }
+  const texts = []
+  document.querySelectorAll("body *").forEach((node) => node.childNodes.forEach((child) => {
+    if (child.nodeType !== 3 || !child.data.trim() || node.tagName === "STYLE" || scrolls(node)) return
+    if (ends(child) > innerWidth + 1) texts.push(child.data.slice(0, 40))
+  }))
+  return texts
+}"""
+
+
+def broken_words(page: Page, longest: int = 40) -> list[str]:
+    """Return the words of at most `longest` characters that are drawn on more than one line."""
+    words: list[str] = page.evaluate(_BROKEN, longest)
+    return words
+
+
+def cut_off(page: Page) -> list[str]:
+    """Return the beginnings of texts that end beyond the window, where nothing can be scrolled to see the rest."""
+    texts: list[str] = page.evaluate(_CUT_OFF)
+    return texts
+
+
 def faint_texts(page: Page) -> list[str]:
     """Return the texts whose contrast with what is behind them is below 4.5 to 1, each with it."""
     texts: list[str] = page.evaluate(_FAINT)

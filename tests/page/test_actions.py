@@ -9,6 +9,7 @@ import pytest
 from jobgraph.account import steering
 from jobgraph.errors import RunFailedError
 from jobgraph.page import connection
+from jobgraph.page.views import ways
 from jobgraph.runs.operations import filled
 from tests.jobgraph.cli import recorded
 from tests.jobgraph.cli.recorded import ManualClock, Server, absent, quickstart
@@ -218,6 +219,31 @@ def test_a_stack_without_a_table_for_notes_still_runs(visit: Visit) -> None:
     assert "The note could not be recorded" in app.toast[0].value
 
 
+@pytest.mark.parametrize("action", [steering.RUN, steering.RETRY])
+def test_what_is_gone_or_hidden_is_not_said_to_be_asked_for(visit: Visit, action: str) -> None:
+    """Snowflake says of a task that it does not exist also if the role may not see it."""
+    client = server("failing")
+    client.answers["EXECUTE TASK"] = absent()
+    visit.client = client
+    app = asked(visit.open(view="run", graph=KEY), action)
+    app.button(key="confirm").click().run()
+    assert not app.toast
+    assert "does not exist or not authorized" in app.error[0].value
+    assert not [statement for statement in client.sent if statement.text.startswith("INSERT")]
+
+
+def test_an_action_whose_note_is_refused_was_still_asked_for(visit: Visit) -> None:
+    client = server("done")
+    client.answers["INSERT INTO"] = RunFailedError("Snowflake refused a statement (003001): Insufficient privileges")
+    visit.client = client
+    app = asked(visit.open(view="grid", graph=KEY), steering.RUN)
+    app.button(key="confirm").click().run()
+    assert changing(client.sent) == [f"EXECUTE TASK {ROOT}"]
+    assert "Run of container_jobs was asked for. The note could not be recorded: " in app.toast[0].value
+    assert "Insufficient privileges" in app.toast[0].value
+    assert not app.error
+
+
 def test_in_snowflake_the_page_only_looks(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
     """There it has its owner's privileges, whoever looks at it."""
     monkeypatch.setattr(connection, "is_in_snowflake", lambda: True)
@@ -226,6 +252,19 @@ def test_in_snowflake_the_page_only_looks(visit: Visit, monkeypatch: pytest.Monk
     assert app.code[0].value == f"EXECUTE TASK {ROOT} RETRY LAST;"
     assert "jobgraph retry container_jobs" in app.info[0].value
     assert not [button for button in app.button if button.key == "confirm"]
+
+
+def test_what_cannot_be_read_is_told_once_and_leaves_the_tabs_their_place(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ways, "is_alive", lambda: True)  # no control above the view asks for its runs
+    client = server("done")
+    client.answers["TASK_HISTORY"] = RunFailedError("Snowflake is busy")
+    visit.client = client
+    app = visit.open(view="run", graph=KEY)
+    assert [error.value.strip("`\n") for error in app.error] == ["Snowflake is busy"]
+    assert "No actions now" in [caption.value for caption in app.caption]
+    assert not app.button
 
 
 def test_a_refusal_is_shown_as_snowflake_says_it(visit: Visit) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from html import escape
 from html.parser import HTMLParser
 from itertools import pairwise
 from urllib.parse import parse_qsl
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -376,3 +378,16 @@ def test_an_error_of_100_kb_is_whole_in_its_attempt_alone() -> None:
     assert len(lists) < 10_000
     assert "e" * 400 + " …" in lists
     assert error in attempt_html(job, attempt, START)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (r'{"a": "\u0024\u0024 \ud83d\udea8 it\u0027s"}', '{"a": "$$ 🚨 it\'s"}'),
+        (r'{"a": "\ud83d"}', r'{"a": "\ud83d"}'),
+        ("{not json", "{not json"),
+    ],
+)
+def test_the_values_of_a_run_are_shown_as_people_write_them(config: str, expected: str) -> None:
+    run = GraphRun(Shape("g", "R", ()), "1", "DONE", True, (), started=START, duration=2.0, config=config)  # noqa: FBT003  # it has ended
+    assert f"<code>{escape(expected, quote=True)}</code>" in run_html(run, timeline(run), Address(), START)

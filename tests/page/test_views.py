@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobgraph.account.run_histories import RunHistories
+from jobgraph.page.views import ways
 from jobgraph.page_model import address
 from jobgraph.runs import deployed, records
 from tests.jobgraph.cli import recorded
@@ -121,12 +122,25 @@ ODD: dict[str, tuple[dict[str, Any], str]] = {
         {"view": "attempt", "graph": KEY, "job": "T_MYJOB_3", "attempt": "9" * 5000},
         "attempt 3 of 3",
     ),
+    "no such attempt": (
+        {"view": "attempt", "graph": KEY, "job": "T_MYJOB_3", "attempt": "99"},
+        "Job T_MYJOB_3 has no attempt 99 in run ",
+    ),
     "an unknown view": ({"view": SCRIPT, "graph": KEY}, "6 jobs"),
     "a view of no graph": ({"view": "run"}, "6 jobs"),
     "an unknown parameter": ({"<b>": SCRIPT}, "6 jobs"),
     "an unknown group": ({"view": "grid", "graph": KEY, "only": SCRIPT, "filter": LONG}, "6 more jobs are not shown"),
     "a repeated key": ({"view": ["run", "grid"], "graph": ["nothing", KEY]}, "T_MYJOB_6"),
 }
+
+
+@pytest.mark.parametrize("view", [address.ATTEMPT, address.JOB])
+def test_an_address_without_a_job_says_so(visit: Visit, view: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where links work, no control beside them chooses a job."""
+    monkeypatch.setattr(ways, "is_alive", lambda: True)
+    visit.client = server("failing")
+    app = visit.open(view=view, graph=KEY)
+    assert "The address names no job" in shown(app) + "".join(error.value for error in app.error)
 
 
 @pytest.mark.parametrize("name", ODD)

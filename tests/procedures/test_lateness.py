@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -53,6 +53,11 @@ def test_a_time_that_the_clock_leaves_out_does_not_come() -> None:
         ("2026-11-29T02:00", {"time": "07:00", "timezone": "Europe/Berlin"}, "2026-11-29T06:00"),
         ("2026-11-29T06:00", {"time": "07:00", "timezone": "Europe/Berlin"}, "2026-11-30T06:00"),
         ("2026-11-29T22:00", {"time": "00:30", "timezone": "UTC"}, "2026-11-30T00:30"),
+        # the clocks of Berlin show 02:45 twice on 25 October 2026, and never on 29 March
+        ("2026-10-25T00:15", {"time": "02:45", "timezone": "Europe/Berlin"}, "2026-10-25T00:45"),
+        ("2026-10-25T01:15", {"time": "02:45", "timezone": "Europe/Berlin"}, "2026-10-25T01:45"),
+        ("2026-10-25T00:15", {"time": "07:00", "timezone": "Europe/Berlin"}, "2026-10-25T06:00"),
+        ("2026-03-29T00:15", {"time": "02:45", "timezone": "Europe/Berlin"}, "2026-03-29T01:45"),
     ],
 )
 def test_a_deadline_is_after_a_length_of_time_or_at_the_next_time_of_day(
@@ -84,3 +89,12 @@ def test_an_interval_is_counted_from_the_last_run() -> None:
     assert expected is not None
     assert (expected.start, expected.deadline) == (NOW - timedelta(hours=1), NOW - timedelta(minutes=30))
     assert last_expected(hourly, 1800, NOW, LONG_AGO, NOW - timedelta(minutes=80)) is None
+
+
+# the hours around the one that the clocks of Berlin show twice
+@given(minutes=st.integers(0, 240), of_day=st.times(time(2), time(3)))
+@settings(max_examples=tiers.examples(200), deadline=None)
+def test_a_deadline_is_never_before_its_start_and_at_most_25_hours_after_it(minutes: int, of_day: time) -> None:
+    begun = datetime(2026, 10, 24, 23, tzinfo=UTC) + timedelta(minutes=minutes)
+    late_after = {"time": f"{of_day:%H:%M}", "timezone": "Europe/Berlin"}
+    assert timedelta(0) <= deadline(begun, late_after) - begun <= timedelta(hours=25)

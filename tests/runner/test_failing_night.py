@@ -256,3 +256,27 @@ def test_history_says_what_snowflake_could_not_deliver(night: Night, jobgraph: C
     assert [(m["event"], m["answer"]) for m in messages if m["state"] == "FAILED"] == [
         ("failure", "HTTP 403 invalid_token")
     ]
+
+
+def test_a_message_that_arrived_at_the_second_attempt_is_sent(night: Night, jobgraph: Callable[..., Result]) -> None:
+    """NOTIFICATION_HISTORY keeps the attempt that failed."""
+    (query, *_) = (row["QUERY_ID"] for row in night.rows("SENT") if row["CHANNEL"] == "email")
+    attempt = "id = (SELECT id FROM notification WHERE query_id = ?)"
+
+    def listed() -> list[tuple[str, str]]:
+        messages = json.loads(jobgraph("notify", "history", "--json").stdout)
+        (message,) = (m for m in messages if (m["event"], m["channel"]) == ("failure", "email"))
+        return [(message["state"], message["answer"])]
+
+    with night.graph.world.store.transaction() as tx:
+        tx.run(
+            f"UPDATE notification_attempt SET status = 'RETRIABLE_FAILURE', error = 'HTTP 500' WHERE {attempt}", query
+        )
+        tx.run(
+            "INSERT INTO notification_attempt SELECT id, 2, 'QUEUED', NULL, NULL FROM notification WHERE query_id = ?",
+            query,
+        )
+    assert listed() == [("FAILED", "HTTP 500 (it tries again)")]
+    with night.graph.world.store.transaction() as tx:
+        tx.run(f"UPDATE notification_attempt SET status = 'SUCCESS' WHERE attempt = 2 AND {attempt}", query)
+    assert listed() == [("SENT", "True")]
