@@ -6,9 +6,12 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from tests.lifecycle import stack
+
 if TYPE_CHECKING:
     from tests.lifecycle.project import Project
 
+FEATURES = "  snowflake:experimentalFeaturesEnableds: [{}, ACCOUNT_ROLE_SHOW_CACHING]\n"
 JOBS = [f"T_MYJOB_{number}" for number in range(1, 7)]
 
 
@@ -37,6 +40,20 @@ def test_the_first_up_creates_every_object_of_the_quickstart(deployed: Project) 
         assert [row["name"] for row in deployed.query(statement)] == [name], statement
     staged = [row["name"] for row in deployed.query("LIST @PR_CONTAINER_ORCHESTRATION.PUBLIC.JOBS")]
     assert any("jobconfig" in name for name in staged), staged
+
+
+def test_experimental_features_of_the_provider_reach_its_plugin_and_change_nothing(deployed: Project) -> None:
+    file = deployed.folder / stack.FILE
+    text = file.read_text()
+    try:
+        file.write_text(text.replace("config:\n", f"config:\n{FEATURES.format('GRANT_SHOW_CACHING')}", 1))
+        refused = deployed.pulumi("preview", check=False)
+        assert refused.returncode != 0
+        assert "GRANT_SHOW_CACHING is not an experimental feature of the snowflake provider." in refused.stdout
+        file.write_text(text.replace("config:\n", f"config:\n{FEATURES.format('GRANTS_SHOW_CACHING')}", 1))
+        assert deployed.changes() == {}
+    finally:
+        file.write_text(text)
 
 
 def test_the_run_role_holds_what_it_needs_and_no_more(deployed: Project) -> None:
