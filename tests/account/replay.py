@@ -75,7 +75,7 @@ def replay(session: Session, cases: Sequence[Case], warehouse: str | None = None
 
 def _sweep_others(ask: Ask, case: str) -> None:
     """Drop what a case made beside its database, which only few do."""
-    if re.search(r"CREATE (OR REPLACE )?(WAREHOUSE|ROLE|USER|COMPUTE POOL|[A-Z ]*INTEGRATION)", case):
+    if re.search(r"CREATE (OR REPLACE )?(WAREHOUSE|ROLE|USER|COMPUTE POOL|RESOURCE MONITOR|[A-Z ]*INTEGRATION)", case):
         scratch.sweep(ask, scratch.MARK_OF_CASES)
 
 

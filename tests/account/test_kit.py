@@ -14,6 +14,7 @@ import pytest
 import snowflake.connector
 import yaml
 from click.testing import CliRunner
+from snowflake_sandbox.session import ObjectScope
 
 from jobgraph.config.reading import parse
 from tests.account import __main__ as kit
@@ -96,7 +97,7 @@ def test_killed_at_every_statement_it_leaves_nothing_that_the_next_does_not_remo
 
 
 CREATED = re.compile(
-    r"CREATE (?:OR REPLACE )?(?:[A-Z]+ )*?(?:WAREHOUSE|ROLE|USER|COMPUTE POOL|DATABASE|INTEGRATION) "
+    r"CREATE (?:OR REPLACE )?(?:[A-Z]+ )*?(?:WAREHOUSE|ROLE|USER|COMPUTE POOL|DATABASE|INTEGRATION|RESOURCE MONITOR) "
     r"(?:IF NOT EXISTS )?([\w\"@]+)(?! *\.)"
 )
 
@@ -111,6 +112,11 @@ def test_a_case_creates_only_objects_of_the_account_whose_names_are_its_own() ->
     }
     assert len(names) > 20
     assert {(case, name) for case, name in names if "@DB" not in name} == set()
+
+
+def test_every_kind_of_objects_of_the_account_is_swept(service: Any) -> None:
+    kinds = {kind.name: kind.plural for kind in service.world.kinds.values() if kind.scope is ObjectScope.ACCOUNT}
+    assert kinds == scratch._KINDS
 
 
 def test_only_the_kits_own_objects_are_swept(service: Any) -> None:

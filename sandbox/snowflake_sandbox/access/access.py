@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.session import Session
     from snowflake_sandbox.store import Snapshot
 
-# A trigger removes the grants on a dropped object, also when a whole database is dropped.
+# Triggers remove the grants on a dropped object, also when a whole database is dropped, and the future grants in it.
 TABLES = """
 CREATE TABLE IF NOT EXISTS role_grant (
     role TEXT NOT NULL,
@@ -54,6 +54,12 @@ CREATE TABLE IF NOT EXISTS future_grant (
 ) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS object_grants_go AFTER DELETE ON object BEGIN
     DELETE FROM object_grant WHERE object_id = OLD.id;
+END;
+CREATE TRIGGER IF NOT EXISTS future_grants_go AFTER DELETE ON object WHEN OLD.kind IN ('DATABASE', 'SCHEMA') BEGIN
+    DELETE FROM future_grant WHERE CASE OLD.kind
+        WHEN 'DATABASE' THEN database_name = OLD.name
+        ELSE database_name = OLD.database_name AND schema_name = OLD.name
+    END;
 END;
 -- database roles of which the grant to PUBLIC, which every account has, was revoked
 CREATE TABLE IF NOT EXISTS revoked_from_public (role TEXT PRIMARY KEY);

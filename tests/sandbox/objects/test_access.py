@@ -219,3 +219,23 @@ def test_python_with_packages_needs_the_role_that_public_has_by_default(client: 
     client.rows(f"GRANT DATABASE ROLE {role} TO ROLE PUBLIC")
     packager.rows(made)
     assert [row["grantee_name"] for row in client.rows(f"SHOW GRANTS OF DATABASE ROLE {role}")] == ["PUBLIC"]
+
+
+@pytest.mark.parametrize("replaced", ["DATABASE FLEETING", "SCHEMA FLEETING.S"])
+@pytest.mark.parametrize("words", ["DROP {0}; CREATE {0}", "CREATE OR REPLACE {0}"])
+def test_future_grants_go_with_their_database_or_schema(client: Any, replaced: str, words: str) -> None:
+    """A new one of the same name, somebody else's perhaps, has none of them."""
+    for statement in (
+        "CREATE OR REPLACE DATABASE FLEETING",
+        "CREATE SCHEMA FLEETING.S",
+        "CREATE OR REPLACE ROLE READER",
+    ):
+        client.rows(statement)
+    client.rows("GRANT SELECT ON FUTURE TABLES IN SCHEMA FLEETING.S TO ROLE READER")
+    client.rows("GRANT SELECT ON FUTURE TABLES IN SCHEMA FLEETING.PUBLIC TO ROLE READER")
+    client.rows("GRANT SELECT ON FUTURE TABLES IN DATABASE FLEETING TO ROLE READER")
+    for statement in words.format(replaced).split(";"):
+        client.rows(statement)
+    places = {row["name"] for row in client.rows("SHOW FUTURE GRANTS TO ROLE READER")}
+    stays = {"FLEETING.<TABLE>", "FLEETING.PUBLIC.<TABLE>"} if replaced.startswith("SCHEMA") else set()
+    assert places == stays
