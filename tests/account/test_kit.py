@@ -98,7 +98,7 @@ def test_killed_at_every_statement_it_leaves_nothing_that_the_next_does_not_remo
 
 CREATED = re.compile(
     r"CREATE (?:OR REPLACE )?(?:[A-Z]+ )*?(?:WAREHOUSE|ROLE|USER|COMPUTE POOL|DATABASE|INTEGRATION|RESOURCE MONITOR) "
-    r"(?:IF NOT EXISTS )?([\w\"@]+)(?! *\.)"
+    r"(?:IF NOT EXISTS )?([\w\"@-]+)(?! *\.)"
 )
 
 
