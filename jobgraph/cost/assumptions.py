@@ -109,8 +109,8 @@ def _compute(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
     )
     if foreign:
         yield (
-            f"{names(foreign)} is not created by this stack: the lowest amounts assume that others keep it up, the "
-            "highest that nobody else does."
+            f"This stack does not create {names(foreign)}: the lowest amounts assume that others keep "
+            f"{'it' if len(foreign) == 1 else 'them'} running, the highest that nobody else does."
         )
     unknown = [name for name in waiting if name not in deployment.warehouses]
     if unknown:

@@ -91,11 +91,13 @@ def test_what_is_not_the_stacks_own_and_what_nobody_knows() -> None:
     deployment = deployed(job("A"), pool=Pool("P", "CPU_X64_XS", existing=True))
     deployment = replace(deployment, warehouses={"W": Warehouse("W", is_own=False)})
     listed = told(deployment)
-    assert among(listed, "P, W is not created by this stack")
+    assert among(listed, "This stack does not create P, W")
     assert not among(listed, "taken for XSMALL")
+    alone = told(replace(deployment, warehouses={"W": Warehouse("W")}))
+    assert among(alone, "This stack does not create P: ", "others keep it running")
     listed = told(replace(deployment, warehouses={}))
     assert "W: taken for XSMALL, one cluster, suspended after 60 seconds." in listed
-    assert not among(told(deployed(job("A"))), "not created by this stack")
+    assert not among(told(deployed(job("A"))), "This stack does not create")
 
 
 def wide(key: str, count: int) -> CostedGraph:
@@ -153,7 +155,7 @@ def test_sentences_whole() -> None:
             " suspends; at most 60 seconds of the finalizer."
         ),
         (
-            "P, W is not created by this stack: the lowest amounts assume that others keep it up, the highest that"
+            "This stack does not create P, W: the lowest amounts assume that others keep them running, the highest that"
             " nobody else does."
         ),
         "W: taken for XSMALL, one cluster, suspended after 60 seconds.",
