@@ -13,6 +13,7 @@ import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import adopting, grant_all, holding, named
 from jobgraph.components.part import Part, Scope
+from jobgraph.errors import UserError
 from jobgraph.plan import history, history_repair, sql
 from jobgraph.plan.privileges import history_grants
 
@@ -107,31 +108,32 @@ class HistoryComponent(Part):
     def _restored(self, tables: Sequence[pulumi.CustomResource]) -> pulumi.Output[pulumi.Resource]:
         """Restore tables and columns that somebody dropped: the engine's state still has them, so no step does.
 
-        Return the last of `tables` as an output that resolves when that is done. A preview only warns.
+        Return the last of `tables` as an output that resolves when that is done. The listing is not a resource: a
+        refresh would show each other table of the schema as a change.
         """
-        listing = snowflake.Execute.get(
-            self.named("columns-of-history"),
-            tables[-1].id,
-            pulumi.ResourceOptions(parent=self, depends_on=tables),
-            query=history_repair.show_columns(self._settings),
-        )
+        last: pulumi.Resource = tables[-1]
+        if pulumi.runtime.is_dry_run():
+            return pulumi.Output.from_input(last)
 
         def restore(values: Sequence[Any]) -> pulumi.Resource:
-            rows, ending = values
-            lacking = history_repair.restorations(self._settings, rows, ending) if rows is not None else ()
-            names, gone = ", ".join(entry.lack for entry in lacking), "If somebody dropped it, what was in it is lost."
-            if lacking and pulumi.runtime.is_dry_run():
-                pulumi.warn(f"History lacks {names}: `pulumi up` adds it. {gone}", self)
-            elif lacking:
+            try:
+                with self.scope.login.connected() as ask:
+                    rows = ask(history_repair.show_columns(self._settings))
+            except UserError as error:
+                pulumi.warn(f"Not known whether the history lacks tables or columns: {error.message}", self)
+                return last
+            lacking = history_repair.restorations(self._settings, rows, values[0])
+            if lacking:
                 with self.scope.login.connected() as ask:
                     for statement in (statement for entry in lacking for statement in entry.statements):
                         ask(statement)
+                names = ", ".join(entry.lack for entry in lacking)
+                gone = "If somebody dropped it, what was in it is lost."
                 pulumi.warn(f"History lacked {names}, which is added. {gone}", self)
-            return tables[-1]
+            return last
 
-        done: pulumi.Output[pulumi.Resource] = pulumi.Output.all(listing.query_results, self._mark.comment("")).apply(
-            restore
-        )
+        ids = [table.id for table in tables]
+        done: pulumi.Output[pulumi.Resource] = pulumi.Output.all(self._mark.comment(""), *ids).apply(restore)
         return done
 
     def _function(self, function: history.FunctionPlan, storage: pulumi.Resource) -> snowflake.FunctionSql:

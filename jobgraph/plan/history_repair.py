@@ -13,7 +13,7 @@ from jobgraph.plan import history
 from jobgraph.plan.privileges import Level, history_grants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jobgraph.plan.history import TablePlan
     from jobgraph.settings import Settings
@@ -27,19 +27,25 @@ class Restoration:
     statements: tuple[str, ...]
 
 
+# SHOW returns no more rows than that (docs.snowflake.com/en/sql-reference/sql/show).
+MOST_ROWS = 10_000
+
+
 def show_columns(settings: Settings) -> str:
     """Return the statement that lists the columns of all tables of the schema. It needs no warehouse."""
     return f"SHOW COLUMNS IN SCHEMA {settings.qualified()}"
 
 
-def restorations(settings: Settings, rows: Iterable[Mapping[str, Any]], ending: str = "") -> tuple[Restoration, ...]:
-    """Return what the history lacks.
+def restorations(settings: Settings, rows: Sequence[Mapping[str, Any]], ending: str = "") -> tuple[Restoration, ...]:
+    """Return what the history lacks; nothing if the schema has more columns than SHOW returns.
 
     Args:
         settings: the names of the tables and of the run role.
         rows: the rows of `show_columns`.
         ending: the end of the comments of the tables that the provider manages.
     """
+    if len(rows) >= MOST_ROWS:
+        return ()
     present: dict[str, set[str]] = {}
     for row in rows:
         present.setdefault(str(row["table_name"]), set()).add(str(row["column_name"]))

@@ -11,7 +11,7 @@ from snowflake_sandbox.clock import SystemClock
 from snowflake_sandbox.protocol import logins
 
 from jobgraph.plan import history
-from jobgraph.plan.history_repair import restorations, show_columns
+from jobgraph.plan.history_repair import MOST_ROWS, restorations, show_columns
 from jobgraph.settings import Settings
 from tests import in_process
 
@@ -90,3 +90,9 @@ def test_columns_come_back_with_their_types(rows: Callable[[str], Rows], table: 
         for statement in entry.statements:
             rows(statement)
     assert _state(rows) == before
+
+
+def test_a_schema_with_more_columns_than_a_listing_has_is_left_alone() -> None:
+    listed = [{"table_name": f"T{number}", "column_name": "C"} for number in range(MOST_ROWS)]
+    assert restorations(SETTINGS, listed) == ()
+    assert restorations(SETTINGS, listed[1:]) != ()
