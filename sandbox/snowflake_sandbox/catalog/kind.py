@@ -97,6 +97,7 @@ class Kind:
         read_definition: reads what follows the name in CREATE other than `NAME = value` pairs; called repeatedly while
             the next token is not the name of a property; returns False if it cannot use the token.
         finish_definition: called once after all of CREATE was read: cross-checks, computed properties.
+        setting: called with the properties that ALTER … SET sets; returns those to store instead.
         create: adds the object to the catalog if definitions.create_object does not suffice.
         created: called after the row was added, in the same transaction (create it in DuckDB, start threads).
         altered: called after ALTER … SET/UNSET, in the same transaction, with the object before and after.
@@ -125,6 +126,7 @@ class Kind:
     describe: Callable[[Call, SnowflakeObject], Result] | None = None
     read_definition: Callable[[Call, Creation], bool] | None = None
     finish_definition: Callable[[Call, Creation], None] | None = None
+    setting: Callable[[Call, Mapping[str, Any]], dict[str, Any]] | None = None
     create: Callable[[Call, Kind, Creation], Result] | None = None
     created: Callable[[Call, SnowflakeObject], None] | None = None
     altered: Callable[[Call, SnowflakeObject, SnowflakeObject], None] | None = None

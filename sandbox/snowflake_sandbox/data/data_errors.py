@@ -44,6 +44,7 @@ _OF_MACROS = (
     (re.compile(r"Error parsing URL: .*"), 100139, "22000"),
     (re.compile(r"Invalid IP address: .*"), 100147, "22000"),  # guess
     (re.compile(r"invalid identifier '.*\.NEXTVAL'"), 904, "42000"),
+    (re.compile(r"Invalid floating point operation: .*"), 100183, "22000"),  # guess: the number
     (re.compile(r"String '.*' is too long and would be truncated", re.DOTALL), 100078, "22000"),
     (re.compile(r"String of \d+ characters is too long and would be truncated"), 100078, "22000"),  # guess: the text
     (re.compile(r"Binary value '.*' is too long and would be truncated"), 100145, "22000"),  # guess: the number

@@ -19,6 +19,7 @@ from sqlglot.tokenizer_core import TokenType
 from snowflake_sandbox import errors
 from snowflake_sandbox.dialect.families import DType
 from snowflake_sandbox.dialect.parser import DIALECT
+from snowflake_sandbox.dialect.whole_queries import clauses
 from snowflake_sandbox.statements import lists
 from snowflake_sandbox.statements.reader import Reader, tokenize
 
@@ -53,11 +54,13 @@ def parse(text: str) -> exp.Expr:
         raise (isinstance(error, ParseError) and _unread_type(text)) or _syntax_error(text, error) from error
     if tree is None or isinstance(tree, exp.Command):
         raise errors.not_supported(" ".join(text.split()[:3]).upper())
-    for node in list(tree.find_all(exp.Add, exp.DataType)):
+    for node in list(tree.find_all(exp.Add, exp.DataType, *clauses.KINDS)):
         if isinstance(node, exp.Add):
             _interval_first(node)
         elif isinstance(node, exp.DataType):
             _refuse_structured(node)
+        else:
+            clauses.check(node, text)
     return tree
 
 

@@ -268,7 +268,7 @@ def distance(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def repeat(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """REPEAT, SPACE: no longer than the longest text, 128 MB (sql-reference/data-types-text)."""
+    """REPEAT: no longer than the longest text, 128 MB (sql-reference/data-types-text)."""
     node = texts()(node, formats)
     times_ = node.args["times"]
     size = exp.Mul(
@@ -276,6 +276,36 @@ def repeat(node: exp.Expr, formats: Formats) -> exp.Expr:
     )
     node.set("times", macros.call("limit", times_, size))
     return node
+
+
+def space(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """SPACE: no longer than the longest text."""
+    del formats
+    node.set("this", macros.call("limit", node.this, node.this.copy()))
+    return node
+
+
+def only_of(macro: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
+    """Return a rule for a function of one number that has no value for some of them (SQRT, LN)."""
+
+    def rule(node: exp.Expr, formats: Formats) -> exp.Expr:
+        numbers()(node, formats)
+        node.set("this", macros.call(macro, node.this))
+        return node
+
+    return rule
+
+
+def of_two(macro: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
+    """Return a rule for a function of two numbers that has no value for some of them (LOG, POWER)."""
+
+    def rule(node: exp.Expr, formats: Formats) -> exp.Expr:
+        numbers("this", "expression")(node, formats)
+        if node.expression is None:
+            return node
+        return typed(macros.call(macro, node.this, node.expression), DType.DOUBLE)
+
+    return rule
 
 
 def pad(node: exp.Expr, formats: Formats) -> exp.Expr:
@@ -292,7 +322,7 @@ _ONE_TEXT = (
     *(exp.RegexpExtract, exp.RegexpCount, exp.RegexpInstr, exp.Stuff, exp.Levenshtein),
 )
 _NUMBERS = (
-    *(exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Cbrt, exp.Exp, exp.Ln, exp.Sign, exp.Degrees, exp.Radians, exp.Trunc),
+    *(exp.Abs, exp.Ceil, exp.Floor, exp.Cbrt, exp.Exp, exp.Sign, exp.Degrees, exp.Radians, exp.Trunc),
     *(exp.Sum, exp.Avg, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop, exp.Median),
 )
 _TIMES = (
@@ -309,6 +339,11 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     **dict.fromkeys((exp.Concat, exp.ConcatWs), texts("expressions")),
     exp.StrPosition: texts("this", "substr"),
     exp.Repeat: repeat,
+    exp.Space: space,
+    exp.Sqrt: only_of("root_of"),
+    exp.Ln: only_of("logarithm_of"),
+    exp.Log: of_two("logarithm"),
+    exp.Pow: of_two("power"),
     exp.Pad: pad,
     exp.Round: round_number,
     exp.Trim: trim,

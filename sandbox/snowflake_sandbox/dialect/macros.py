@@ -77,6 +77,14 @@ sf_fit_binary(b, n) := CASE WHEN octet_length(b) > n
     THEN error('Binary value ''' || hex(b) || ''' is too long and would be truncated') ELSE b END;
 sf_limit(n, size) := CASE WHEN size > 134217728
     THEN error('String of ' || size || ' characters is too long and would be truncated') ELSE n END;
+sf_undefined(call) := error('Invalid floating point operation: ' || call);
+sf_root_of(x) := CASE WHEN x < 0 THEN sf_undefined('sqrt(' || sf_float_text(x) || ')') ELSE x END;
+sf_logarithm_of(x) := CASE WHEN x <= 0 THEN sf_undefined('log(e,' || sf_float_text(x) || ')') ELSE x END;
+sf_logarithm(b, x) := CASE WHEN b <= 0 OR b = 1 OR x <= 0
+    THEN sf_undefined('log(' || sf_float_text(b) || ',' || sf_float_text(x) || ')') ELSE log(b, x) END;
+sf_power(x, y) := CASE
+    WHEN isfinite(CAST(x AS DOUBLE)) AND isfinite(CAST(y AS DOUBLE)) AND NOT isfinite(power(x, y))
+    THEN sf_undefined('pow(' || sf_float_text(x) || ',' || sf_float_text(y) || ')') ELSE power(x, y) END;
 sf_width_bucket(x, low, high, n) := CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1
     ELSE CAST(floor((x - low) * n / (high - low)) AS BIGINT) + 1 END;
 sf_translate(t, source, target) := list_aggregate(list_transform(string_split(t, ''), lambda c:

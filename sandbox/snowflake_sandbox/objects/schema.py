@@ -9,9 +9,9 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property, terse
 from snowflake_sandbox.data.adapter import quoted
-from snowflake_sandbox.result import Result, columns
+from snowflake_sandbox.result import Result, columns, status
 from snowflake_sandbox.session import ObjectScope
-from snowflake_sandbox.statements.definitions import drop_children
+from snowflake_sandbox.statements.definitions import create_object, drop_children
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 if TYPE_CHECKING:
@@ -115,6 +115,15 @@ def _finish(_call: Call, creation: Creation) -> None:
     creation.properties.setdefault("managed_access", False)
 
 
+def _create_schema(call: Call, kind: Kind, creation: Creation) -> Result:
+    """Refuse INFORMATION_SCHEMA, which every database has and which is no object of the catalog."""
+    if creation.name.name != "INFORMATION_SCHEMA":
+        return create_object(call, kind, creation)
+    if creation.if_not_exists:
+        return status(f"{creation.name.name} already exists, statement succeeded.")
+    raise errors.already_exists(creation.name.qualified)
+
+
 def retention(call: Call, schema: SnowflakeObject) -> str:
     """Return the retention_time of SHOW SCHEMAS: the schema's own, else its database's."""
     own = schema.parameters.get("DATA_RETENTION_TIME_IN_DAYS")
@@ -165,6 +174,7 @@ KIND = Kind(
     describe=_describe,
     read_definition=_read_definition,
     finish_definition=_finish,
+    create=_create_schema,
     created=make,
     dropping=_dropping,
     actions={

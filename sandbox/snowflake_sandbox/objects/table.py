@@ -98,6 +98,7 @@ def _finish(call: Call, creation: Creation) -> None:
         raise call.reader.unexpected()
     keys: list[Key] = properties.get("keys") or []
     definitions = constraints.marked(properties["columns"], keys, not_null=True)
+    table_alter.require_referenced(call, creation.name, definitions, keys)
     properties["columns"] = [defaults.qualified(call, definition).record() for definition in definitions]
     properties["keys"] = [key.record() for key in keys]
     properties.pop("names", None)

@@ -74,7 +74,15 @@ class Parser(Pieces):
 
     def _declarations(self) -> tuple[Statement, ...]:
         declarations: list[Statement] = []
+        names: set[str] = set()
         while self.reader.peek() != "BEGIN":
+            start = self.reader.index
+            name = self.reader.identifier()
+            self.reader.index = start
+            if name in names:
+                # documented for cursors and RESULTSETs
+                raise self.reader.unexpected()
+            names.add(name)
             declarations.append(self._declaration(self.position()))
             self.reader.expect(";")
         return tuple(declarations)

@@ -27,6 +27,10 @@ _MEMORY = re.compile(r"(\d+(?:\.\d+)?)(Mi|M|Gi|G)?")
 _MEMORY_UNITS = {None: 1, "M": 10**6, "Mi": 2**20, "G": 10**9, "Gi": 2**30}
 _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|\s*default\(\s*(?:'([^']*)'|\"([^\"]*)\"|([^)'\"{]+))\s*\)\s*)?\}\}")
 _MOST_CONTAINERS = 20
+_ENDPOINT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+_PORT_RANGE = re.compile(r"(\d+)-(\d+)")
+_PORTS = range(1, 65536)
+_PROTOCOLS = ("TCP", "HTTP", "HTTPS")
 # Documented defaults of a container's requests.
 _DEFAULT_CPU, _DEFAULT_MEMORY = 0.5, 2**29
 # In the reference, but without meaning for jobs as child processes: refused by name (docs/deviations.md).
@@ -123,6 +127,7 @@ def parse(text: str) -> Specification:
     volumes_read = volumes.read_volumes(body.get("volumes"), problems.add)
     for index, container in enumerate(containers):
         volumes.check_mounts(volumes_read, f"spec.containers[{index}]", container.mounts, problems.add)
+    _check_endpoints(body.get("endpoints"), problems.add)
     log_level = events.level(body)
     if log_level is None:
         problems.add("spec.logExporters.eventTableConfig.logLevel must be INFO, ERROR or NONE.")
@@ -220,7 +225,9 @@ def _container(item: Any, where: str, problems: _Problems) -> Container:
     requests = problems.mapping(resources.get("requests", {}), f"{where}.resources.requests", kinds)
     limits = problems.mapping(resources.get("limits", {}), f"{where}.resources.limits", kinds)
     cpu = problems.quantity(requests.get("cpu"), f"{where}.resources.requests.cpu", _cpu)
-    problems.quantity(limits.get("cpu"), f"{where}.resources.limits.cpu", _cpu)
+    cpu_limit = problems.quantity(limits.get("cpu"), f"{where}.resources.limits.cpu", _cpu)
+    if cpu is not None and cpu_limit is not None and cpu > cpu_limit:
+        problems.add(f"{where}.resources: the requested cpu is more than its limit.")
     memory = problems.quantity(requests.get("memory"), f"{where}.resources.requests.memory", _memory)
     limit = problems.quantity(limits.get("memory"), f"{where}.resources.limits.memory", _memory)
     if memory is not None and limit is not None and memory > limit:
@@ -245,6 +252,45 @@ def _check_names(containers: tuple[Container, ...], problems: _Problems) -> None
     names = [container.name for container in containers]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         problems.add(f"container name '{name}' is used more than once.")
+
+
+def _check_endpoints(listed: Any, tell: Callable[[str], None]) -> None:
+    """Callable[[str], None] every problem of the endpoints."""
+    if listed is None:
+        return
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        tell("spec.endpoints must be a list of mappings.")
+        return
+    for index, item in enumerate(listed):
+        _check_endpoint(item, f"spec.endpoints[{index}]", tell)
+    names = [item.get("name") for item in listed]
+    for name in sorted({str(name) for name in names if name and names.count(name) > 1}):
+        tell(f"endpoint name '{name}' is used more than once.")
+
+
+def _check_endpoint(item: dict[str, Any], where: str, tell: Callable[[str], None]) -> None:
+    if not _ENDPOINT_NAME.fullmatch(str(item.get("name") or "")):
+        tell(f"{where}.name must be lower-case letters, digits and hyphens, at most 63 characters.")
+    protocol = str(item.get("protocol", "HTTP")).upper()
+    if protocol not in _PROTOCOLS:
+        tell(f"{where}.protocol must be TCP or HTTP.")
+    if item.get("public") is True and protocol == "TCP":
+        tell(f"{where}: a public endpoint must have the protocol HTTP.")
+    if ("port" in item) == ("portRange" in item):
+        tell(f"{where} must have either port or portRange.")
+    elif "port" in item:
+        if not isinstance(item["port"], int) or item["port"] not in _PORTS:
+            tell(f"{where}.port: '{item['port']}' is not a port from 1 to 65535.")
+    else:
+        _check_range(item, where, protocol, tell)
+
+
+def _check_range(item: dict[str, Any], where: str, protocol: str, tell: Callable[[str], None]) -> None:
+    match = _PORT_RANGE.fullmatch(str(item["portRange"]))
+    if match is None or not int(match[1]) <= int(match[2]) or not {int(match[1]), int(match[2])} <= set(_PORTS):
+        tell(f"{where}.portRange: '{item['portRange']}' is not a range of ports from 1 to 65535.")
+    if protocol != "TCP" or item.get("public") is True:
+        tell(f"{where}.portRange is only for endpoints with the protocol TCP that are not public.")
 
 
 def _cpu(text: str) -> float | None:

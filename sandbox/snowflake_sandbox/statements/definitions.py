@@ -176,9 +176,9 @@ def require_no_namesake(tx: Snapshot, kind: Kind, name: ObjectName) -> None:
     Raises:
         SnowflakeError: 001998.
     """
-    other = _NAMESAKES.get(kind.name)
-    if other is not None and catalog.find(tx, other, name) is not None:
-        raise errors.exists_as(name.name, other)
+    namesake = _NAMESAKES.get(kind.name)
+    if namesake is not None and catalog.find(tx, namesake, name) is not None:
+        raise errors.exists_as(name.name, namesake)
 
 
 def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
@@ -226,9 +226,9 @@ def find_for(call: Call, kind: Kind, command: str, *, if_exists: bool = False) -
     name, signature = read_name(call, kind, command)
     with call.world.store.reading() as tx:
         target = catalog.find(tx, kind.name, name, signature)
-        other = _NAMESAKES.get(kind.name)
-        if target is None and other is not None and catalog.find(tx, other, name) is not None:
-            raise errors.other_kind(other, kind.name)
+        namesake = _NAMESAKES.get(kind.name)
+        if target is None and namesake is not None and catalog.find(tx, namesake, name) is not None:
+            raise errors.other_kind(namesake, kind.name)
     if target is None and not if_exists:
         raise errors.does_not_exist(kind.name, name.qualified + signature)
     return target
@@ -345,6 +345,8 @@ def _something(reader: Reader, change: _Change) -> _Change:
 
 def _apply(call: Call, kind: Kind, target: SnowflakeObject, change: _Change) -> Result:
     access.require(call, "MODIFY", target)
+    if kind.setting is not None:
+        change.properties |= kind.setting(call, change.properties)
     with call.world.store.transaction() as tx:
         before = catalog.by_id(tx, target.id) or target
         after = catalog.update(tx, before, change.properties, change.parameters)
@@ -367,9 +369,22 @@ def comment(call: Call) -> Result:
     return status() if target is None else _apply(call, kind, target, _Change({"comment": text}, {}))
 
 
+def _described_kind(call: Call, kind: Kind) -> Kind:
+    """Return the kind of the object: DESCRIBE TABLE and VIEW are interchangeable (sql-reference/sql/desc-view)."""
+    namesake = _NAMESAKES.get(kind.name)
+    if namesake is None:
+        return kind
+    start = call.reader.index
+    name, _ = read_name(call, kind, f"DESCRIBE {kind.name}")
+    call.reader.index, call.reader.placeholders_read = start, 0
+    with call.world.store.reading() as tx:
+        is_other = catalog.find(tx, kind.name, name) is None and catalog.find(tx, namesake, name) is not None
+    return call.world.kinds[namesake] if is_other else kind
+
+
 def describe(call: Call) -> Result:
     """DESCRIBE <kind> <name>; a kind's `describe` reads what may follow, e.g. TYPE = COLUMNS."""
-    kind = read_kind(call.world, call.reader)
+    kind = _described_kind(call, read_kind(call.world, call.reader))
     if kind.describe is None:
         raise errors.not_supported(f"DESCRIBE {kind.name}")
     target = find_for(call, kind, f"DESCRIBE {kind.name}")

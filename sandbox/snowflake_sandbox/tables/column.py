@@ -73,6 +73,7 @@ class TableColumn:
 
     Attributes:
         base, numbers: the data type, see `DataType`.
+        fixed: whether the type was written as BINARY, not VARBINARY (SHOW COLUMNS).
         default: the text of the default as written; None without one.
         identity: start and increment of IDENTITY; otherwise None.
     """
@@ -87,6 +88,7 @@ class TableColumn:
     collation: str = ""
     primary_key: bool = False
     unique_key: bool = False
+    fixed: bool = False
 
     @property
     def type(self) -> DataType:
@@ -113,7 +115,7 @@ class TableColumn:
         if kind in ("TEXT", "BINARY"):
             length = (*self.numbers, _LENGTHS[kind])[0]
             width = min(4 * length, _LENGTHS["TEXT"]) if kind == "TEXT" else length
-            described |= {"length": length, "byteLength": width, "nullable": self.nullable, "fixed": False}
+            described |= {"length": length, "byteLength": width, "nullable": self.nullable, "fixed": self.fixed}
         elif kind == "FIXED":
             precision, scale = (*self.numbers, 38, 0)[:2] if len(self.numbers) != 1 else (self.numbers[0], 0)
             described |= {"precision": precision, "scale": scale, "nullable": self.nullable}
@@ -182,8 +184,9 @@ def read(reader: Reader, keys: list[Key]) -> TableColumn:
         SnowflakeError: 001003, or 000002 for a clause that the sandbox lacks.
     """
     name = new_names.of_column(reader)
+    is_fixed = reader.peek() == "BINARY"
     kind = reader.data_type()
-    column = TableColumn(name, kind.base, kind.numbers)
+    column = TableColumn(name, kind.base, kind.numbers, fixed=is_fixed)
     while not reader.at_end and reader.peek() not in (",", ")"):
         key = constraints.read_inline(reader, name)
         if key is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.statements.reader import Reader
@@ -155,6 +155,25 @@ def marked(definitions: Iterable[TableColumn], keys: Sequence[Key], *, not_null:
         )
         for definition in columns
     ]
+
+
+def require_referenced(
+    keys: Iterable[Key], columns_of: Callable[[tuple[str | None, str | None, str]], Collection[str]]
+) -> None:
+    """Refuse a foreign key on columns that the other table does not have.
+
+    Args:
+        keys: the keys that a statement adds.
+        columns_of: returns the names of a table's columns; raises 002003 if there is no such table.
+
+    Raises:
+        SnowflakeError: 002003, 000904.
+    """
+    for key in keys:
+        names = columns_of(key.table) if key.table is not None else key.referenced
+        for name in key.referenced:
+            if name not in names:
+                raise errors.SnowflakeError(904, "42000", f"SQL compilation error:\ninvalid identifier '{name}'")
 
 
 def without(keys: Sequence[Key], kind: str, names: Sequence[str] = ()) -> list[Key]:

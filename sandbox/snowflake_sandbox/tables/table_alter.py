@@ -13,6 +13,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data import sequences
 from snowflake_sandbox.data.adapter import quoted
 from snowflake_sandbox.session import ObjectScope
+from snowflake_sandbox.statements.reader import ObjectName
 from snowflake_sandbox.tables import column, constraints, defaults
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.result import Result
-    from snowflake_sandbox.statements.reader import ObjectName, Reader
+    from snowflake_sandbox.statements.reader import Reader
     from snowflake_sandbox.store import Transaction
     from snowflake_sandbox.tables.column import TableColumn
     from snowflake_sandbox.tables.constraints import Key
@@ -103,8 +104,28 @@ def _add(call: Call, table: SnowflakeObject) -> Result | None:
             keys += inline
         if not reader.accept(","):
             break
+    require_referenced(call, table.name, now, keys[len(constraints.of_table(table)) :])
     _keep(call, table, now, *statements, keys=keys)
     return None
+
+
+def require_referenced(call: Call, table: ObjectName, own: Iterable[TableColumn], keys: Iterable[Key]) -> None:
+    """Refuse foreign keys on tables or columns that do not exist; a table may reference itself.
+
+    Raises:
+        SnowflakeError: 002003, 000904.
+    """
+
+    def columns_of(parts: tuple[str | None, str | None, str]) -> set[str]:
+        database, schema, written = parts
+        name = ObjectName(written, schema or table.schema, database or table.database)
+        if name == table:
+            return {definition.name for definition in own}
+        with call.world.store.reading() as tx:
+            referred = catalog.get(tx, "TABLE", name)
+        return {record["name"] for record in referred["columns"]}
+
+    constraints.require_referenced(keys, columns_of)
 
 
 def _add_statements(call: Call, table: SnowflakeObject, added: TableColumn) -> list[str]:
@@ -266,7 +287,9 @@ def _add_constraint(call: Call, table: SnowflakeObject) -> Result | None:
         in ("CONSTRAINT", "PRIMARY KEY", "PRIMARY", "FOREIGN KEY", "FOREIGN", "UNIQUE")
     )
     # Unlike in CREATE TABLE, nullable columns remain nullable: keys are not enforced.
-    _keep(call, table, _columns(table), keys=[*constraints.of_table(table), constraints.read(call.reader)])
+    added = constraints.read(call.reader)
+    require_referenced(call, table.name, _columns(table), [added])
+    _keep(call, table, _columns(table), keys=[*constraints.of_table(table), added])
     return None
 
 

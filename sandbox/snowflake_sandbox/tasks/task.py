@@ -7,6 +7,7 @@ rules for changing a graph, showing.py the row of SHOW.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
@@ -19,6 +20,7 @@ from snowflake_sandbox.parameters import SESSION
 from snowflake_sandbox.result import SHOW, Result
 from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.session import ObjectScope
+from snowflake_sandbox.statements import flow
 from snowflake_sandbox.statements.reader import ObjectName, Reader, is_block
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import links, rules, schedule, scheduler, showing
@@ -111,10 +113,19 @@ def _body(call: Call) -> str:
     word = reader.peek()
     if not is_block(reader) and word not in _FIRST_WORDS and not any(key.split()[0] == word for key in _commands(call)):
         raise reader.unexpected()
-    if word in _PARSED:
-        trees.parse(text)
+    if not is_block(reader):
+        _parse_chain(call, text)
     reader.index = last
     return text
+
+
+def _parse_chain(call: Call, text: str) -> None:
+    """Parse the queries and changes of rows among statements joined by `->>`; usually there is one statement."""
+    for statement in flow.statements(replace(call, reader=Reader(text), text=text, binds={})):
+        reader = statement.reader
+        is_procedure = (reader.peek(2), reader.peek(3)) == ("AS", "PROCEDURE")
+        if reader.peek() in _PARSED and not is_procedure:
+            trees.parse(statement.text)
 
 
 # Statements whose grammar does not depend on the catalog.

@@ -101,6 +101,7 @@ def test_the_documented_texts(client: Client) -> None:
 
 def test_a_database_can_be_made_again_from_its_text(client: Client) -> None:
     client.rows("CREATE SEQUENCE S")
+    client.rows("CREATE TABLE P (ID INT PRIMARY KEY)")
     client.rows("CREATE TABLE T (K INT DEFAULT S.NEXTVAL, R INT REFERENCES P (ID))")
     client.rows("CREATE FUNCTION F(A NUMBER) RETURNS NUMBER AS 'a * 2'")
     client.rows("CREATE VIEW V AS SELECT F(K) AS K2 FROM T")
