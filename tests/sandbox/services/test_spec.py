@@ -78,6 +78,38 @@ spec:
         assert expected in message
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "problem"),
+    [
+        ("{name: e, port: 70000}", "'70000' is not a port"),
+        ("{name: e, port: 0}", "'0' is not a port"),
+        ("{name: e}", "either port or portRange"),
+        ("{name: e, port: 1, portRange: 1-2}", "either port or portRange"),
+        ("{name: e, portRange: 5-1, protocol: TCP}", "'5-1' is not a range of ports"),
+        ("{name: e, portRange: 1-65536, protocol: TCP}", "'1-65536' is not a range of ports"),
+        ("{name: e, portRange: 1-5}", "only for endpoints with the protocol TCP"),
+        ("{name: e, port: 1, public: true, protocol: TCP}", "must have the protocol HTTP"),
+        ("{name: e, port: 1, protocol: FTP}", "protocol must be TCP or HTTP"),
+        ("{name: 1e, port: 1}", "name must be lower-case letters"),
+        ("{name: e, port: 1}, {name: e, port: 2}", "endpoint name 'e' is used more than once"),
+        ("7", "must be a list of mappings"),
+    ],
+)
+def test_an_endpoint_that_accounts_refuse(endpoint: str, problem: str) -> None:
+    with pytest.raises(SnowflakeError, match=problem):
+        parse(f"spec: {{containers: [{{name: a, image: x}}], endpoints: [{endpoint}]}}")
+
+
+def test_endpoints_of_a_port_and_of_a_range() -> None:
+    text = "[{name: e, port: 65535, public: true}, {name: f, portRange: 8000-8010, protocol: TCP}]"
+    assert parse(f"spec: {{containers: [{{name: a, image: x}}], endpoints: {text}}}").containers[0].name == "a"
+
+
+def test_more_cpu_than_its_limit() -> None:
+    with pytest.raises(SnowflakeError, match="the requested cpu is more than its limit"):
+        parse("spec: {containers: [{name: a, image: x, resources: {requests: {cpu: 2}, limits: {cpu: 500m}}}]}")
+
+
 @pytest.mark.parametrize("text", ["", "spec: [", "just text", "spec: {}", "spec: {containers: []}"])
 def test_no_specification_at_all(text: str) -> None:
     with pytest.raises(SnowflakeError, match="Invalid spec"):
