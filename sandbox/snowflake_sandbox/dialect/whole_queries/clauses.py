@@ -20,6 +20,8 @@ KINDS = (exp.Limit, exp.Offset, exp.Fetch, exp.Merge)
 def check(clause: exp.Expr, text: str) -> None:
     """Refuse a number of rows that is not whole, and a MERGE with the wrong action for its rows.
 
+    An empty text as a number of rows means NULL: no limit.
+
     Args:
         clause: a node of one of the `KINDS`.
         text: the whole statement.
@@ -31,7 +33,10 @@ def check(clause: exp.Expr, text: str) -> None:
         _check_merge(clause, text)
         return
     count = clause.args.get("count") if isinstance(clause, exp.Fetch) else clause.expression
-    if isinstance(count, exp.Literal) and not count.is_string and not count.this.isdigit():
+    if isinstance(count, exp.RawString) or (isinstance(count, exp.Literal) and count.is_string):
+        if not count.this:
+            count.replace(exp.null())
+    elif isinstance(count, exp.Literal) and not count.this.isdigit():
         raise errors.syntax_error(count.this, text.find(count.this), text)
 
 
