@@ -44,3 +44,10 @@ def test_what_was_dropped_comes_back_with_the_next_up(deployed: Project) -> None
     assert "History lack" not in again.stdout + again.stderr
     deployed.query(f"DROP TABLE {S}.SOMEBODY_ELSES")
     stack.unchanged(deployed)
+
+
+def test_a_dropped_view_comes_back_with_an_up_that_refreshes(deployed: Project) -> None:
+    deployed.query(f"DROP VIEW {S}.LAST_GRAPH_RUNS")
+    deployed.pulumi("up", "--yes", "--skip-preview", "--refresh")
+    assert deployed.query(f"SELECT * FROM {S}.LAST_GRAPH_RUNS") == []
+    stack.unchanged(deployed)
