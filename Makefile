@@ -68,7 +68,7 @@ reliability: $(STAMP) ## thousands of generated cases: what is claimed holds for
 	@$(BIN)/python -m tests.reliability --count $(or $(COUNT),12000) --seed $(or $(SEED),1)
 
 account: setup ## ask a real account what it answers, within a budget (CONNECTION=name BUDGET=credits); leaves nothing behind
-	@test -n "$(BUDGET)" || { echo "error: say what it may cost: make account CONNECTION=prod BUDGET=2 (credits)" >&2; exit 2; }
+	@test -n "$(BUDGET)" || { echo "error: say what it may cost: make account CONNECTION=trial BUDGET=2 (credits)" >&2; exit 2; }
 	@$(BIN)/python -m tests.account $(if $(CONNECTION),--connection $(CONNECTION)) --budget $(BUDGET)
 
 clients: $(STAMP) ## official clients against the sandbox, each in an environment of its own: docs/coverage.md (CHECK=1: hold the page against them)

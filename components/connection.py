@@ -137,7 +137,7 @@ def _connected(variables: Mapping[str, str]) -> Iterator[Ask]:
 def tell_what_is_lacking(arguments: pulumi.ErrorHookArgs, role: str) -> bool:
     """Warn which privilege is missing if that is why a step failed. Return False, so that the step is not retried."""
     inputs = arguments.new_inputs or arguments.old_inputs or {}
-    text = lacking(arguments.type, inputs, arguments.errors, role)
+    text = lacking(arguments.type, inputs, arguments.errors, role, pulumi.get_stack())
     if text is not None:
         pulumi.warn(text)
     return False

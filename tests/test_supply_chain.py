@@ -61,6 +61,23 @@ def test_no_key_of_an_account_is_stored(folder: Path) -> None:
     assert "snowflake:role: ACCOUNTADMIN" not in settings.read_text("utf-8")
 
 
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "jobgraph" / "template"], ids=["clone", "template"])
+def test_a_missing_image_is_pushed_before_it_is_held_against_the_deploy(folder: Path) -> None:
+    """`doctor --account` fails on a missing image, and a commit can bring a new one: nobody would ever push it."""
+    content = yaml.safe_load((folder / ".github" / "workflows" / "deploy.yml").read_text("utf-8"))
+    for job in content["jobs"].values():
+        commands = [str(step.get("run", "")) for step in job["steps"]]
+        pushes = [number for number, text in enumerate(commands) if "image push" in text]
+        asks = [number for number, text in enumerate(commands) if "doctor --account" in text]
+        assert len(pushes) == len(asks)
+        assert not pushes or pushes[0] < asks[0]
+        for number in asks:
+            pushing = job["steps"][pushes[0]].get("if")
+            assert pushing == ("github.event_name == 'push'" if folder == ROOT else None)
+            shown = job["steps"][number].get("continue-on-error")
+            assert shown == ("${{ github.event_name == 'pull_request' }}" if folder == ROOT else None)
+
+
 def test_what_is_downloaded_is_verified() -> None:
     for file in WORKFLOWS:
         assert "pulumi/actions" not in file.read_text("utf-8"), f"{file}: `jobgraph setup` verifies what it downloads"

@@ -40,8 +40,11 @@ def planned(application: Application, file: str | None, environment: str | None)
     return plan(config, settings, Procedures(**texts(sources_in(files("jobgraph.procedures")))))
 
 
-def inspect(application: Application, stack: Plan) -> list[Finding]:
-    """Ask all questions and return the findings. A refused question is a finding, not a failure."""
+def inspect(application: Application, stack: Plan, environment: str | None) -> list[Finding]:
+    """Ask all questions and return the findings. A refused question is a finding, not a failure.
+
+    The commands in the remedies name the stack `environment`.
+    """
     client = application.client
     rows: dict[str, Rows] = {}
     refused: dict[str, str] = {}
@@ -58,7 +61,7 @@ def inspect(application: Application, stack: Plan) -> list[Finding]:
     role = str(client.rows(queries.session())[0]["ROLE"])
     server = client.rows(queries.now())[0]["NOW"]
     own = datetime.fromtimestamp(time.time(), UTC)
-    return findings(stack, Answers(rows, role, server, own, _grants(client, role), refused, use))
+    return findings(stack, Answers(rows, role, server, own, _grants(client, role), refused, use, environment))
 
 
 def _grants(client: Client, role: str) -> Rows:

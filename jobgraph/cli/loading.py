@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobgraph.cli.application import note
 from jobgraph.cli.stacks import PROJECT_FILE, Stacks, places_of_settings, stacks_of
 from jobgraph.config import reading
 from jobgraph.config.overlays import ENVIRONMENTS, environment_names
@@ -43,6 +44,31 @@ def file_of(application: Application, file: str | None, environment: str | None 
     if file is not None:
         return file
     return _shortest(stacks_of(application.folder / PROJECT_FILE).configuration(environment))
+
+
+def stack_of(application: Application, file: str | None, environment: str | None) -> str | None:
+    """Return the stack that a command is for: `environment`, else the project's only stack, else the selected one.
+
+    None if no stack has a file; the default settings apply then. The choice among several is told.
+
+    Raises:
+        UsageError: if there are several stacks and none is selected, or if the project's file cannot be read.
+    """
+    if environment is not None:
+        return environment
+    stacks = stacks_of(Path(file) if file is not None else application.folder / PROJECT_FILE)
+    if not stacks.names:
+        return None
+    if len(stacks.names) == 1:
+        return stacks.names[0]
+    selected = stacks.selected(application.choice.environment)
+    if selected is None:
+        raise UsageError(
+            "names, pools, warehouse and rates depend on the stack: which stack?",
+            remedy=f"add --environment {stacks.names[0]}   (stacks: {', '.join(stacks.names)})",
+        )
+    note(f"Using the selected stack, {selected}; --environment chooses another.")
+    return selected
 
 
 def _shortest(path: Path) -> str:

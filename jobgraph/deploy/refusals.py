@@ -34,11 +34,11 @@ _IN_SCHEMA = {
 }
 
 
-def lacking(resource_type: str, inputs: Mapping[str, Any], errors: Sequence[str], role: str) -> str | None:
+def lacking(resource_type: str, inputs: Mapping[str, Any], errors: Sequence[str], role: str, stack: str) -> str | None:
     """Return a message that names the missing privilege and its GRANT statement; None for any other failure.
 
-    `role` is empty if it is not known. A login may also lack a warehouse, which the provider needs to read a view; the
-    message then says so.
+    `role` is empty if it is not known; `stack` is the one that is deployed. A login may also lack a warehouse, which
+    the provider needs to read a view; the message then says so.
     """
     if any(_NO_WAREHOUSE in error for error in errors):
         return (
@@ -54,7 +54,7 @@ def lacking(resource_type: str, inputs: Mapping[str, Any], errors: Sequence[str]
     privilege = statement.removeprefix("GRANT ").partition(" ON ")[0]
     return (
         f"{who} lacks {privilege}. An administrator (ACCOUNTADMIN, for a privilege on the account) grants it:"
-        f" {statement}   `jobgraph privileges --role deployer` lists all that it needs"
+        f" {statement}   `jobgraph privileges --environment {stack} --role deployer` lists all that it needs"
     )
 
 

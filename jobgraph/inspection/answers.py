@@ -33,6 +33,7 @@ class Answers:
         role: the session's role.
         grants: the rows of SHOW GRANTS for the session's role and for the roles below it.
         budget_use: the use of the stack's budget; None if it has none, or if the question was refused.
+        environment: the stack that commands in remedies name; None for the default settings.
         server_time, own_time: the same moment by both clocks, as aware instants.
     """
 
@@ -43,3 +44,4 @@ class Answers:
     grants: Sequence[Mapping[str, Any]] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     budget_use: BudgetUse | None = None
+    environment: str | None = None

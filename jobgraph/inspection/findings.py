@@ -314,13 +314,14 @@ def _is_image(reference: str, row: Mapping[str, Any]) -> bool:
 
 def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
     lacking = missing_images(plan, answers.rows)
+    stack = f" --environment {answers.environment}" if answers.environment else ""
     for path, jobs in images(plan).items():
         name = f"image {path.rpartition('/')[2]}"
         repository = ".".join(path.lstrip("/").split("/")[:3]).upper()
         if path in lacking:
             detail = (
                 f"not in {repository}; {', '.join(jobs)} will fail with image_pull. Remedy: "
-                f"jobgraph image push {jobs[0]} if its folder is below images/, "
+                f"jobgraph image push {jobs[0]}{stack} if its folder is below images/, "
                 f"else push it with a container engine{lacking[path].similar}"
             )
             yield Finding(name, ok=False, detail=detail)

@@ -289,15 +289,14 @@ def _each(grant: Grant, reasons: Mapping[str, str]) -> Iterator[Need]:
 
 def as_sql(chosen: Sequence[Role]) -> str:
     """Return a script for an administrator; what the deploy grants itself is included as comments."""
-    lines: list[str] = []
+    by_hand = any(not role.by_deploy for role in chosen)
+    lines = [f"USE ROLE {ADMINISTRATOR}; -- no lesser role can grant all of this", ""] if by_hand else []
     for role in chosen:
         lines.append(f"-- {role.kind} {role.name}: {role.purpose}")
         if role.by_deploy:
             lines.append("-- made and filled by `pulumi up`; listed for whoever wants to know")
             lines += [f"--   {statement};" for statement in list(role.sql())[1:]]
         else:
-            if role.kind == DEPLOYER:
-                lines.append(f"USE ROLE {ADMINISTRATOR}; -- privileges on the account come from no lesser role")
             lines += [f"{statement};" for statement in role.sql()]
             lines += [f"-- {remark}" for remark in role.remarks]
         lines.append("")

@@ -5,14 +5,12 @@ Knows its options and output. Must not know how cost is estimated (jobgraph.cost
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from jobgraph.cli import budgets, costing, loading
 from jobgraph.cli.application import Application, examples, note, show_json
-from jobgraph.cli.stacks import stacks_of
 from jobgraph.cost import rendering, spending_report
 from jobgraph.cost.change import changed
 from jobgraph.cost.deployment import deployment
@@ -81,7 +79,7 @@ def cost(  # noqa: PLR0913  # one parameter for each option
     --fail-above compares the usual amount, or the highest amount if times are unknown. Exit code 1 if it is more.
     """
     application: Application = context.obj
-    environment = environment or _only_or_selected_stack(application, file)
+    environment = loading.stack_of(application, file, environment)
     path = loading.file_of(application, file, environment)
     config, settings = loading.with_settings(application, path, environment)
     if since is not None:
@@ -140,20 +138,6 @@ def _tell_spending(  # noqa: PLR0913  # one for each option
     else:
         click.echo(f"{use.sentence}\n" if use else "", nl=False)
         click.echo(spending_report.as_text(result, by, proposals, rates, since), nl=False)
-
-
-def _only_or_selected_stack(application: Application, file: str | None) -> str | None:
-    stacks = stacks_of(Path(file)) if file is not None else stacks_of(application.folder / "Pulumi.yaml")
-    if len(stacks.names) > 1:
-        selected = stacks.selected(application.choice.environment)
-        if selected is not None:
-            note(f"Using the selected stack, {selected}; --environment chooses another.")
-            return selected
-        raise UsageError(
-            "pools, warehouse and rates depend on the stack: which stack?",
-            remedy=f"jobgraph cost --environment {stacks.names[0]}   (stacks: {', '.join(stacks.names)})",
-        )
-    return stacks.names[0] if stacks.names else None
 
 
 def _check_pools(config: Config, settings: Settings) -> None:

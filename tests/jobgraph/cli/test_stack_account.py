@@ -77,6 +77,30 @@ def test_a_stack_that_names_no_account_is_reached_in_the_sandboxs_shell(team: Pa
     assert done.exit_code == 3, done.output
 
 
+STACKS_COMMANDS = (("image", "build"), ("image", "push"), ("doctor", "--account"), ("privileges", "--sql"), ("cost",))
+
+
+@pytest.mark.parametrize("words", STACKS_COMMANDS, ids=" ".join)
+def test_what_depends_on_the_stack_asks_which_if_there_are_several(team: Path, words: tuple[str, ...]) -> None:
+    done = in_sandbox_shell(team, *words)
+    assert done.exit_code == 2, done.output
+    assert "names, pools, warehouse and rates depend on the stack: which stack?" in done.stderr
+    assert "add --environment dev   (stacks: dev, prod)" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["deployer", "run role", "viewer", "operator"])
+def test_privileges_have_the_names_of_the_only_stack(team: Path, kind: str) -> None:
+    (team / "Pulumi.prod.yaml").unlink()
+    settings = "{database: DEV_DB, role: DEV_ROLE, warehouse: DEV_WH, pools: {POOL: {name: DEV_POOL}}}"
+    (team / "Pulumi.dev.yaml").write_text(f"config:\n  jobgraph:settings: {settings}\n")
+    script = in_sandbox_shell(team, "privileges", "--role", kind, "--sql").stdout
+    assert script == in_sandbox_shell(team, "privileges", "--role", kind, "--sql", "--environment", "dev").stdout
+    listed = in_sandbox_shell(team, "privileges", "--role", kind)
+    assert "DEV_" in listed.stdout
+    assert "PR_CONTAINER_ORCHESTRATION" not in listed.stdout + script
+    assert "Next: jobgraph privileges --sql --environment dev" in listed.stderr
+
+
 def chosen(variables: Mapping[str, str], organization: str = "ORGANIZATION", host: str = "") -> ConnectionChoice:
     settings = {"organizationName": organization, "accountName": "ACCOUNT", "host": host}
     return ConnectionChoice(environment=variables, stack=stack_account("prod", "Pulumi.prod.yaml", settings))

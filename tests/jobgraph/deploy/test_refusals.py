@@ -28,25 +28,25 @@ PLACE = {"database": "D", "schema": "S"}
     ],
 )
 def test_the_grant_that_helps_is_in_the_text(kind: str, inputs: dict[str, Any], statement: str) -> None:
-    text = lacking(f"snowflake:index/{kind}:{kind.title()}", inputs, REFUSED, "r")
+    text = lacking(f"snowflake:index/{kind}:{kind.title()}", inputs, REFUSED, "r", "prod")
     assert text is not None
     assert statement in text
     assert text.startswith("role R lacks ")
 
 
 def test_other_failures_and_other_resources_are_left_to_their_own_words() -> None:
-    assert lacking("snowflake:index/warehouse:Warehouse", {}, ["002002: already exists"], "R") is None
-    assert lacking("pulumi:providers:snowflake", {}, REFUSED, "R") is None
+    assert lacking("snowflake:index/warehouse:Warehouse", {}, ["002002: already exists"], "R", "prod") is None
+    assert lacking("pulumi:providers:snowflake", {}, REFUSED, "R", "prod") is None
 
 
 def test_a_role_that_is_not_known_is_not_guessed() -> None:
-    text = lacking("snowflake:index/database:Database", {}, REFUSED, "")
+    text = lacking("snowflake:index/database:Database", {}, REFUSED, "", "prod")
     assert text is not None
     assert "the deploying role lacks CREATE DATABASE" in text
 
 
 def test_a_login_without_a_warehouse_is_told_where_to_set_it() -> None:
     errors = ["000606 (57P03): No active warehouse selected in the current session."]
-    text = lacking("snowflake:index/view:View", PLACE, errors, "R")
+    text = lacking("snowflake:index/view:View", PLACE, errors, "R", "prod")
     assert text is not None
     assert "DEFAULT_WAREHOUSE, or in SNOWFLAKE_WAREHOUSE" in text

@@ -180,7 +180,12 @@ def late() -> Answers:
         (lambda: one("integrations", enabled="false"), "integration PYPI", "SET ENABLED = TRUE"),
         (lambda: with_rows(integrations=[]), "integration PYPI", "USAGE granted"),
         (lambda: with_rows(**{"secrets VAULT.KEYS": []}), "secret VAULT.KEYS.TOKEN", "CREATE SECRET"),
-        (lambda: with_rows(**{"images D.S.IMAGES": []}), "image my_image:1", "jobgraph image push ONE"),
+        (lambda: with_rows(**{"images D.S.IMAGES": []}), "image my_image:1", "jobgraph image push ONE if its folder"),
+        (
+            lambda: replace(with_rows(**{"images D.S.IMAGES": []}), environment="prod"),
+            "image my_image:1",
+            "jobgraph image push ONE --environment prod if its folder",
+        ),
         (lambda: one("images OTHER.PUBLIC.REPO", tags="3"), "image image:2", "not in OTHER.PUBLIC.REPO"),
         (
             lambda: with_rows(**{questions.NOTIFICATIONS: healthy().rows[questions.NOTIFICATIONS][1:]}),

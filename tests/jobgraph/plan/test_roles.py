@@ -46,6 +46,18 @@ def test_the_example_of_a_stack_lists_what_the_deploying_role_needs() -> None:
     between(EXAMPLE, "privileges of the deployer", "\n".join(statements))
 
 
+@pytest.mark.parametrize("kind", [roles.DEPLOYER, roles.VIEWER, roles.OPERATOR])
+def test_a_script_uses_the_administrators_role_before_all_else(kind: str) -> None:
+    """The session's own role may be any: it creates no role, and grants nothing on what others own."""
+    lines = [line for line in roles.as_sql([role(kind)]).splitlines() if line and not line.startswith("--")]
+    assert lines[0].startswith(f"USE ROLE {roles.ADMINISTRATOR};")
+    assert lines[1].startswith("CREATE ROLE IF NOT EXISTS")
+
+
+def test_what_the_deploy_grants_itself_asks_for_no_role() -> None:
+    assert all(line.startswith("--") for line in roles.as_sql([role(roles.RUN_ROLE)]).splitlines() if line)
+
+
 def test_what_is_there_already_needs_other_privileges() -> None:
     settings = Settings(
         existing=("role", "warehouse", "database", "schema", "image_repository"), pools=(Pool("P", existing=True),)

@@ -15,8 +15,8 @@ import click
 from jobgraph.account import queries
 from jobgraph.account.client import SnowflakeClient
 from jobgraph.account.stack_account import WrongAccountError
-from jobgraph.cli import inspecting, tables
-from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
+from jobgraph.cli import inspecting, loading, tables
+from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json, spelled
 from jobgraph.cli.commands import sandbox
 from jobgraph.cli.inspecting import planned
 from jobgraph.errors import UsageError, UserError
@@ -76,11 +76,11 @@ def _sandbox(project: Path) -> Check:
     return Check("sandbox", ok=True, version=version("snowflake-sandbox"), detail=detail)
 
 
-def _account(application: Application, stack: Plan) -> list[Check]:
+def _account(application: Application, stack: Plan, environment: str | None) -> list[Check]:
     """Return a line for everything that a deploy or a run needs from the account."""
     return [
-        Check(finding.name, finding.ok is not False, "", finding.detail, certain=finding.ok is not None)
-        for finding in inspecting.inspect(application, stack)
+        Check(finding.name, finding.ok is not False, "", spelled(finding.detail), certain=finding.ok is not None)
+        for finding in inspecting.inspect(application, stack, environment)
     ]
 
 
@@ -109,7 +109,7 @@ def _connection(application: Application) -> Check:
 )
 @click.argument("file", required=False)
 @click.option("--account", "with_account", is_flag=True, help="Also report what would make a deploy or a run fail.")
-@click.option("--environment", "-e", metavar="NAME", help="With --account: the Pulumi stack to deploy.")
+@click.option("--environment", "-e", metavar="NAME", help="The Pulumi stack to deploy; by default the selected one.")
 @click.option("--json", "as_json", is_flag=True, help="Write the report as JSON.")
 @click.pass_context
 def doctor(
@@ -124,11 +124,13 @@ def doctor(
     """
     application: Application = context.obj
     folder = application.folder
+    if with_account:
+        environment = loading.stack_of(application, file, environment)
     # before the connection, which must lead to the stack's account
     stack = planned(application, file, environment) if with_account or environment is not None else None
     checks = [*_packages(), *_toolchain(folder), _sandbox(folder), _connection(application)]
     if with_account and stack is not None and checks[-1].ok:
-        checks += _account(application, stack)
+        checks += _account(application, stack, environment)
     if as_json:
         show_json([asdict(check) for check in checks])
     else:

@@ -57,7 +57,12 @@ def _options(command: click.decorators.FC) -> click.decorators.FC:
         click.option(
             "--file", metavar="FILE", help="The job configuration; by default the one that the stack deploys."
         ),
-        click.option("--environment", "-e", metavar="NAME", help="The Pulumi stack whose images they are."),
+        click.option(
+            "--environment",
+            "-e",
+            metavar="NAME",
+            help="The Pulumi stack whose images they are; by default the selected one.",
+        ),
         click.argument("jobs", nargs=-1, metavar="[JOB...]"),
     ):
         command = option(command)
@@ -154,6 +159,7 @@ def _work(application: Application, jobs: tuple[str, ...], environment: str | No
     Raises:
         UsageError: if a job or a folder does not exist.
     """
+    environment = loading.stack_of(application, file, environment)
     path = loading.file_of(application, file, environment)
     config, settings = loading.with_settings(application, path, environment)
     folders = sources.titles(image_folders(application.folder))
@@ -244,7 +250,7 @@ def _build_inside(  # noqa: PLR0913, PLR0917  # the image, the place of the buil
 
 def _write(application: Application, work: _Work, pushed: dict[str, str]) -> None:
     if work.environment is None:
-        note(f"Without --environment no stack's file is written. image_digests: {pushed}")
+        note(f"No stack has a file to which they could be written. image_digests: {pushed}")
         return
     file = stacks_of(application.folder / PROJECT_FILE).file(work.environment)
     text = file.read_text("utf-8")

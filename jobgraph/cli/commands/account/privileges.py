@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobgraph.cli import tables
+from jobgraph.cli import loading, tables
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
 from jobgraph.cli.inspecting import planned
 from jobgraph.errors import UsageError
@@ -32,7 +32,7 @@ _KINDS = (account_roles.DEPLOYER, account_roles.RUN_ROLE, account_roles.VIEWER, 
 )
 @click.argument("file", required=False)
 @click.option(
-    "--environment", "-e", metavar="NAME", help="The Pulumi stack whose settings to use; without it, the defaults."
+    "--environment", "-e", metavar="NAME", help="The Pulumi stack whose settings to use; by default the selected one."
 )
 @click.option("--role", "kinds", multiple=True, type=click.Choice(_KINDS), help="Only this role; can be repeated.")
 @click.option("--deployer", metavar="NAME", help="Name of the role that deploys.")
@@ -57,9 +57,11 @@ def privileges(  # noqa: PLR0913  # one parameter for each option
 
     The deploying role needs exactly the listed privileges; it owns what it creates. The deploy creates the run role
     and grants its privileges. The statements for operators and viewers name objects that the first deploy creates,
-    so run them after it. Only ACCOUNTADMIN can grant privileges on the account itself.
+    so run them after it. Only ACCOUNTADMIN can grant privileges on the account itself. A project without a stack's file
+    has the default settings.
     """
     application: Application = context.obj
+    environment = loading.stack_of(application, file, environment)
     options = {account_roles.DEPLOYER: deployer, account_roles.OPERATOR: operator, account_roles.VIEWER: viewer}
     names = {kind: _role_name(name) for kind, name in options.items() if name}
     chosen = [
@@ -81,7 +83,8 @@ def privileges(  # noqa: PLR0913  # one parameter for each option
         for role in chosen:
             for remark in role.remarks:
                 note(f"{role.kind} {role.name}: {remark}.")
-        note("+ means WITH GRANT OPTION. Next: jobgraph privileges --sql")
+        stack = f" --environment {environment}" if environment else ""
+        note(f"+ means WITH GRANT OPTION. Next: jobgraph privileges --sql{stack}")
 
 
 def _where(need: account_roles.Need) -> str:

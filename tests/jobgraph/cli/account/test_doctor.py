@@ -149,3 +149,11 @@ def test_each_finding_on_the_account_has_a_line_with_its_state(invoke: Invoke, m
     ]
     monkeypatch.setattr(inspecting, "inspect", lambda *_: [account[0], account[2]])
     assert invoke("doctor", "--account").exit_code == 0
+
+
+@pytest.mark.usefixtures("healthy", "project")
+def test_the_commands_of_a_finding_use_the_present_connection(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    remedy = Finding("image i:1", ok=False, detail="Remedy: jobgraph image push ONE --environment prod")
+    monkeypatch.setattr(inspecting, "inspect", lambda *_: [remedy])
+    done = invoke("--connection", "p", "doctor", "--account")
+    assert "Remedy: jobgraph --connection p image push ONE --environment prod" in done.stdout

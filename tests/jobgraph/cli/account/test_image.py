@@ -136,12 +136,21 @@ def test_a_push_says_the_digest_and_writes_it_once(tag: str, invoke: Invoke, ser
     assert invoke("image", "push", "--environment", "dev").stderr == ""
 
 
-def test_without_a_stack_the_digests_are_only_shown(tag: str, invoke: Invoke, server: Server) -> None:
+def test_without_a_stack_the_digests_are_only_shown(tag: str, invoke: Invoke, server: Server, project: Path) -> None:
+    (project / "Pulumi.dev.yaml").unlink()
     registry(server, tag)
     done = invoke("image", "push")
     assert done.stderr == (
-        f"Without --environment no stack's file is written. image_digests: {{'{REFERENCE}': '{DIGEST}'}}\n"
+        f"No stack has a file to which they could be written. image_digests: {{'{REFERENCE}': '{DIGEST}'}}\n"
     )
+
+
+def test_the_digests_go_to_the_only_stack_without_naming_it(
+    tag: str, invoke: Invoke, server: Server, project: Path
+) -> None:
+    registry(server, tag)
+    assert invoke("image", "push").exit_code == 0
+    assert f'image_digests: {{"{REFERENCE}": "{DIGEST}"}}' in (project / "Pulumi.dev.yaml").read_text()
 
 
 def test_an_image_that_is_not_there_after_its_push_is_an_error(
