@@ -131,7 +131,7 @@ def _objects(plan: Plan, answers: Answers) -> Iterator[Finding]:
         row = next((row for row in answers.rows.get(question, ()) if row["name"] == name), None)
         foreign = kind in settings.existing or kind in settings.imported
         if row is None:
-            yield Finding(f"{kind} {name}", ok=not foreign, detail=_absent(kind, foreign=foreign))
+            yield _absent(f"{kind} {name}", plan, answers, foreign=foreign)
         elif not foreign and not _is_ours(row):
             yield Finding(
                 f"{kind} {name}",
@@ -146,10 +146,21 @@ def _objects(plan: Plan, answers: Answers) -> Iterator[Finding]:
         yield Finding(f"warehouse {settings.warehouse}", ok=False, detail=f"is suspended and stays suspended: {remedy}")
 
 
-def _absent(kind: str, *, foreign: bool) -> str:
-    if not foreign:
-        return "the first deploy creates it"
-    return f"the settings say that it exists, but the role cannot see it: have the {kind} created or granted"
+def _absent(name: str, plan: Plan, answers: Answers, *, foreign: bool) -> Finding:
+    if foreign:
+        kind = name.partition(" ")[0]
+        detail = f"the settings say that it exists, but the role cannot see it: have the {kind} created or granted"
+        return Finding(name, ok=False, detail=detail)
+    if receivers.has_tasks(plan, answers):
+        through = _THROUGH_ANOTHER if name.startswith("warehouse ") else ""
+        return Finding(name, ok=None, detail=f"does not exist. {_NEW_OR_GONE}{through}")
+    return Finding(name, ok=True, detail="the first deploy creates it")
+
+
+# Only the state of the stack could say which: a deploy compares it with the program, and with the account if asked to.
+_NEW_OR_GONE = "Remedy: `pulumi up` creates it if it is new, `pulumi up --refresh` if somebody dropped it"
+# The provider reads views through the login's warehouse, and the dropped one may be that.
+_THROUGH_ANOTHER = ", with another warehouse in SNOWFLAKE_WAREHOUSE if the login's is the dropped one"
 
 
 def _pools(plan: Plan, answers: Answers) -> Iterator[Finding]:
@@ -164,7 +175,7 @@ def _pools(plan: Plan, answers: Answers) -> Iterator[Finding]:
             yield Finding(name, ok=False, detail=detail)
         elif row is None:
             foreign = pool.existing or pool.imported
-            yield Finding(name, ok=not foreign, detail=_absent("pool", foreign=foreign))
+            yield _absent(name, plan, answers, foreign=foreign)
         elif not pool.existing and not pool.imported and not _is_ours(row):
             detail = "it exists already, outside this stack: set `existing: true` in its entry, or use another name"
             yield Finding(name, ok=False, detail=detail)
@@ -222,9 +233,11 @@ def _running(plan: Plan, answers: Answers) -> Iterator[Finding]:
     missing = [need for need in run_role.needs if not _has(rows, need)]
     for need in missing:
         detail = (
-            f"role {role} lacks it. Purpose: {need.why}. Remedy: `pulumi up` grants it, or {_grant_text(need, role)}"
+            f"role {role} lacks it. Purpose: {need.why}. Remedy: `pulumi up` grants it if it is new, `pulumi up"
+            f" --refresh` if somebody revoked it, or {_grant_text(need, role)}"
         )
-        yield Finding(f"run role: {need.privilege} on {need.target}".replace('"', ""), ok=False, detail=detail)
+        # not a failure: each commit that needs something new comes here before its deploy
+        yield Finding(f"run role: {need.privilege} on {need.target}".replace('"', ""), ok=None, detail=detail)
     if not missing:
         yield Finding(f"run role {role}", ok=True, detail=f"has its {len(run_role.needs)} privileges")
 
@@ -326,13 +339,15 @@ def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
             )
             yield Finding(name, ok=False, detail=detail)
         elif f"images {repository}" not in answers.rows:
-            yield _unlisted(name, repository, plan)
+            yield _unlisted(name, repository, plan, answers)
         else:
             yield Finding(name, ok=True, detail=f"in {repository}")
 
 
-def _unlisted(name: str, repository: str, plan: Plan) -> Finding:
+def _unlisted(name: str, repository: str, plan: Plan, answers: Answers) -> Finding:
     """Return the finding on an image whose repository did not answer: a deploy creates only the stack's own."""
+    if repository == questions.repository(plan).upper() and receivers.has_tasks(plan, answers):
+        return Finding(name, ok=None, detail=f"{repository} does not exist. {_NEW_OR_GONE}")
     if repository == questions.repository(plan).upper():
         return Finding(name, ok=None, detail=f"{repository} does not exist yet: the first deploy creates it")
     detail = f"{repository} does not exist, or the role cannot see it: have it created, or READ granted"

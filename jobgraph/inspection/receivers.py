@@ -49,12 +49,12 @@ def _of_alert(plan: Plan, answers: Answers) -> Iterator[Finding]:
     if suspended(name, rows):
         remedy = f"`pulumi up` resumes it, or ALTER ALERT {plan.alert.full_name} RESUME"
         yield Finding(f"alert {name}", ok=False, detail=f"is suspended, so late runs are not reported: {remedy}")
-    elif missing(name, rows) and _has_tasks(plan, answers):
+    elif missing(name, rows) and has_tasks(plan, answers):
         detail = "does not exist, so late runs are not reported: `pulumi up` creates it"
         yield Finding(f"alert {name}", ok=False, detail=detail)
 
 
-def _has_tasks(plan: Plan, answers: Answers) -> bool:
+def has_tasks(plan: Plan, answers: Answers) -> bool:
     """Return whether the run role owns tasks in the stack's schema: graphs are deployed there."""
     place = f"{plan.settings.database}.{plan.settings.schema}."
     return any(

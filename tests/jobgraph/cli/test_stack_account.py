@@ -98,7 +98,7 @@ def test_privileges_have_the_names_of_the_only_stack(team: Path, kind: str) -> N
     listed = in_sandbox_shell(team, "privileges", "--role", kind)
     assert "DEV_" in listed.stdout
     assert "PR_CONTAINER_ORCHESTRATION" not in listed.stdout + script
-    assert "Next: jobgraph privileges --sql --environment dev" in listed.stderr
+    assert "Next: jobgraph privileges --environment dev --sql" in listed.stderr
 
 
 def chosen(variables: Mapping[str, str], organization: str = "ORGANIZATION", host: str = "") -> ConnectionChoice:

@@ -141,7 +141,30 @@ def test_each_privilege_of_the_run_role_is_missed() -> None:
         rows = [row for row in held(RUN_ROLE) if row != lost]
         (finding,) = wrong(with_rows(**{questions.RUN_ROLE_GRANTS: rows}))
         assert lost["privilege"] in finding.name
+        assert finding.ok is None, "the next deploy grants what is new, so deploy.yml must not stop at it"
+        assert "`pulumi up` grants it if it is new, `pulumi up --refresh` if somebody revoked it" in finding.detail
         assert "GRANT" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("roles", "role SPCS_DEMO_ROLE"),
+        ("warehouses", "warehouse SMALL_WAREHOUSE"),
+        ("databases", "database D"),
+        ("pools", "pool P"),
+        ("images D.S.IMAGES", "image my_image:1"),
+    ],
+)
+def test_what_is_not_there_although_graphs_are_deployed_is_new_or_dropped(question: str, name: str) -> None:
+    """Plain `pulumi up` does not look whether something is still there, and nobody but the deploy knows its state."""
+    kept = {**healthy().rows, questions.ALERT: [{"name": "WATCH_GRAPHS", "state": "started"}], **OWNING_A_TASK}
+    gone = {key: rows for key, rows in kept.items() if key != question}
+    (finding,) = wrong(replace(healthy(), rows=gone))
+    assert (finding.name, finding.ok) == (name, None)
+    remedy = "does not exist. Remedy: `pulumi up` creates it if it is new, `pulumi up --refresh` if somebody dropped it"
+    assert remedy in finding.detail
+    assert ("SNOWFLAKE_WAREHOUSE" in finding.detail) == (question == "warehouses"), "a refresh reads views through one"
 
 
 def test_owning_something_is_as_good_as_a_privilege_on_it() -> None:

@@ -83,8 +83,10 @@ def privileges(  # noqa: PLR0913  # one parameter for each option
         for role in chosen:
             for remark in role.remarks:
                 note(f"{role.kind} {role.name}: {remark}.")
-        stack = f" --environment {environment}" if environment else ""
-        note(f"+ means WITH GRANT OPTION. Next: jobgraph privileges --sql{stack}")
+        statements = (
+            f"jobgraph privileges --environment {environment} --sql" if environment else "jobgraph privileges --sql"
+        )
+        note(f"+ means WITH GRANT OPTION. Next: {statements}")
 
 
 def _where(need: account_roles.Need) -> str:

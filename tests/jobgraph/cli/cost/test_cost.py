@@ -185,7 +185,7 @@ def test_which_stack_if_there_are_more(priced: Path, invoke: Invoke) -> None:
     (priced / "Pulumi.prod.yaml").write_text(SETTINGS.format(family="CPU_X64_L"))
     done = invoke("cost")
     assert done.exit_code == 2
-    assert "jobgraph cost --environment dev" in done.stderr
+    assert "add --environment dev   (stacks: dev, prod)" in done.stderr
     assert invoke("cost", "--environment", "prod").exit_code == 0
 
 
