@@ -26,12 +26,12 @@ setup: $(STAMP) ## install the Python packages, the Pulumi CLI and its plugins
 	@$(BIN)/python -m jobgraph.toolchain setup
 
 demo: setup ## deploy the quickstart's graph onto a local Snowflake, run it, show the results
-	@$(BIN)/jobgraph sandbox start
+	@$(BIN)/jobgraph sandbox start --quiet
 	@eval "$$($(BIN)/jobgraph sandbox env)"; \
 	pulumi stack select --create dev --non-interactive >/dev/null; \
 	pulumi up --yes --skip-preview --non-interactive --stack dev; \
+	echo 'Before the commands below, in your shell: eval "$$($(BIN)/jobgraph sandbox env)"' >&2; \
 	jobgraph run --wait --picture .jobgraph/graph.svg
-	@echo 'In this shell first: eval "$$($(BIN)/jobgraph sandbox env)"' >&2
 
 # Three workers on two cores: those of the lifecycle often wait for processes, and the third uses that time. Each
 # further one costs twenty seconds of the processor: it loads all tests and deploys a project of its own.
@@ -82,7 +82,7 @@ lock: ## resolve what pyproject.toml, sandbox/pyproject.toml and requirements/*.
 	@uv pip compile --quiet --generate-hashes --python-version 3.11 --output-file policies/pack/requirements.txt requirements/policies.in
 
 destroy: ## remove what `make demo` deployed, and stop the sandbox
-	@$(BIN)/jobgraph sandbox start
+	@$(BIN)/jobgraph sandbox start --quiet
 	@eval "$$($(BIN)/jobgraph sandbox env)"; pulumi destroy --yes --skip-preview --non-interactive --stack dev
 	@$(BIN)/jobgraph sandbox stop
 

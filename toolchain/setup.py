@@ -125,7 +125,8 @@ class Setup:
                     with _published(target) as folder, self.reporter.step(f"Downloading the official {name}") as step:
                         download.fetch(url, folder, step, download.plugin_checksums_url(name, release))
                 except download.NoDownloadError as error:
-                    self.reporter.note(f"No official download of {name} ({error}).")
+                    unavailable = f"No official download of {name} ({error})"
+                    self.reporter.note(f"{unavailable}; the stand-in of this project is used.")
                     return None
         return Component(name, release, target / name, Source.DOWNLOAD)
 

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from jobgraph.runs.graph_run import GraphRun, JobRun
     from jobgraph.runs.overview import GraphOverview
 
+# Durations come from clocks of milliseconds; differences of them have more digits, which mean nothing.
+_MILLISECONDS = 3
+
 
 def job_json(job: JobRun) -> dict[str, Any]:
     """Return a job of a run for JSON."""
+    waited = advice.waited(job)
     return {
         "job": job.name,
         "state": job.state,
@@ -39,7 +43,7 @@ def job_json(job: JobRun) -> dict[str, Any]:
         else (job.last.compute_pool or None)
         if job.last
         else None,
-        "waited_seconds": advice.waited(job),
+        "waited_seconds": None if waited is None else round(waited, _MILLISECONDS),
         "advice": (advice.advice(job) or None) if job.cause else None,
         "log_location": (job.last.log_location or None) if job.last else None,
         "tries": [attempt_json(attempt) for attempt in job.tries],

@@ -187,7 +187,7 @@ def _only(keys: Sequence[str], folder: Path) -> str:
     candidates = [key for key in configured if key in keys] if keys else configured
     if len(candidates) == 1:
         return candidates[0]
-    names = list(keys) or configured
+    names = sorted(keys or configured)
     if not names:
         return ""
     raise UsageError(f"Which graph? There are {', '.join(names)}", remedy=_how_to_name(names[0]))

@@ -54,8 +54,7 @@ def _lines(
     if savings:
         yield from ("", "What would save most:")
         yield from (
-            f"  at most {wording.number(credits_)} credits: {proposal}"
-            for credits_, proposal in savings[:_MOST_SAVINGS]
+            f"  {wording.at_most(credits_)} credits: {proposal}" for credits_, proposal in savings[:_MOST_SAVINGS]
         )
 
 

@@ -28,18 +28,32 @@ _WHOLE = 100
 
 def number(value: float) -> str:
     """Return a number with three significant digits; for a very small one, `less than …`."""
-    if 0 < value < _SMALLEST:
+    if _is_very_small(value):
         return f"less than {_SMALLEST}"
     return f"{value:,.0f}" if value >= _WHOLE else f"{value:.3g}"
+
+
+def _is_very_small(value: float) -> bool:
+    return 0 < value < _SMALLEST
+
+
+def at_most(value: float) -> str:
+    """Return a number as the highest, such as `at most 43.8`; for a very small one, `less than …`."""
+    return number(value) if _is_very_small(value) else f"at most {number(value)}"
+
+
+def _about(value: float) -> str:
+    return number(value) if _is_very_small(value) else f"about {number(value)}"
 
 
 def amount(credits_: Range) -> str:
     """Return a range, such as `about 54.6 (43.2 to 104)`, `2.08 to 935` or `at most 43.8`."""
     low, high = number(credits_.low), number(credits_.high)
-    if low == high:
+    if low == high or _is_very_small(credits_.high):
         return high
-    bounds = f"{low} to {high}" if credits_.low > 0 else f"at most {high}"
-    return bounds if credits_.usual is None else f"about {number(credits_.usual)} ({bounds})"
+    # a very small lower bound says no more than zero
+    bounds = at_most(credits_.high) if credits_.low < _SMALLEST else f"{low} to {high}"
+    return bounds if credits_.usual is None else f"{_about(credits_.usual)} ({bounds})"
 
 
 def money(credits_: float, price: float) -> str:
@@ -51,8 +65,8 @@ def money(credits_: float, price: float) -> str:
 def monthly(estimate: Estimate) -> str:
     """Return what a deployment costs in a month."""
     price, credits_ = estimate.rates.credit_price, estimate.credits
-    at_most = "" if credits_.usual is not None or credits_.low == credits_.high else "at most "
-    text = f"{amount(credits_)} credits a month ({at_most}{money(credits_.expected, price)} at ${price:.2f} a credit)"
+    prefix = "" if credits_.usual is not None or credits_.low == credits_.high else "at most "
+    text = f"{amount(credits_)} credits a month ({prefix}{money(credits_.expected, price)} at ${price:.2f} a credit)"
     return text + uncounted(estimate)
 
 
@@ -73,8 +87,8 @@ def change(changes: CostChange) -> str:
     difference = sign(after - before)
     if difference != _SAME:
         difference += f", {sign_of_money(after - before, price)} at ${price:.2f} a credit"
-    kind = "at most" if None in (old.credits.usual, new.credits.usual) else "about"
-    return f"{kind} {number(before)} -> {number(after)} credits a month ({difference}){uncounted(new)}"
+    kind = at_most if None in (old.credits.usual, new.credits.usual) else _about
+    return f"{kind(before)} -> {number(after)} credits a month ({difference}){uncounted(new)}"
 
 
 def sign(difference: float) -> str:
@@ -97,7 +111,7 @@ def minutes(line: CostLine) -> str:
         runs = f"{line.runs_in_history} run{'' if line.runs_in_history == 1 else 's'}"
         basis = f"of {runs} only" if line.has_few_runs else f"median of {runs}"
         return f"{number(line.seconds.usual / 60)} ({basis})"
-    return f"at most {number(line.seconds.high / 60)} (time limit)"
+    return f"{at_most(line.seconds.high / 60)} (time limit)"
 
 
 def subject(line: CostLine) -> str:

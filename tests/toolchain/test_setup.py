@@ -221,6 +221,9 @@ def test_stand_ins_are_launched_where_nothing_real_is_there(bare_machine: BareMa
         assert launchers.is_launcher(path)
         assert path.stat().st_mode & 0o111
     assert installed.report(bare_machine.project) == list(parts.values())
+    told = bare_machine.output.getvalue()
+    assert f"No official download of {SNOWFLAKE} (" in told
+    assert "); the stand-in of this project is used." in told
 
 
 def test_a_plugin_that_the_user_has_takes_the_stand_ins_place(bare_machine: BareMachine) -> None:

@@ -13,7 +13,8 @@ import click
 from jobgraph.cli import loading, lookup
 from jobgraph.cli.application import NEWEST, Application, examples, note
 from jobgraph.drawing import grouping, pictures
-from jobgraph.errors import UsageError, perhaps
+from jobgraph.errors import UsageError, UserError, perhaps
+from jobgraph.names import is_plain
 from jobgraph.runs import shapes
 
 if TYPE_CHECKING:
@@ -35,6 +36,35 @@ def _chosen(config: Config, name: str | None) -> Graph:
     except KeyError:
         problem = f"{config.file} has no graph {name!r}{perhaps(name, keys)}"
         raise UsageError(problem, remedy=f"Graphs there: {', '.join(keys)}.") from None
+
+
+def _no_such_file(config: Config, file: str) -> UsageError:
+    """Return the error for a file that does not exist, whose name may be meant as that of a graph."""
+    key = next((graph.key for graph in config.graphs if graph.key.casefold() == file.casefold()), None)
+    if key is not None:
+        return UsageError(
+            f"There is no file {file!r}, but {config.file} has a graph of that name",
+            remedy=f"jobgraph graph --graph {key}",
+        )
+    return UsageError(
+        f"There is no file {file!r}, and {config.file} has no graph of that name",
+        remedy="Give the path of a job configuration. --graph names a graph of it or, with --run, a deployed graph.",
+    )
+
+
+def _loaded(application: Application, file: str | None, environment: str | None) -> Config:
+    """Return the configuration to draw.
+
+    Raises:
+        UsageError: if the file does not exist, or has errors.
+    """
+    if file is None or not is_plain(file) or Path(file).exists():
+        return loading.load(loading.file_of(application, file, environment), environment)
+    try:
+        config = loading.load(loading.file_of(application, None, environment), environment)
+    except UserError:
+        return loading.load(file, environment)
+    raise _no_such_file(config, file)
 
 
 @click.command(
@@ -82,7 +112,7 @@ def graph(  # noqa: PLR0913  # one parameter for each option
             remedy="Leave out the file; if there are several graphs, name one with --graph.",
         )
     if run_id is None:
-        chosen, states = _chosen(loading.load(loading.file_of(application, file, environment), environment), name), None
+        chosen, states = _chosen(_loaded(application, file, environment), name), None
     else:
         run_id = None if run_id == NEWEST else run_id
         run = lookup.run(application, lookup.record(application, name, run_id=run_id), run_id)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Without --wait, the seconds to look for the new run's id before the command ends without it.
 _PATIENCE = 10.0
+_SEVERAL = "for several, `--{} a,b` or repeat it"
 
 
 @click.command(
@@ -41,9 +42,15 @@ _PATIENCE = 10.0
 @graph_option
 @operating.set_option
 @operating.config_option
-@click.option("--only", metavar="JOB", multiple=True, help="Run only that job; for several, `--only a,b` or repeat it.")
-@click.option("--from", "since", metavar="JOB", multiple=True, help="Run that job and all that follows it.")
-@click.option("--skip", metavar="JOB", multiple=True, help="Leave that job out.")
+@click.option("--only", metavar="JOB", multiple=True, help=f"Run only that job; {_SEVERAL.format('only')}.")
+@click.option(
+    "--from",
+    "since",
+    metavar="JOB",
+    multiple=True,
+    help=f"Run that job and all that follows it; {_SEVERAL.format('from')}.",
+)
+@click.option("--skip", metavar="JOB", multiple=True, help=f"Leave that job out; {_SEVERAL.format('skip')}.")
 @operating.note_option
 @operating.dry_run_option
 @run_output.waiting_option

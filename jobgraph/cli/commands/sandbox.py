@@ -101,8 +101,11 @@ def sandbox() -> None:
 @click.option(
     "--realistic", is_flag=True, help="Pool nodes and warehouses take seconds to start (in an account: up to minutes)."
 )
+@click.option("--quiet", is_flag=True, help="Write only errors.")
 @click.pass_context
-def start(context: click.Context, port: int | None, webhook_receiver: str | None, *, realistic: bool) -> None:
+def start(
+    context: click.Context, port: int | None, webhook_receiver: str | None, *, realistic: bool, quiet: bool
+) -> None:
     """Start the sandbox in the background; if it is already running, nothing changes."""
     application: Application = context.obj
     project = application.folder
@@ -122,6 +125,8 @@ def start(context: click.Context, port: int | None, webhook_receiver: str | None
         raise UsageError(
             error.message, remedy="Run `jobgraph sandbox start` without --port to use a free port, or name another one."
         ) from error
+    if quiet:
+        return
     verb = "is already running" if before.running else "has started"
     click.echo(f"The sandbox {verb} on 127.0.0.1:{started.port} (process {started.pid}).")
     note('Next: eval "$(jobgraph sandbox env)"   then: pulumi up')

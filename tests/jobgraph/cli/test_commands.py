@@ -185,7 +185,7 @@ def two_graphs(server: Server) -> None:
 def test_with_two_graphs_one_has_to_be_named(invoke: Invoke) -> None:
     done = invoke("run")
     assert done.exit_code == 2
-    assert "Which graph? There are other, container_jobs" in done.stderr
+    assert "Which graph? There are container_jobs, other" in done.stderr
 
 
 @pytest.mark.usefixtures("two_graphs")

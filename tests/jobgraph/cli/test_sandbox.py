@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.jobgraph.cli.shell import Shell
 
 PASSWORD = "pass'word"
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Source(StrEnum):
@@ -115,6 +116,27 @@ def test_status_of_a_sandbox_that_does_not_run(invoke: Invoke, tmp_path: Path) -
     looked = f"(looked in {tmp_path / '.jobgraph' / 'sandbox'})"
     assert invoke("sandbox", "status").stdout == f"The sandbox is not running {looked}: jobgraph sandbox start\n"
     assert json.loads(invoke("sandbox", "status", "--json").stdout)["pid"] is None
+
+
+def test_start_says_what_to_do_next_unless_it_is_quiet(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = control.SandboxStatus(running=True, pid=42, port=8765)
+    monkeypatch.setattr(control, "start", lambda *_, **_options: started)
+    done = invoke("sandbox", "start")
+    assert done.stdout == "The sandbox has started on 127.0.0.1:8765 (process 42).\n"
+    assert 'Next: eval "$(jobgraph sandbox env)"' in done.stderr
+    quiet = invoke("sandbox", "start", "--quiet")
+    assert (quiet.exit_code, quiet.output) == (0, "")
+
+
+def test_make_starts_the_sandbox_without_advice_that_it_follows_itself() -> None:
+    """`make demo` deploys itself, and `make destroy` has nothing to deploy."""
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    starts = [line for line in lines if "sandbox start" in line]
+    assert len(starts) == 2
+    assert all(line.endswith(" sandbox start --quiet") for line in starts)
+    # the variables of the sandbox are told before the commands that need them, which `run` prints
+    in_order = [line.split()[0] for line in lines if "in your shell: eval" in line or "jobgraph run --wait" in line]
+    assert in_order == ["echo", "jobgraph"]
 
 
 def test_start_says_what_stands_in_the_way(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_the_text_has_the_three_largest_savings() -> None:
         "\n\nWhat would save most:\n"
         "  at most 4 credits: this\n"
         "  at most 0.0625 credits: that\n"
-        "  at most less than 0.001 credits: a little\n"
+        "  less than 0.001 credits: a little\n"
     )
     assert [each["what"] for each in as_json(Spending((), (POOL,)), "job", savings, RATES)["savings"]] == [
         "this",

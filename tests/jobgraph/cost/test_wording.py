@@ -44,6 +44,11 @@ def test_a_number_has_three_digits_and_all_before_the_point(value: float, text: 
         (Range(0, 43.8, 2), "about 2 (at most 43.8)"),
         (Range(1.0001, 1.0002, 1.0001), "1"),
         (NOTHING, "0"),
+        (Range(0, 0.0004), "less than 0.001"),
+        (Range(0, 0.0004, 0.0001), "less than 0.001"),
+        (Range(0, 43.8, 0.0004), "less than 0.001 (at most 43.8)"),
+        (Range(0.0004, 43.8), "at most 43.8"),
+        (Range(0, 0.001), "at most 0.001"),
     ],
 )
 def test_a_range_says_its_bounds_and_the_usual_amount_if_known(credits_: Range, text: str) -> None:
@@ -110,6 +115,11 @@ def test_what_a_month_costs_is_an_upper_bound_unless_the_usual_amount_is_known(e
         (Range(1, 50, 41), Range(1, 99, 58), "about 41 -> 58 credits a month (+17, +$34.00 at $2.00 a credit)"),
         (Range(1, 50, 41), Range(1, 60), "at most 50 -> 60 credits a month (+10, +$20.00 at $2.00 a credit)"),
         (Range(1, 60), Range(1, 50, 41), "at most 60 -> 50 credits a month (-10, -$20.00 at $2.00 a credit)"),
+        (
+            Range(0, 0.0004),
+            Range(0, 50),
+            "less than 0.001 -> 50 credits a month (+50, +$100.00 at $2.00 a credit)",
+        ),
         (Range(1, 60, 5), Range(2, 70, 5), "about 5 -> 5 credits a month (the same)"),
     ],
 )
@@ -130,6 +140,7 @@ RUN = CostLine(JOB, "P", POOL, "A", seconds=Range(60, 600, 90), source=FROM_HIST
         (replace(RUN, runs_in_history=1), "1.5 (of 1 run only)"),
         (replace(RUN, runs_in_history=4), "1.5 (of 4 runs only)"),
         (replace(RUN, seconds=Range(0, 600)), "at most 10 (time limit)"),
+        (replace(RUN, seconds=Range(0, 0.01)), "less than 0.001 (time limit)"),
         (replace(RUN, seconds=None), ""),
         (replace(RUN, kind=WAIT), ""),
     ],

@@ -86,6 +86,22 @@ def test_a_graph_of_another_name(invoke: Invoke) -> None:
     assert invoke("graph", "--graph", "NIGHTLY").exit_code == 0
 
 
+@pytest.mark.usefixtures("project")
+def test_a_graph_in_the_place_of_the_file(invoke: Invoke, project: Path) -> None:
+    done = invoke("graph", "NIGHTLY")
+    assert done.exit_code == 2
+    assert "There is no file 'NIGHTLY', but jobconfig.yaml has a graph of that name" in done.stderr
+    assert "jobgraph graph --graph nightly" in done.stderr
+    other = invoke("graph", "hourly").stderr
+    assert "There is no file 'hourly', and jobconfig.yaml has no graph of that name" in other
+    assert "--graph names a graph of it or, with --run, a deployed graph" in other
+    assert "hourly.yaml: cannot be read" in invoke("graph", "hourly.yaml").stderr
+    (project / "nightly").write_text(GOOD.replace("nightly", "weekly"))
+    assert "WEEKLY_ROOT" in invoke("graph", "nightly").stdout
+    (project / "jobconfig.yaml").unlink()
+    assert "hourly: cannot be read" in invoke("graph", "hourly").stderr
+
+
 def test_with_several_graphs_one_has_to_be_named(invoke: Invoke, project: Path) -> None:
     (project / "jobconfig.yaml").write_text(GOOD + "  hourly:\n    jobs:\n      other: {}\n")
     done = invoke("graph")

@@ -155,6 +155,17 @@ def test_a_part_of_a_graph_is_shown_first_and_asked_for_as_shown(invoke: Invoke,
     assert f"Left out: {outputs}" in done.stderr
 
 
+@pytest.mark.usefixtures("partial")
+@pytest.mark.parametrize("option", ["only", "from", "skip"])
+def test_several_jobs_are_separated_by_commas(invoke: Invoke, option: str) -> None:
+    together = json.loads(invoke("run", f"--{option}", "t_myjob_2,T_MYJOB_5", "--dry-run", "--json").stdout)
+    repeated = ("--dry-run", "--json", f"--{option}", "t_myjob_2", f"--{option}", "t_myjob_5")
+    assert together["jobs"] == json.loads(invoke("run", *repeated).stdout)["jobs"]
+    assert {"T_MYJOB_2", "T_MYJOB_5"} <= set(together["jobs"]) or option == "skip"
+    assert not {"T_MYJOB_2", "T_MYJOB_5"} & set(together["jobs"]) or option != "skip"
+    assert f"for several, `--{option} a,b` or repeat it" in " ".join(invoke("run", "--help").stdout.split())
+
+
 def test_of_many_jobs_left_out_the_number_and_the_first_are_told(invoke: Invoke, server: Server) -> None:
     jobs = [f"J{number:03}" for number in range(400)]
     server.tasks = [task("ROOT_TASK", []), *(task(name, ["ROOT_TASK"], graph="g", image="i") for name in jobs)]
