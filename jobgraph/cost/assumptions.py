@@ -103,6 +103,12 @@ def _compute(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
     crowded = [name for name in waiting if _is_shared_and_full(deployment, name)]
     if crowded:
         yield f"Graphs that share {names(crowded)} are assumed not to wait for each other's slots."
+    shared = _shared(estimate, deployment)
+    if shared:
+        yield (
+            f"Graphs that use {names(shared)} share {'its' if len(shared) == 1 else 'their'} idle time: the lowest amounts divide it equally, so "
+            "a graph that comes or goes changes the lowest amounts of the others."
+        )
     foreign = sorted(
         {line.on for line in estimate.lines if line.charged == POOL and deployment.pool(line.on).existing}
         | {name for name in waiting if not deployment.warehouse(name).is_own}
@@ -115,6 +121,18 @@ def _compute(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
     unknown = [name for name in waiting if name not in deployment.warehouses]
     if unknown:
         yield f"{names(unknown)}: taken for XSMALL, one cluster, suspended after 60 seconds."
+
+
+def _shared(estimate: Estimate, deployment: Deployment) -> list[str]:
+    """Return the stack's own pools and warehouses that several graphs are charged for, sorted."""
+    users: dict[str, set[str]] = {}
+    for graph in estimate.graphs:
+        for line in graph.lines:
+            if line.charged == POOL and not deployment.pool(line.on).existing:
+                users.setdefault(line.on, set()).add(graph.key)
+            elif line.charged == WAREHOUSE and deployment.warehouse(line.on).is_own:
+                users.setdefault(line.on, set()).add(graph.key)
+    return sorted(name for name, keys in users.items() if len(keys) > 1)
 
 
 def _is_shared_and_full(deployment: Deployment, warehouse: str) -> bool:

@@ -100,6 +100,25 @@ def test_what_is_not_the_stacks_own_and_what_nobody_knows() -> None:
     assert not among(told(deployed(job("A"))), "This stack does not create")
 
 
+def test_what_graphs_share_is_said_to_be_divided_among_them() -> None:
+    """A deploy that only adds a graph makes another one cheaper at least: the reviewer is told why."""
+    alone = deployed(job("A"))
+    other = replace(alone.graphs[0], key="h", root_task="H")
+    both = replace(alone, graphs=(*alone.graphs, other))
+    lowest = [estimate(deployment, RATES).graphs[0].credits_a_run.low for deployment in (alone, both)]
+    assert lowest[1] < lowest[0]
+    assert among(told(both), "Graphs that use P, W share their idle time", "changes the lowest amounts of the others")
+    assert not among(told(alone), "idle time: the lowest")
+    apart = replace(other, jobs=(replace(other.jobs[0], pool="Q", warehouse="V"),))
+    houses = {"V": Warehouse("V"), "W": Warehouse("W")}
+    pools = {"P": Pool("P"), "Q": Pool("Q")}
+    assert not among(told(Deployment((alone.graphs[0], apart), pools, houses)), "idle time: the lowest")
+    half = replace(apart, jobs=(replace(apart.jobs[0], pool="P"),))
+    assert among(told(Deployment((alone.graphs[0], half), pools, houses)), "Graphs that use P share its idle time")
+    foreign = {"P": replace(pools["P"], existing=True)}
+    assert not among(told(replace(both, pools=foreign, warehouses={})), "idle time: the lowest")
+
+
 def wide(key: str, count: int) -> CostedGraph:
     jobs = tuple(CostedJob(f"{key}{number}", "P", (), 60, 90, 1, warehouse="W") for number in range(count))
     return CostedGraph(key, key.upper(), IntervalSchedule(60, "MINUTES"), jobs)
