@@ -13,7 +13,7 @@ from jobgraph.cost.history import FEW_RUNS
 from jobgraph.cost.usage import FINALIZER_SECONDS, FROM_HISTORY, FROM_LIMIT, IDLE, JOB, POOL, WAIT, WAREHOUSE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from jobgraph.cost.deployment import CostedJob, Deployment
     from jobgraph.cost.estimate import Estimate
@@ -105,9 +105,10 @@ def _compute(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
         yield f"Graphs that share {names(crowded)} are assumed not to wait for each other's slots."
     shared = _shared(estimate, deployment)
     if shared:
+        whose = "its" if len(shared) == 1 else "their"
         yield (
-            f"Graphs that use {names(shared)} share {'its' if len(shared) == 1 else 'their'} idle time: the lowest amounts divide it equally, so "
-            "a graph that comes or goes changes the lowest amounts of the others."
+            f"Graphs that use {names(shared)} share {whose} idle time: the lowest amounts divide it equally, so a graph "
+            "that comes or goes changes the lowest amounts of the others."
         )
     foreign = sorted(
         {line.on for line in estimate.lines if line.charged == POOL and deployment.pool(line.on).existing}
@@ -125,12 +126,14 @@ def _compute(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
 
 def _shared(estimate: Estimate, deployment: Deployment) -> list[str]:
     """Return the stack's own pools and warehouses that several graphs are charged for, sorted."""
+    own: dict[str, Callable[[str], bool]] = {
+        POOL: lambda name: not deployment.pool(name).existing,
+        WAREHOUSE: lambda name: deployment.warehouse(name).is_own,
+    }
     users: dict[str, set[str]] = {}
     for graph in estimate.graphs:
         for line in graph.lines:
-            if line.charged == POOL and not deployment.pool(line.on).existing:
-                users.setdefault(line.on, set()).add(graph.key)
-            elif line.charged == WAREHOUSE and deployment.warehouse(line.on).is_own:
+            if line.charged in own and own[line.charged](line.on):
                 users.setdefault(line.on, set()).add(graph.key)
     return sorted(name for name, keys in users.items() if len(keys) > 1)
 
