@@ -107,8 +107,8 @@ def _compute(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
     if shared:
         whose = "its" if len(shared) == 1 else "their"
         yield (
-            f"Graphs that use {names(shared)} share {whose} idle time: the lowest amounts divide it equally, so a graph "
-            "that comes or goes changes the lowest amounts of the others."
+            f"Graphs that use {names(shared)} share {whose} idle time: the lowest amounts divide it equally, so a "
+            "graph that comes or goes changes the lowest amounts of the others."
         )
     foreign = sorted(
         {line.on for line in estimate.lines if line.charged == POOL and deployment.pool(line.on).existing}
