@@ -67,9 +67,10 @@ def _fetched(session: Tagged, place: str) -> str:
 def _one_line(text: str) -> str:
     """Return JSON of several lines as one line; other texts unchanged."""
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False)
+        line = json.dumps(json.loads(text), ensure_ascii=False)
     except (ValueError, RecursionError):
         return text  # the caller refuses a text that is not JSON
+    return line.encode(errors="backslashreplace").decode()  # half of a surrogate pair stays escaped
 
 
 def _refused(attempt: AttemptRecord, why: str, reason: str) -> AttemptRecord:

@@ -13,7 +13,7 @@ from jobgraph.account import queries
 from jobgraph.account.backfill_records import BackfillRecords
 from jobgraph.errors import UsageError
 from jobgraph.procedures.requested import backfills as states
-from jobgraph.runs import backfills
+from jobgraph.runs import backfills, wording
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.backfills import Backfill, Interval, TimeRange
 
@@ -92,14 +92,14 @@ def planned(
     if not pieces:
         raise UsageError(
             f"No interval from --from {ends[0]} to --to {ends[1]} is over yet",
-            cause=f"The first of them is {intervals[0].text} UTC; now it is {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC.",
+            cause=f"The first of them is {intervals[0].text} UTC; now it is {wording.minute(now)} UTC.",
             remedy="Name an earlier --from.",
         )
     listed = BackfillRecords(client, graph.tables).of_graph(graph.key)
     spans = backfills.chosen(pieces, choice.reprocess, listed, runs(), newest_first=choice.newest_first)
     if not spans:
         remedy = "`--reprocess failed` takes those that failed, `--reprocess all` every one."
-        between = f"from {pieces[0].start:%Y-%m-%d %H:%M} to {pieces[-1].end:%Y-%m-%d %H:%M} UTC"
+        between = f"from {wording.minute(pieces[0].start)} to {wording.minute(pieces[-1].end)} UTC"
         count = len(pieces)
         which = f"The only interval {between} was" if count == 1 else f"All {count} intervals {between} were"
         raise UsageError(f"{which} run already, or {'is' if count == 1 else 'are'} to be", remedy=remedy)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jobgraph.account.queries import Place, Statement, Tables
 from jobgraph.plan import sql
 from jobgraph.procedures.requested import backfills
+from jobgraph.runs import wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +115,7 @@ def _states(states: Sequence[str]) -> str:
 
 def instant_text(instant: datetime) -> str:
     """Return a time in the format that containers receive, which is Snowflake's format for scheduled times of runs."""
-    return f"{instant:%Y-%m-%d %H:%M:%S}.{instant.microsecond // 1000:03d} Z"
+    return f"{wording.instant(instant)}.{instant.microsecond // 1000:03d} Z"
 
 
 def insert_operation(place: Place, tables: Tables, operation: Operation) -> Statement:

@@ -6,7 +6,6 @@ a terminal.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from jobgraph.procedures.requested import backfills
 from jobgraph.runs import advice, graph_run, overview
 from jobgraph.runs.skips import BLOCKED
 from jobgraph.runs.wording import MOST_JOBS_NAMED, counted, duration, instant, instant_utc, minute, some
+from jobgraph.value_texts import value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -255,9 +255,7 @@ def _facts(run: GraphRun, job: JobRun, attempt: Attempt) -> Iterator[tuple[str, 
 
 def outputs(value: Any) -> str:
     """Return the outputs of a job on one line; empty if there are none."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "" if value is None else value_text(value)
 
 
 def overview_table(lines: Sequence[GraphOverview], *, terminal: bool, width: int | None = None) -> Table:
@@ -333,7 +331,7 @@ def _fact(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
+        return value_text(", ".join(value))
     return outputs(value)
 
 

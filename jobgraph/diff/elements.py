@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.names import is_plain
+from jobgraph.value_texts import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def _text(value: Any) -> str:
         return "none"
     if isinstance(value, list) and value and all(isinstance(item, str) and is_plain(item) for item in value):
         return ", ".join(value)
-    return value if isinstance(value, str) and value and value.isprintable() else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) and value and value.isprintable() else json_text(value)
 
 
 def _cut(text: str, start: int) -> str:

@@ -6,12 +6,11 @@ Pure. Knows deployed graphs, lines of the overview and runs. Must not know how a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from jobgraph.page_model import looks
 from jobgraph.runs import graph_run
-from jobgraph.runs.wording import abridged
+from jobgraph.runs.wording import abridged, minute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,4 +80,4 @@ def _newest(line: GraphOverview) -> Iterator[Reason]:
 
 
 def _time(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{minute(instant)} UTC"

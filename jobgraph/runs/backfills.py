@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from jobgraph.config.schedules import Cron
 from jobgraph.errors import UsageError
 from jobgraph.procedures.requested import backfills as states
-from jobgraph.runs import graph_run
+from jobgraph.runs import graph_run, wording
 from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ MISSING, FAILED, ALL = "missing", "failed", "all"
 REPROCESS = (MISSING, FAILED, ALL)
 # about 200 days of hourly intervals; nobody can watch more than that
 MOST_INTERVALS = 5_000
+_OUTSIDE = "goes beyond the years 1 to 9999 in UTC"
+_INSIDE = "Take dates that are further from the ends of the calendar."
 _SECONDS = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3600}
 
 
@@ -45,7 +47,7 @@ class TimeRange:
     @property
     def text(self) -> str:
         """The range in UTC, in the format in which containers receive it."""
-        return f"{self.start:%Y-%m-%d %H:%M} - {self.end:%Y-%m-%d %H:%M}"
+        return f"{wording.minute(self.start)} - {wording.minute(self.end)}"
 
 
 @dataclass(frozen=True)
@@ -134,14 +136,19 @@ def boundary(option: str, text: str, zone: tzinfo, *, inclusive: bool) -> dateti
     """Return the UTC datetime for a date or a time. A date means its first moment, or, if `inclusive`, its end.
 
     Raises:
-        UsageError: if the text is neither a date nor a time.
+        UsageError: if the text is neither a date nor a time, or the UTC datetime would lie outside the calendar.
     """
     try:
-        value = datetime.fromisoformat(text)
+        return _in_utc(datetime.fromisoformat(text), text, zone, inclusive=inclusive)
     except ValueError:
         raise UsageError(
             f"{option} {text}: neither a date nor a time", remedy="Write 2026-11-01, or 2026-11-01T06:00."
         ) from None
+    except OverflowError:
+        raise UsageError(f"{option} {text} {_OUTSIDE}", remedy=_INSIDE) from None
+
+
+def _in_utc(value: datetime, text: str, zone: tzinfo, *, inclusive: bool) -> datetime:
     if value.time() == time.min and len(text) <= len("2026-11-01"):
         day = value.date() + timedelta(days=1) if inclusive else value.date()
         return _midnight(day, zone)
@@ -161,22 +168,31 @@ def spans(step: str, whole: TimeRange, schedule: Schedule | None) -> list[TimeRa
         schedule: the graph's schedule; the intervals of a cron expression lie between the times at which it fires.
 
     Raises:
-        UsageError: if there are no intervals, too many, or the step is the schedule and the graph has none.
+        UsageError: if there are no intervals, too many, some beyond the calendar, or the step is the schedule and the
+            graph has none.
     """
     if step == SCHEDULE and schedule is None:
         raise UsageError(
             "The graph has no schedule, so its intervals are unknown", remedy="Add `--every day` or `--every hour`."
         )
+    try:
+        pieces = _pieces(_boundaries(step, whole, schedule))
+    except OverflowError:
+        raise UsageError(f"A backfill of {whole.text} UTC {_OUTSIDE}", remedy=_INSIDE) from None
+    if not pieces:
+        raise UsageError(
+            f"No whole interval lies between {wording.minute(whole.start)} and {wording.minute(whole.end)} UTC",
+            remedy="Name an earlier --from or a later --to.",
+        )
+    return pieces
+
+
+def _pieces(edges: Iterable[datetime]) -> list[TimeRange]:
     pieces: list[TimeRange] = []
-    for start, end in pairwise(_boundaries(step, whole, schedule)):
+    for start, end in pairwise(edges):
         pieces.append(TimeRange(start, end))
         if len(pieces) > MOST_INTERVALS:
             raise UsageError(f"These are more than {MOST_INTERVALS} intervals", remedy="Take a shorter time.")
-    if not pieces:
-        raise UsageError(
-            f"No whole interval lies between {whole.start:%Y-%m-%d %H:%M} and {whole.end:%Y-%m-%d %H:%M} UTC",
-            remedy="Name an earlier --from or a later --to.",
-        )
     return pieces
 
 

@@ -6,6 +6,7 @@ Pure. Must not know how an operation is performed or recorded.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -52,6 +53,11 @@ LONGEST_WAIT = timedelta(days=1)
 # Snowflake cuts off the scheduled time of a run after the milliseconds.
 _PRECISION = timedelta(milliseconds=1)
 _FIRST = datetime.min.replace(tzinfo=UTC)
+# A `?`, or what may contain one that stands for itself: a constant, a quoted name, a comment.
+_MARKS = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"[^"]*"|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/|\?""",
+    re.DOTALL,
+)
 _ASKING = frozenset({"run"})
 _RETRY = "retry"
 _SUSPEND = "suspend"
@@ -145,10 +151,12 @@ def is_retried(listed: Iterable[Operation], run_id: str, ended: datetime | None,
 
 
 def filled(statement: Statement) -> str:
-    """Return a statement's text with its values in place of the `?` marks, ready to be sent."""
-    pieces = statement.text.split("?")
-    values = [*map(_constant, statement.binds), *[""] * (len(pieces) - len(statement.binds))]
-    return "".join(piece + value for piece, value in zip(pieces, values, strict=False))
+    """Return a statement's text with its values in place of the `?` marks, ready to be sent.
+
+    A `?` in a constant, a quoted name or a comment is no such mark.
+    """
+    constants = map(_constant, statement.binds)
+    return _MARKS.sub(lambda match: next(constants, "?") if match[0] == "?" else match[0], statement.text)
 
 
 def _constant(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.procedures.requested.request import LEFT_OUT
 from jobgraph.runs.task_runs import SKIPPED
+from jobgraph.value_texts import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -88,7 +89,7 @@ def _cause(when: Condition | None, before: Sequence[JobRun], jobs: Mapping[str, 
     skipped = [job.name for job in before if job.cause == CONDITION_FALSE]
     if when is None or (skipped and len(skipped) == len(before)):
         return f"{BEHIND}: {', '.join(skipped)}" if skipped else CONDITION_FALSE
-    test = f"{when.test.replace('_', ' ')} {json.dumps(when.value)}"
+    test = f"{when.test.replace('_', ' ')} {json_text(when.value)}"
     if when.config is not None:
         values = _run_values(config)
         present = f"{when.config} = {_short(values[when.config])}" if when.config in values else f"no {when.config}"
@@ -132,7 +133,7 @@ def _returned(job: JobRun, output: str | None) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    text = json_text(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 

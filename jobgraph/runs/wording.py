@@ -5,9 +5,10 @@ Pure. Must not know where they are shown.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
+
+from jobgraph.value_texts import value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,12 +39,17 @@ def instant(value: datetime | None) -> str:
 
     All times are shown in UTC, as are intervals and logs, so that people in different zones read the same.
     """
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if value else ""
+    return _in_utc(value, "seconds") if value else ""
 
 
 def minute(value: datetime | None) -> str:
     """Return a time in UTC to the minute, for a narrow column; empty if None."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}" if value else ""
+    return _in_utc(value, "minutes") if value else ""
+
+
+def _in_utc(value: datetime, precision: str) -> str:
+    # isoformat writes all years with four digits; strftime does not
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", precision)
 
 
 def instant_utc(value: datetime | None) -> str:
@@ -67,9 +73,7 @@ def counted(names: Sequence[str]) -> str:
 
 def values(changed: Mapping[str, Any]) -> str:
     """Return the values of a run in the form that `--set` accepts."""
-    return ", ".join(
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in changed.items()
-    )
+    return ", ".join(f"{key}={value_text(value)}" for key, value in changed.items())
 
 
 def abridged(words: str) -> str:

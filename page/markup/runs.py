@@ -12,6 +12,7 @@ from jobgraph.page.markup.elements import brief, facts, figures, heading, instan
 from jobgraph.page_model import address, looks
 from jobgraph.runs import graph_run
 from jobgraph.runs.wording import abridged, duration, instant_utc
+from jobgraph.value_texts import json_text, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,10 +61,10 @@ def run_html(run: GraphRun, timeline: Timeline, here: Address, now: datetime | N
 def _unescaped(config: str) -> str:
     r"""Return a run's configuration as people write it: in a statement, jobgraph writes `\u0024` for `$`.
 
-    One that is not JSON, or has a half of a surrogate pair, is returned as it is.
+    One that is not JSON is returned as it is.
     """
     try:
-        return json.dumps(json.loads(config), ensure_ascii=False).encode().decode()
+        return json_text(json.loads(config))
     except ValueError:
         return config
 
@@ -170,10 +171,7 @@ def attempt_html(job: JobRun, attempt: Attempt, now: datetime | None) -> str:
 
 
 def _outputs(value: Any) -> str:
-    if value is None:
-        return ""
-    written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
-    return f"<pre>{text(written)}</pre>"
+    return "" if value is None else f"<pre>{text(value_text(value, indent=2))}</pre>"
 
 
 def attempts_html(job: JobRun, here: Address) -> str:

@@ -6,7 +6,6 @@ with those of who looks at it, so there it only shows the commands.
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from jobgraph.page.views.live import live
 from jobgraph.runs import backfills, records, values
 from jobgraph.runs.operations import filled
 from jobgraph.runs.selection import JobSelection
+from jobgraph.value_texts import value_text
 
 if TYPE_CHECKING:
     from jobgraph.account.client import Client
@@ -225,7 +225,7 @@ def _intervals(graph: Deployed) -> tuple[IntervalChoice, tuple[str, str]]:
             "Intervals that", backfills.REPROCESS, key="reprocess", format_func=_REPROCESS.__getitem__
         )
     newest_first = st.checkbox("Newest first", key="newest-first")
-    return IntervalChoice(step, reprocess, newest_first), (f"{begin:%Y-%m-%d}", f"{end:%Y-%m-%d}")
+    return IntervalChoice(step, reprocess, newest_first), (begin.isoformat(), end.isoformat())
 
 
 _REPROCESS = {
@@ -239,7 +239,7 @@ def _values(graph: Deployed) -> dict[str, Any]:
     """Show a field for each value of the graph's configuration, and return the changed ones."""
     changed: dict[str, Any] = {}
     for key, value in graph.config.items():
-        before = json.dumps(value) if not isinstance(value, str) else value
+        before = value_text(value)
         text = st.text_input(key, value=before, key=f"value-{key}")
         if text != before:
             changed |= values.of_options([f"{key}={text}"])

@@ -236,5 +236,5 @@ def shortened(text: str, limit: int) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    """Return a text without secrets, as in logs, and without control characters and lone surrogates."""
-    return safe(masked(text, ())).encode(errors="replace").decode()
+    """Return a text without secrets, as in logs, and with control characters and halves of surrogate pairs escaped."""
+    return safe(masked(text, ())).encode(errors="backslashreplace").decode()

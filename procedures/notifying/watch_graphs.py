@@ -186,7 +186,7 @@ def _reasons(graph: Mapping[str, Any], root: Mapping[str, Any], running: Sequenc
 
 
 def _utc_text(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{instant.replace(tzinfo=None).isoformat(' ', 'seconds')} UTC"
 
 
 def _messages_about(stack: Mapping[str, Any], graph: Mapping[str, Any], occurrence: Occurrence) -> Iterator[Message]:

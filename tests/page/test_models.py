@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from urllib.parse import parse_qsl
@@ -378,6 +378,11 @@ def test_an_error_of_100_kb_is_whole_in_its_attempt_alone() -> None:
     assert len(lists) < 10_000
     assert "e" * 400 + " …" in lists
     assert error in attempt_html(job, attempt, START)
+
+
+def test_outputs_with_half_of_a_surrogate_pair_are_shown_escaped() -> None:
+    attempt = Attempt(1, "DONE", outputs=["\ud800 é"])
+    assert '[\n  "\\ud800 é"\n]' in unescape(attempt_html(JobRun("J", "DONE", 1, tries=(attempt,)), attempt, START))
 
 
 @pytest.mark.parametrize(

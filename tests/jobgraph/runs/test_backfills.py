@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobgraph.account import control_queries
 from jobgraph.config.schedules import Cron, Schedule
 from jobgraph.config.schedules import IntervalSchedule as Every
 from jobgraph.errors import UsageError
 from jobgraph.procedures.requested import backfills as states
 from jobgraph.procedures.requested.request import Request
-from jobgraph.runs import backfills, graph_run
+from jobgraph.runs import backfills, graph_run, wording
 from jobgraph.runs.backfills import Backfill, Interval, TimeRange
 from jobgraph.runs.graph_run import GraphRun
 from jobgraph.runs.shapes import Shape
@@ -70,6 +71,47 @@ def test_the_times_of_a_cron_expression_go_by_the_clock_on_the_wall() -> None:
 def test_what_is_no_date_is_named(text: str) -> None:
     with pytest.raises(UsageError, match=f"--from {text}: neither a date nor a time"):
         backfills.boundary("--from", text, UTC, inclusive=False)
+
+
+AT_AN_END = st.datetimes(max_value=datetime(1, 1, 3)) | st.datetimes(min_value=datetime(9999, 12, 29))  # noqa: DTZ001  # options may have no zone
+ZONES = st.sampled_from([UTC, ZoneInfo("Asia/Tokyo"), ZoneInfo("America/New_York")])
+OFFSETS = st.sampled_from(["", "+14:00", "-12:00", "+00:00"])
+
+
+@given(
+    st.tuples(AT_AN_END, AT_AN_END).map(sorted),
+    st.tuples(OFFSETS, OFFSETS),
+    st.sampled_from(["date", "time"]),
+    st.sampled_from(
+        [(backfills.DAY, None), (backfills.HOUR, None), (backfills.SCHEDULE, BERLIN), (backfills.DAY, BERLIN)]
+    ),
+    ZONES,
+)
+def test_dates_at_the_ends_of_the_calendar_give_intervals_or_an_error_of_the_user(
+    ends: list[datetime],
+    offsets: tuple[str, str],
+    form: str,
+    step: tuple[str, Schedule | None],
+    zone: ZoneInfo,
+) -> None:
+    pairs = zip(ends, offsets, strict=True)
+    texts = [at.date().isoformat() if form == "date" else at.isoformat() + offset for at, offset in pairs]
+    try:
+        whole = backfills.range_of(texts[0], texts[1], zone)
+        pieces = backfills.spans(step[0], whole, step[1])
+    except UsageError:
+        return
+    assert pieces
+    assert all(whole.start <= piece.start < piece.end <= whole.end for piece in pieces)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_every_date_is_written_with_four_digits_of_its_year_and_read_again(at: datetime) -> None:
+    assert datetime.fromisoformat(f"{wording.instant(at)}Z") == at.replace(microsecond=0)
+    assert wording.minute(at) == at.isoformat(" ", "minutes").removesuffix("+00:00")
+    assert TimeRange(at, at).text == f"{wording.minute(at)} - {wording.minute(at)}"
+    millisecond = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    assert datetime.fromisoformat(control_queries.instant_text(at).replace(" Z", "Z")) == millisecond
 
 
 def test_more_intervals_than_anybody_watches_are_refused() -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from jobgraph.account import queries
+from jobgraph.account.queries import Place, Statement
 from jobgraph.procedures.requested.request import Request
 from jobgraph.runs.graph_run import GraphRun
-from jobgraph.runs.operations import Operation, of_run, since
+from jobgraph.runs.operations import Operation, filled, of_run, since
 from jobgraph.runs.shapes import Shape
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -116,3 +120,36 @@ def test_a_request_of_a_run_that_is_not_listed_is_told_of_no_later_one() -> None
     (told,) = since(listed, [newest], [before], from_the_first=True)
     assert told.run_id == ""
     assert of_run(listed, newest, [before]) == []
+
+
+# what stands in a statement beside its marks: its words, constants, names and comments, with the marks that are none
+BESIDE = st.text("?'\"x -/*\\\n")
+PIECES = st.one_of(
+    st.sampled_from([" SELECT ", " a - b / c, ", " "]),
+    BESIDE.map(lambda text: "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"),
+    BESIDE.map(lambda text: "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "' "),
+    BESIDE.map(lambda text: '"' + text.replace('"', '""') + '" '),
+    BESIDE.map(lambda text: f"$${text}$$ "),
+    BESIDE.map(lambda text: "/*" + text.replace("*/", "").rstrip("*") + " */"),
+    BESIDE.map(lambda text: "--" + text.replace("\n", "") + "\n"),
+    st.none(),  # a mark
+)
+
+
+@given(st.lists(PIECES), st.text(st.characters(exclude_characters="'\\")))
+def test_only_the_marks_of_a_statement_get_its_values(pieces: list[str | None], value: str) -> None:
+    binds = [f"{value}{place}?" for place in range(pieces.count(None))]
+    statement = Statement(" ".join("?" if piece is None else piece for piece in pieces), tuple(binds))
+    values = iter(binds)
+    shown = " ".join(f"'{next(values)}'" if piece is None else piece for piece in pieces)
+    assert filled(statement) == shown
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers(), min_size=1))
+def test_a_statement_without_values_is_shown_as_it_is_sent(config: dict[str, str | int]) -> None:
+    statement = queries.execute(Place("D", "S"), "ROOT", config)
+    assert filled(statement) == statement.text
+
+
+def test_marks_beyond_the_values_stay() -> None:
+    assert filled(Statement("SELECT ?, ?", (1,))) == "SELECT 1, ?"

@@ -121,6 +121,11 @@ def test_graphs_that_could_not_go_on_are_refused(
         ),
         (("--from", "today", "--to", "2026-03-06"), "--from today: neither a date nor a time"),
         ((*OPTIONS[:4], "--every", "schedule"), "The graph has no schedule"),
+        (("--from", "9999-12-30", "--to", "9999-12-31"), "--to 9999-12-31 goes beyond the years 1 to 9999 in UTC"),
+        (("--from", "0001-01-01T00:00+14:00", "--to", "2026-01-01"), "--from 0001-01-01T00:00+14:00 goes beyond"),
+        (("--from", "2026-01-01", "--to", "9999-12-31T23:59-12:00"), "--to 9999-12-31T23:59-12:00 goes beyond"),
+        (("--from", "9999-12-30", "--to", "9999-12-30"), "goes beyond the years 1 to 9999 in UTC"),
+        (("--from", "9999-12-30", "--to", "9999-12-31T23:59", "--every", "hour"), "goes beyond the years 1 to 9999"),
     ],
 )
 def test_times_that_have_no_interval_are_refused(
@@ -207,6 +212,29 @@ def test_values_of_a_backfill_are_those_of_each_of_its_runs(invoke: Invoke, serv
     assert """'{"market": "us"}'""" in sent[-2]  # the finalizers of its runs read it there
     refused = invoke("backfill", *OPTIONS, "--set", "marked=us")
     assert "has no key 'marked'; perhaps you meant market" in refused.stderr
+
+
+def test_a_value_with_marks_and_quotes_is_shown_as_it_is_sent(invoke: Invoke, server: Server) -> None:
+    server.tasks[0] = {**server.tasks[0], "config": '{"market": "eu"}'}
+    value = "us? 'x' $$ \\? \""
+    shown = json.loads(invoke("backfill", *OPTIONS, "--set", f"market={value}", "--dry-run", "--json").stdout)
+    config = json.loads(shown["statements"][-1].split("$$")[1])
+    assert config["market"] == value
+    assert invoke("backfill", *OPTIONS, "--set", f"market={value}").exit_code == 0
+    (run,) = [sent for sent in server.sent if sent.text.startswith("EXECUTE")]
+    assert run.text == shown["statements"][-1]
+
+
+def test_the_years_of_an_interval_have_four_digits(invoke: Invoke) -> None:
+    options = ("--from", "0001-01-01", "--to", "0001-01-01", "--every", "day")
+    done = invoke("backfill", *options, "--dry-run", "--json")
+    assert done.exit_code == 0, done.output
+    shown = json.loads(done.stdout)
+    assert shown["intervals"][0]["start"] == "0001-01-01T00:00:00+00:00"
+    interval = json.loads(shown["statements"][-1].split("$$")[1])["jobgraph"]
+    assert (interval["start"], interval["end"]) == ("0001-01-01 00:00:00.000 Z", "0001-01-02 00:00:00.000 Z")
+    told = invoke("backfill", *options, "--dry-run")
+    assert "0001-01-01 00:00" in told.output
 
 
 def test_a_backfill_goes_on_with_its_values(invoke: Invoke, server: Server) -> None:

@@ -72,6 +72,18 @@ def test_outputs_of_another_kind_are_shown_too(invoke: Invoke, server: Server, o
     assert told["outputs"] == (outputs if outputs == "just words" else json.loads(outputs))
 
 
+@pytest.mark.parametrize("command", [("status",), ("status", "--job", "t_myjob_1")])
+@pytest.mark.parametrize("outputs", [r'{"s": "\ud800"}', r'["\ud800"]', r'"\ud800"'])
+def test_half_of_a_surrogate_pair_is_shown_escaped(
+    invoke: Invoke, server: Server, outputs: str, command: tuple[str, ...]
+) -> None:
+    server.began = -1000.0
+    server.attempts[0] = attempt("T_MYJOB_1", OUTPUTS=outputs)
+    done = invoke(*command)
+    assert done.exit_code == 0, done.output
+    assert r"\ud800" in done.stdout
+
+
 @pytest.mark.parametrize(
     "reason",
     [

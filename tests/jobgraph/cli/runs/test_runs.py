@@ -361,6 +361,7 @@ def test_a_job_skipped_by_its_own_condition_does_not_fail_the_run() -> None:
     [
         ({"n": 0}, "T_MYJOB_3 returned n = 0"),
         ({"n": "many"}, 'T_MYJOB_3 returned n = "many"'),
+        ({"n": "größer 😀 \ud800"}, 'T_MYJOB_3 returned n = "größer 😀 \\ud800"'),
         ({"m": 1}, "T_MYJOB_3 returned no n"),
         (None, "T_MYJOB_3 returned no n"),
         ({"n": "x" * 500}, f'T_MYJOB_3 returned n = "{"x" * 79}…'),
