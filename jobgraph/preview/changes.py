@@ -39,7 +39,8 @@ class Field:
 class ObjectChange:
     """An object that differs. `kind` is the last part of its type token; `graph` is the graph of a task.
 
-    `about` is a short description of a new task, or another remark.
+    `fields` of a new task are the settings of its job that differ from the defaults. `about` is a short description of
+    a new task, or another remark.
     """
 
     action: str

@@ -30,7 +30,7 @@ from jobgraph.preview.changes import (
 )
 from jobgraph.preview.dangers import dangers
 from jobgraph.preview.naming import without_owner
-from jobgraph.preview.wording import READS, TASK, about, words
+from jobgraph.preview.wording import READS, TASK, about, stated_settings, words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -149,7 +149,9 @@ def _change(step: Mapping[str, Any]) -> ObjectChange | None:
         # no key of the file differs: show the statement itself, if it does
         fields = _fields(*({"statement": side.get("sqlStatement")} for side in (old, new)))
     graph = str(state.get("parent", "")).rpartition("::")[2] if token == TASK else ""
-    note = about(new) if token == TASK and action == CREATED else ""
+    note = ""
+    if token == TASK and action == CREATED:
+        note, fields = about(new), _fields({}, stated_settings(new))
     if action == DELETED and (step.get("oldState") or {}).get("deletedWith"):
         note = SUPERSEDED
     return ObjectChange(action, token.rpartition(":")[2], str(state["urn"]).rpartition("::")[2], fields, graph, note)

@@ -88,7 +88,8 @@ def _text_changes(changes: Sequence[ObjectChange]) -> Iterator[str]:
         yield f"  {change_sign(change.action)} {kind}{names} ({_action(same)}){about}"
         for field in change.fields:
             for name, old, new, note in _sides(field):
-                yield f"      {name}: {old} -> {new}{f'  ({note})' if note else ''}"
+                values = new if change.action == CREATED else f"{old} -> {new}"
+                yield f"      {name}: {values}{f'  ({note})' if note else ''}"
 
 
 def _sides(field: Field) -> Iterator[tuple[str, str, str, str]]:
@@ -164,11 +165,12 @@ def _rows(same: Sequence[ObjectChange]) -> Iterator[Sequence[str]]:
     change = same[0]
     names = _in_a_row([markdown.code(alike.name) for alike in same])
     start = (names if change.graph else f"{change.kind} {names}", _action(same))
-    if not change.fields:
+    if change.about or not change.fields:
         yield (*start, "", markdown.code(change.about), "")
     for field in change.fields:
         for name, old, new, note in _sides(field):
-            yield (*start, escape(name), markdown.code(old), markdown.code(new) + (f" *({note})*" if note else ""))
+            before = "" if change.action == CREATED else markdown.code(old)
+            yield (*start, escape(name), before, markdown.code(new) + (f" *({note})*" if note else ""))
 
 
 def summary_picture(graph: GraphSummary) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.job_values import job_in_file
 from jobgraph.config.leaves import leaves
+from jobgraph.config.model import Job
 from jobgraph.config.schedules import from_provider
 from jobgraph.config.timing import long_duration_text
 from jobgraph.names import content_hash
@@ -65,6 +66,9 @@ _VARIABLES = {
     "PAYLOAD_ENTRYPOINT": "payload.entrypoint",
     "PAYLOAD_PACKAGES": "payload.pip_requirements",
 }
+# the settings of a job for which the file states none
+_DEFAULTS = leaves(job_in_file(Job("", "", "", "")) | {"timeout": long_duration_text(Job.timeout)})
+_TOLD_OTHERWISE = {"image", "compute_pool"}
 # the comment that a deploy writes if the file has none; it has no information except the names
 _OWN_COMMENT = re.compile(r"jobgraph: (?:closes runs of|job \S+ of) graph \S+")
 # sdk/go/common/resource/stack, computedValuePlaceholder: stands for a value that only the deploy computes
@@ -151,6 +155,24 @@ def about(inputs: Mapping[str, Any]) -> str:
         return ""
     after = f", after {', '.join(words['after'])}" if words["after"] else ""
     return f"{words['image'].rpartition('/')[2]} on {words.get('compute_pool')}{after}"
+
+
+def stated_settings(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a new task's job that differ from the defaults, except those that `about` tells.
+
+    Nor does it return the warehouse, whose default the task does not show. Empty if the task runs no job.
+    """
+    inputs = _plain(inputs)
+    _, entries = definition_in(str(inputs.get("sqlStatement", "")))
+    if "specification" not in entries:
+        return {}
+    disabled = {"enabled": False} if inputs.get("started") is False else {}
+    settings = disabled | _job(entries, inputs)
+    return {
+        name: value
+        for name, value in settings.items()
+        if value != _DEFAULTS.get(name) and name not in _TOLD_OTHERWISE and not name.startswith("warehouse.")
+    }
 
 
 def _definition(entries: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:

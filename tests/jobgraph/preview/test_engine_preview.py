@@ -259,6 +259,49 @@ def test_a_new_job_is_described(tmp_path: Path) -> None:
     assert row in rendering.as_markdown(summary)
 
 
+STATED = """
+      t_other:
+        image: my_job_image:1.1.0
+        compute_pool: pr_std_pool_xs
+        after: [t_myjob_1]
+        enabled: false
+        timeout: 20 minutes
+        retries: {count: 2, backoff: 1 minute}
+        on_failure: continue
+        env: {LEVEL: high}
+        when: {job: t_myjob_1, output: n, above: 0}
+      t_plain: {image: 'my_job_image:1.1.0', compute_pool: pr_std_pool_xs, after: [t_myjob_1], warehouse: OTHER}
+"""
+
+
+def test_of_a_new_job_every_setting_is_told_that_is_not_the_default(tmp_path: Path) -> None:
+    old = tasks(TEXT, tmp_path)
+    new = tasks(TEXT.rstrip() + STATED, tmp_path)
+    new["T_OTHER"]["started"], new["T_PLAIN"]["started"] = False, True
+    summary = summarize(preview(old, new))
+    settings = {
+        "enabled": "false",
+        "when.job": "T_MYJOB_1",
+        "when.output": "n",
+        "when.above": "0",
+        "env.LEVEL": "high",
+        "timeout": "20 minutes",
+        "retries": "2",
+        "retries.backoff": "1 minute",
+        "on_failure": "continue",
+    }
+    lines = rendering.as_text(summary).splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("  + T_OTHER (created): my_job_image"))
+    told = lines[start + 1 : start + 1 + len(settings)]
+    assert sorted(told) == sorted(f"      {name}: {value}" for name, value in settings.items())
+    assert not lines[start + 1 + len(settings)].startswith("      ")
+    assert fields(summary)["T_PLAIN"] == {}
+    assert {name: pair[0] for name, pair in fields(summary)["T_OTHER"].items()} == dict.fromkeys(settings)
+    text = rendering.as_markdown(summary)
+    assert "<code>my_job_image:1.1.0 on PR_STD_POOL_XS, after T_MYJOB_1</code>" in text
+    assert "| enabled | | <code>false</code> |" in text
+
+
 def test_what_follows_a_job_that_is_disabled_is_not_said_to_change_in_case_alone(tmp_path: Path) -> None:
     new = tasks(TEXT.replace("t_myjob_3:", "t_myjob_3:\n        enabled: false"), tmp_path)
     summary = summarize(preview(tasks(TEXT, tmp_path), new))
