@@ -18,7 +18,7 @@ from jobgraph.account.run_records import RunRecords
 from jobgraph.errors import RunFailedError, UsageError
 from jobgraph.procedures.requested import backfills as states
 from jobgraph.procedures.requested.request import REQUEST, Request
-from jobgraph.runs import graph_run, selection, shapes, skips, task_runs, values, wording
+from jobgraph.runs import graph_run, overview, records, selection, shapes, skips, task_runs, values, wording
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.operations import Operation, filled
 
@@ -100,20 +100,15 @@ def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: Job
 
 
 def _passing_on(sources: Mapping[str, str]) -> str:
-    """Return what jobs that are left out pass on; of many, only how many, and the first of each source."""
-    never = "was never DONE, so it passes on nothing"
-    if len(sources) <= wording.MOST_JOBS_NAMED:
-        words = [f"{name} ({f'passes on its outputs of run {run}' if run else never})" for name, run in sources.items()]
-        return ", ".join(words)
+    """Return the jobs that are left out, grouped by the run whose outputs they pass on."""
     by_run: dict[str, list[str]] = {}
     for name, run_id in sources.items():
         by_run.setdefault(run_id, []).append(name)
-    return wording.some(
-        [
-            f"{wording.counted(names)}: {f'outputs of run {run_id}' if run_id else 'never DONE, no outputs'}"
-            for run_id, names in by_run.items()
-        ]
-    )
+    groups = [
+        f"{wording.counted(names)} {f'with outputs of run {run_id}' if run_id else 'without outputs (never DONE)'}"
+        for run_id, names in by_run.items()
+    ]
+    return wording.some(groups, "; ")
 
 
 def _started(graph: Deployed) -> tuple[str, ...]:
@@ -136,7 +131,7 @@ def retry(client: Client, graph: Deployed, newest: GraphRun, rows: RunRows) -> A
         RunFailedError: if Snowflake would certainly refuse: the run has not ended, none of its tasks failed or was
             cancelled, the graph has changed since, or the run is too old.
     """
-    _check_retry(newest)
+    _check_retry(client, graph, newest)
     _check_unchanged(client, graph, newest, rows)
     latest = task_runs.latest(rows.rows)
     stopping = {name for name, row in latest.items() if row.failed or row.state == task_runs.CANCELLED}
@@ -154,7 +149,7 @@ def retry(client: Client, graph: Deployed, newest: GraphRun, rows: RunRows) -> A
     return Action(RETRY, graph.key, (statement,), jobs, remark, newest.run_id)
 
 
-def _check_retry(newest: GraphRun) -> None:
+def _check_retry(client: Client, graph: Deployed, newest: GraphRun) -> None:
     if not newest.ended:
         raise RunFailedError(
             f"Run {newest.run_id} of graph {newest.graph} is still under way",
@@ -163,12 +158,19 @@ def _check_retry(newest: GraphRun) -> None:
     if newest.stopped:
         return
     failed = [job.name for job in newest.failed]
+    missing = _without_good_run(client, graph) if newest.is_part else ""
     whole = f"`jobgraph run {newest.graph} --wait` runs all of it."
     raise RunFailedError(
         f"No task of run {newest.run_id} of graph {newest.graph} failed or was cancelled, so there is nothing to retry",
         cause=f"{', '.join(failed)} failed, but with `on_failure: continue` no task does." if failed else "",
-        remedy=f"{_alone(newest.graph, failed)} {whole}" if failed else whole,
+        remedy=missing or (f"{_alone(newest.graph, failed)} {whole}" if failed else whole),
     )
+
+
+def _without_good_run(client: Client, graph: Deployed) -> str:
+    """Return which jobs failed before a run of a part that did not include them, and how to run them; empty if none."""
+    runs = RunRecords(client, records.of_deployed(graph)).since_whole()
+    return overview.without_good_run(graph.key, overview.trouble(runs), graph.jobs)
 
 
 def _alone(graph: str, names: Sequence[str]) -> str:

@@ -36,7 +36,7 @@ def lines(listed: Sequence[Operation]) -> list[str]:
     """Return a line for each operation: what, who, when, why."""
     return [
         f"{_DONE.get(operation.name, operation.name)} by {operation.user or '?'}, {wording.instant_utc(operation.at)}"
-        + (f": {operation.note}" if operation.note else "")
+        + (f"; note: {operation.note}" if operation.note else "")
         for operation in listed
     ]
 

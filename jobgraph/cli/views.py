@@ -139,27 +139,12 @@ def part_line(part: GraphRun, whole: GraphRun | None, trouble: Sequence[str], de
             f"{newest}. The last run of the whole graph: {whole.run_id} {whole.state},"
             f" `jobgraph status {whole.graph} --run {whole.run_id}` shows it."
         )
-    jobs = [task.name for task in deployed if task.name in trouble]
-    if jobs:
-        first = _first_of(jobs, deployed)
-        names = some(jobs) if len(jobs) <= MOST_JOBS_NAMED else f"{len(jobs)} jobs from {some(first)}"
-        return f"{line} Not run well since: {names}; `jobgraph run {part.graph} --from {','.join(first)}` runs them."
+    missing = overview.without_good_run(part.graph, trouble, deployed)
+    if missing:
+        return f"{line} {missing}"
     if whole is not None and whole.state in {graph_run.FAILED, graph_run.CANCELLED} and not trouble:
         return f"{line} What had failed in it, or was skipped for that, has been run well since."
     return line
-
-
-def _first_of(names: Sequence[str], tasks: Sequence[Task]) -> list[str]:
-    """Return those of some jobs that none of the others precedes; `tasks` are all jobs, predecessors first."""
-    below: set[str] = set()
-    first = []
-    for task in tasks:
-        follows = not below.isdisjoint(task.after)
-        if task.name in names and not follows:
-            first.append(task.name)
-        if task.name in names or follows:
-            below.add(task.name)
-    return first
 
 
 def failures(run: GraphRun) -> list[str]:
@@ -180,7 +165,7 @@ def failures(run: GraphRun) -> list[str]:
     lines += [f"skipped, because {cause}: {some(names)}" for cause, names in skipped.items()]
     disabled = [job.name for job in run.jobs if job.state == graph_run.DISABLED]
     if disabled and run.ended:
-        lines.append(f"passed over, because the job configuration says `enabled: false`: {some(disabled)}")
+        lines.append(f"left out, because the job configuration says `enabled: false`: {some(disabled)}")
     lines += _left_out(run)
     return lines
 
@@ -357,8 +342,10 @@ def history_table(history: Sequence[GraphRun], *, terminal: bool, width: int | N
 
 
 def _jobs_done(run: GraphRun) -> str:
+    """Return how many of the jobs that the run was to run are done, and why others are not."""
     left_out = sum(job.state == graph_run.LEFT_OUT for job in run.jobs)
-    done = f"{sum(job.state == graph_run.DONE for job in run.jobs)}/{len(run.jobs) - left_out}"
+    disabled = sum(job.state == graph_run.DISABLED for job in run.jobs)
+    done = f"{sum(job.state == graph_run.DONE for job in run.jobs)}/{len(run.jobs) - left_out - disabled}"
     skipped = [job for job in run.jobs if job.state == graph_run.SKIPPED]
     by_failure = sum(job.cause == BLOCKED for job in skipped)
     remarks = (

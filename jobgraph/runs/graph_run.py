@@ -355,9 +355,9 @@ def _cause(state: str, task: Task, rows: _Rows, tries: Sequence[Attempt]) -> str
     if state in {DONE, PENDING, RUNNING}:
         return ""
     if state == SUSPENDED:
-        return "its task is suspended, so the run passed it over"
+        return "its task is suspended, so the run left it out"
     if state == DISABLED:
-        return "the job configuration says `enabled: false`, so the run passed it over"
+        return "the job configuration says `enabled: false`, so the run left it out"
     if state == NOT_RECORDED:
         return "its task succeeded but left no row in JOBS_RUN_STATS"
     if state == SKIPPED:

@@ -13,12 +13,14 @@ from jobgraph.runs import graph_run, task_runs
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.deployed import conditions
 from jobgraph.runs.skips import BLOCKED
+from jobgraph.runs.wording import MOST_JOBS_NAMED, some
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from jobgraph.runs.graph_run import GraphRun
+    from jobgraph.runs.deployed import Task
+    from jobgraph.runs.graph_run import GraphRun, JobRun
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.task_runs import TaskRun
 
@@ -166,6 +168,52 @@ def trouble(runs: Sequence[GraphRun]) -> tuple[str, ...]:
 def _not_well(run: GraphRun) -> list[str]:
     names = [job.name for job in run.jobs if job in run.failed or job.cause == BLOCKED]
     return names or ([run.root_task] if run.state in _BAD else [])
+
+
+def failed_since(runs: Sequence[GraphRun]) -> list[tuple[GraphRun, list[JobRun]]]:
+    """Return the runs with jobs that failed and that did not run again later, newest first, with these jobs.
+
+    `runs` is newest first. A later run that has not ended is ignored.
+    """
+    listed = []
+    for number, run in enumerate(runs):
+        later = [other for other in runs[:number] if other.ended]
+        jobs = [job for job in run.failed if not any(_ran(job.name, other) for other in later)]
+        if jobs:
+            listed.append((run, jobs))
+    return listed
+
+
+def _ran(name: str, run: GraphRun) -> bool:
+    """Return whether a run included a job and no failure kept the job from running."""
+    job = run.job(name)
+    return name not in run.request.left_out and (job is None or job.cause != BLOCKED)
+
+
+def without_good_run(graph: str, trouble: Collection[str], tasks: Sequence[Task]) -> str:
+    """Return which jobs have had no good run since they failed or were blocked, and how to run them; empty if none.
+
+    `trouble` names these jobs; `tasks` are the jobs of the graph that is deployed, predecessors first.
+    """
+    jobs = [task.name for task in tasks if task.name in trouble]
+    if not jobs:
+        return ""
+    first = _first_of(jobs, tasks)
+    names = some(jobs) if len(jobs) <= MOST_JOBS_NAMED else f"{len(jobs)} jobs from {some(first)}"
+    return f"Without a good run since: {names}; `jobgraph run {graph} --from {','.join(first)}` runs them."
+
+
+def _first_of(names: Sequence[str], tasks: Sequence[Task]) -> list[str]:
+    """Return those of some jobs that none of the others precedes; `tasks` are all jobs, predecessors first."""
+    below: set[str] = set()
+    first = []
+    for task in tasks:
+        follows = not below.isdisjoint(task.after)
+        if task.name in names and not follows:
+            first.append(task.name)
+        if task.name in names or follows:
+            below.add(task.name)
+    return first
 
 
 def usual(spans: Sequence[float]) -> float | None:

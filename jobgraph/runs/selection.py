@@ -56,10 +56,10 @@ def left_out(graph: Deployed, selection: JobSelection) -> tuple[str, ...]:
 
 
 def _check_running(graph: Deployed, running: Collection[str], explicit: Collection[str]) -> None:
-    passed_over = [job.name for job in graph.jobs if job.name in explicit and not job.started]
-    if passed_over:
+    not_started = [job.name for job in graph.jobs if job.name in explicit and not job.started]
+    if not_started:
         raise UsageError(
-            f"Runs of graph {graph.key} pass over {', '.join(passed_over)}",
+            f"Runs of graph {graph.key} leave out {', '.join(not_started)}",
             cause="Their tasks are suspended, or the job configuration says `enabled: false`.",
             remedy=f"jobgraph status {graph.key}",
         )

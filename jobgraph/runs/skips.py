@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 BLOCKED = "a predecessor did not succeed"
 CONDITION_FALSE = "its condition was false, or a predecessor's"
 UNKNOWN_SKIP = "a predecessor did not succeed, or a condition was false"
-OWN_CONDITION = "its condition was false"
 BEHIND = "a condition skipped what it follows"
+# How the tests of `when` read between a name and a value.
+_TESTS = {"is": "=", "is_not": "other than"}
 # In characters, since a value may be a whole document.
 _LONGEST_VALUE = 80
 
@@ -89,15 +90,15 @@ def _cause(when: Condition | None, before: Sequence[JobRun], jobs: Mapping[str, 
     skipped = [job.name for job in before if job.cause == CONDITION_FALSE]
     if when is None or (skipped and len(skipped) == len(before)):
         return f"{BEHIND}: {', '.join(skipped)}" if skipped else CONDITION_FALSE
-    test = f"{when.test.replace('_', ' ')} {json_text(when.value)}"
+    test = f"{_TESTS.get(when.test, when.test)} {json_text(when.value)}"
     if when.config is not None:
         values = _run_values(config)
-        present = f"{when.config} = {_short(values[when.config])}" if when.config in values else f"no {when.config}"
-        return f"{OWN_CONDITION}: {when.config} of the run {test} (the run had {present})"
-    field = f"{when.output} of {when.job}" if when.output is not None else f"what {when.job} returned"
+        present = _short(values[when.config]) if when.config in values else f"no {when.config}"
+        return f"it needs {when.config} {test}, but the run had {present}"
+    field = f"{when.output} of {when.job}" if when.output is not None else f"the return value of {when.job}"
     job = jobs.get(when.job)
-    returned = f" ({_returned(job, when.output)})" if job is not None else ""
-    return f"{OWN_CONDITION}: {field} {test}{returned}"
+    returned = f", but {_returned(job, when.output)}" if job is not None else ""
+    return f"it needs {field} {test}{returned}"
 
 
 def _run_values(text: str) -> Mapping[str, Any]:

@@ -57,10 +57,10 @@ def instant_utc(value: datetime | None) -> str:
     return f"{instant(value)} UTC" if value else ""
 
 
-def some(names: Sequence[str]) -> str:
-    """Return the first names on one line, and how many more there are."""
+def some(names: Sequence[str], separator: str = ", ") -> str:
+    """Return the first names, or longer texts, on one line, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
+    return separator.join(names[:_MOST_NAMED]) + more
 
 
 def counted(names: Sequence[str]) -> str:

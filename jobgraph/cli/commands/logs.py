@@ -13,9 +13,9 @@ import click
 from jobgraph.account import event_logs
 from jobgraph.cli import log_output, lookup
 from jobgraph.cli.application import Application, examples, job_option, note, run_option
-from jobgraph.errors import RunFailedError, UsageError
-from jobgraph.runs import graph_run
-from jobgraph.runs.wording import some
+from jobgraph.errors import EXIT_DONE, EXIT_RUN_FAILED, RunFailedError, UsageError
+from jobgraph.runs import graph_run, overview
+from jobgraph.runs.wording import counted, some
 
 if TYPE_CHECKING:
     from jobgraph.account.run_records import RunRecords
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @job_option
 @run_option("The run; by default the newest one of the job, or of the graph.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only that attempt.")
-@click.option("--failed", "only_failed", is_flag=True, help="Show the logs of all failed jobs.")
+@click.option("--failed", "only_failed", is_flag=True, help="Show the logs of all failed jobs; exit with 1 if none.")
 @click.option("--graph", metavar="NAME", help="The graph; needed if several have such a job, or without JOB.")
 @click.option("--follow", "-f", "following", is_flag=True, help="Show new lines until the job or the run has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Write the logs as JSON; with --follow, one object on a line.")
@@ -56,19 +56,25 @@ def logs(  # noqa: PLR0913  # one for each option
 
     Secrets are masked and control characters escaped, as in the logs in history. An interrupt (Ctrl-C) ends
     --follow, not the job.
+
+    With --failed, the run is by default the newest one in which jobs failed that have had no good run since.
     """
     if only_failed and (job is not None or following):
         raise UsageError("--failed is for all jobs of an ended run", remedy="Leave out JOB and --follow.")
     application: Application = context.obj
     record = lookup.record(application, graph, run_id=run_id, job=job)
     records = lookup.runs(application, record)
+    if only_failed:
+        of_all = log_output.LogSelection(application, record, records, None, attempt, as_json)
+        context.exit(_show_failed(of_all, run_id))
     run = records.run(run_id) if job is None else _run_with(record, records, job, run_id, newest=following)
     name = None if job is None else lookup.job_name(record.key, job, run.shape.job_names)
     selection = log_output.LogSelection(application, record, records, name, attempt, as_json)
     if following:
         _follow(selection, run)
         return
-    _show(selection, run, only_failed=only_failed)
+    jobs = [entry for entry in run.jobs if name in {None, entry.name}]
+    _show(selection, run, jobs, f"{name or run.graph}, run {run.run_id}")
 
 
 def _run_with(record: GraphRecord, records: RunRecords, job: str, run_id: str | None, *, newest: bool) -> GraphRun:
@@ -110,18 +116,40 @@ def _follow(selection: LogSelection, run: GraphRun) -> None:
     note(f"{job.name} {job.state}{cause}" if job else f"{ended.graph}, run {ended.run_id}: {ended.state}")
 
 
-def _show(selection: LogSelection, run: GraphRun, *, only_failed: bool) -> None:
-    jobs = [job for job in run.jobs if selection.name in {None, job.name}]
-    chosen = [job for job in jobs if not only_failed or job in run.failed]
-    listed = [(job, log) for job in chosen for log in selection.logs_of(run, job)]
-    if only_failed and not chosen:
-        raise RunFailedError(f"No job of run {run.run_id} failed", remedy=f"jobgraph logs --run {run.run_id}")
+def _show_failed(selection: LogSelection, run_id: str | None) -> int:
+    """Show the logs of the failed jobs of a run; return the exit code.
+
+    By default, the run is the newest one in which jobs failed that have had no good run since.
+    """
+    records = selection.records
+    runs = [records.run(run_id)] if run_id else records.since_whole() or [records.run()]
+    newest, failed = runs[0], overview.failed_since(runs)
+    of_graph = f"--graph {newest.graph}"
+    if not failed:
+        some_failed = any(run.failed for run in runs)
+        before = ", and what had failed before has run well since" if some_failed else ""
+        first = f"No job of run {newest.run_id} {'failed' if newest.ended else 'has failed so far'}{before}."
+        note(f"{first} `jobgraph logs {of_graph} --run {newest.run_id}` shows the logs of all its jobs.")
+        if selection.as_json:
+            log_output.show_json_of(newest, [])
+        return EXIT_RUN_FAILED
+    (run, jobs), *others = failed
+    since = "" if run is newest else ": the newest run with jobs that failed and have had no good run since"
+    _show(selection, run, jobs, f"{run.graph}, run {run.run_id}{since}")
+    for other, more in others:
+        names, command = counted([job.name for job in more]), f"jobgraph logs --failed {of_graph} --run {other.run_id}"
+        note(f"Without a good run since run {other.run_id}: {names}; `{command}`")
+    return EXIT_DONE
+
+
+def _show(selection: LogSelection, run: GraphRun, jobs: list[JobRun], heading: str) -> None:
+    listed = [(job, log) for job in jobs for log in selection.logs_of(run, job)]
     if not listed:
         raise _no_log(selection, run, jobs)
     if selection.as_json:
         log_output.show_json_of(run, listed)
         return
-    note(f"{selection.name}, run {run.run_id}" if selection.name else f"{run.graph}, run {run.run_id}")
+    note(heading)
     log_output.write(listed, of_all=selection.name is None)
 
 

@@ -110,7 +110,7 @@ def run(  # noqa: PLR0913  # one parameter for each option
         request_details = {**operating.operation_json(operation), **details} if as_json else None
         run_output.show_started(deployed.key, deployed.root_task, run_id, request_details)
         return
-    count = len(deployed.jobs) - len(action.left_out)
+    count = len(action.jobs)
     remark(f"A run of graph {deployed.key} was requested; waiting for {count} job{'s' * (count != 1)}.")
     rows = launch.rows(str(_find(launch, request, deployed.key, keep)), request)
     ended = run_output.follow(launch.watch(), rows)

@@ -150,7 +150,7 @@ def test_history_shows_what_people_did_with_and_without_a_run_or_a_note(invoke: 
     (run,) = json.loads(invoke("history", "container_jobs", "--json").stdout)
     assert [entry["operation"] for entry in run["operations"]] == ["retry", "run"]
     shown = invoke("status", "container_jobs", "--run", RUN).stdout
-    assert "retried by ADA, 2026-03-01 10:00:00 UTC: the source is back" in shown
+    assert "retried by ADA, 2026-03-01 10:00:00 UTC; note: the source is back" in shown
 
 
 def test_a_stack_of_an_earlier_version_keeps_no_note_and_says_so(invoke: Invoke, steered: Server) -> None:

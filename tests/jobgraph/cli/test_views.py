@@ -239,6 +239,13 @@ def test_a_narrow_terminal_shows_fewer_columns_of_history_and_cuts_nothing(
         assert max(map(len, lines)) <= (width or 0)
 
 
+def test_a_disabled_job_is_not_among_those_that_a_run_was_to_do() -> None:
+    jobs = [JobRun("A", "DONE", 1), JobRun("B", "FAILED", 1), JobRun("OFF", "DISABLED")]
+    assert "1/2" in drawn(views.history_table([run_of(*jobs)], terminal=False)).split()
+    part = run_of(*jobs, JobRun("C", "LEFT_OUT"), request=Request(left_out=("C",)))
+    assert "1/2 (a part, 1 left out)" in drawn(views.history_table([part], terminal=False))
+
+
 @pytest.mark.parametrize("width", [40, 80])
 def test_a_line_wider_than_the_terminal_stays_whole(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     long = "T_" + "X" * 90
@@ -253,9 +260,9 @@ def test_many_jobs_to_run_again_are_named_by_the_first_of_them() -> None:
     part = run_of(JobRun("J00", "DONE"), state=graph_run.FAILED, ended=True)
     trouble = [task.name for task in chain[8:20]]
     line = views.part_line(part, None, trouble, [*chain, Task("ASIDE", ("ROOT",), started=True)])
-    assert line.endswith("Not run well since: 12 jobs from J08; `jobgraph run g --from J08` runs them.")
+    assert line.endswith("Without a good run since: 12 jobs from J08; `jobgraph run g --from J08` runs them.")
     both = views.part_line(part, None, ["J10", "ASIDE"], [*chain, Task("ASIDE", ("ROOT",), started=True)])
-    assert both.endswith("Not run well since: J10, ASIDE; `jobgraph run g --from J10,ASIDE` runs them.")
+    assert both.endswith("Without a good run since: J10, ASIDE; `jobgraph run g --from J10,ASIDE` runs them.")
 
 
 def test_a_run_of_a_backfill_shows_the_dates_of_its_interval() -> None:

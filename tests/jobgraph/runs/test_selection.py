@@ -69,7 +69,7 @@ def test_a_task_of_an_earlier_version_cannot_be_left_out() -> None:
 
 def test_a_suspended_task_cannot_be_asked_for_and_is_left_out_anyway() -> None:
     after: dict[str, tuple[str, ...]] = {"A": (), "B": ("A",)}
-    with pytest.raises(UsageError, match="pass over B"):
+    with pytest.raises(UsageError, match="leave out B"):
         left_out(graph(after, suspended="B"), JobSelection(only=("B",)))
     assert left_out(graph(after, suspended="B"), JobSelection(since=("A",))) == ()
 

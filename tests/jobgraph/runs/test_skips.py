@@ -28,14 +28,18 @@ JOBS: dict[str, dict[str, Any]] = {
     "tell": {"after": ["check"]},
     "whole": {"after": ["load"], "when": {"job": "load", "is": "yes"}},
     "market": {"after": ["load"], "when": {"config": "market", "is": "eu"}},
+    "other": {"after": ["load"], "when": {"config": "market", "is_not": "us"}},
+    "day": {"after": ["load"], "when": {"config": "day", "below": 3}},
     "breaks": {},
     "behind": {"after": ["breaks"]},
 }
 CONDITIONS = {
-    "CHECK": "its condition was false: rows of LOAD above 10 (LOAD returned rows = 3)",
+    "CHECK": "it needs rows of LOAD above 10, but LOAD returned rows = 3",
     "TELL": "a condition skipped what it follows: CHECK",
-    "WHOLE": 'its condition was false: what LOAD returned is "yes" (LOAD returned {"rows": 3})',
-    "MARKET": 'its condition was false: market of the run is "eu" (the run had market = "us")',
+    "WHOLE": 'it needs the return value of LOAD = "yes", but LOAD returned {"rows": 3}',
+    "MARKET": 'it needs market = "eu", but the run had "us"',
+    "OTHER": 'it needs market other than "us", but the run had "us"',
+    "DAY": "it needs day below 3, but the run had no day",
     "BEHIND": "a predecessor did not succeed",
 }
 
@@ -44,7 +48,7 @@ def _tasks_and_record(folder: Path) -> tuple[list[dict[str, Any]], str]:
     """The rows of SHOW TASKS of the planned graph, and what its finalizer records of the graph."""
     file = folder / "jobs.yaml"
     defaults = {"image": "job:1", "compute_pool": "POOL"}
-    graphs = {"g": {"jobs": JOBS, "config": {"market": "eu"}}}
+    graphs = {"g": {"jobs": JOBS, "config": {"market": "eu", "day": 1}}}
     file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
     config = read(file)
     (graph,) = plan(config, SETTINGS, Procedures("RUN", "CLOSE", "DROP", "WATCH")).graphs
@@ -102,7 +106,7 @@ def test_a_run_is_told_alike_before_and_after_its_finalizer(tmp_path: Path, clos
 
 def test_the_list_of_runs_counts_what_was_skipped_by_its_reason(closed: GraphRun) -> None:
     cells = [list(column.cells) for column in history_table([closed], terminal=False).columns]
-    assert ["1/7 (1 skipped: failure, 4 skipped: condition)"] in cells
+    assert ["1/9 (1 skipped: failure, 6 skipped: condition)"] in cells
 
 
 def test_a_job_that_was_left_out_is_not_said_to_have_returned_nothing(tmp_path: Path) -> None:
@@ -113,7 +117,7 @@ def test_a_job_that_was_left_out_is_not_said_to_have_returned_nothing(tmp_path: 
     shape = shapes.of_record("g", rows[0]["name"], history)
     assert shape is not None
     run = graph_run.assemble(shape, RUN, history, [_attempt("LOAD", "LEFT_OUT")], Progress(closed=True))
-    assert _skipped(run)["CHECK"] == "its condition was false: rows of LOAD above 10 (LOAD was LEFT_OUT)"
+    assert _skipped(run)["CHECK"] == "it needs rows of LOAD above 10, but LOAD was LEFT_OUT"
 
 
 @pytest.mark.parametrize("when", ["words", 7, [], {"test": "is"}, {"value": 1}, {}])

@@ -161,7 +161,11 @@ def test_what_was_bad_is_over_once_parts_ran_all_of_it(invoke: Invoke, server: S
     assert (line["trouble"], line["well"]) == (["T_MYJOB_3"], False)
     done = invoke("status", "--exit-code")
     assert done.exit_code == 1
-    assert "Not run well since: T_MYJOB_3; `jobgraph run container_jobs --from T_MYJOB_3` runs them" in done.stderr
+    missing = "Without a good run since: T_MYJOB_3; `jobgraph run container_jobs --from T_MYJOB_3` runs them"
+    assert missing in done.stderr
+    refused = invoke("retry", "--dry-run")
+    assert (refused.exit_code, "there is nothing to retry" in refused.stderr) == (1, True)
+    assert missing in refused.stderr
     left_out = [name for name in PREDECESSORS if name != "T_MYJOB_3"]
     a_part(server, "another", left_out, minutes=2)
     line = json.loads(invoke("status", "--json").stdout)["graphs"][0]

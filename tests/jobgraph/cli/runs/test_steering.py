@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jobgraph.cli.recorded import OLD_RUN, PREDECESSORS, START, Server, attempt, history_row, task
+from tests.jobgraph.cli.recorded import GOOD, OLD_RUN, PREDECESSORS, START, Server, attempt, history_row, task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,8 +151,16 @@ def test_a_part_of_a_graph_is_shown_first_and_asked_for_as_shown(invoke: Invoke,
     request = json.loads(shown["statements"][0].split("$$")[1])
     assert request == {"jobgraph": {"left_out": left_out}}
     assert "1 job: T_MYJOB_3" in done.stderr
-    outputs = f"T_MYJOB_1 (passes on its outputs of run {OLD_RUN}), T_MYJOB_2 (was never DONE, so it passes on nothing)"
-    assert f"Left out: {outputs}" in done.stderr
+    never = "T_MYJOB_2, T_MYJOB_4, T_MYJOB_5, T_MYJOB_6 without outputs (never DONE)"
+    assert f"Left out: T_MYJOB_1 with outputs of run {OLD_RUN}; {never}" in done.stderr
+
+
+def test_a_disabled_job_is_not_waited_for(invoke: Invoke, server: Server) -> None:
+    server.tasks[4] = task("T_MYJOB_4", ["T_MYJOB_2"], state="suspended", graph="container_jobs", enabled=False)
+    server.steps = tuple(step for step in GOOD if step.name != "T_MYJOB_4")
+    done = invoke("run", "--wait")
+    assert "5 jobs: T_MYJOB_1, T_MYJOB_2, T_MYJOB_3, T_MYJOB_5, T_MYJOB_6" in done.stderr
+    assert "waiting for 5 jobs." in done.stderr
 
 
 @pytest.mark.usefixtures("partial")
@@ -174,8 +182,8 @@ def test_of_many_jobs_left_out_the_number_and_the_first_are_told(invoke: Invoke,
     server.answers = {"JOB_STATUS = 'DONE'": [{"TASK_NAME": name, "GRAPH_RUN_ID": OLD_RUN} for name in jobs[1:301]]}
     shown = invoke("run", "--only", "J000", "--dry-run").stdout
     assert shown.splitlines()[-1] == (
-        f"Left out: 300 jobs (J001, J002, J003, J004, J005 and 295 more): outputs of run {OLD_RUN},"
-        " 99 jobs (J301, J302, J303, J304, J305 and 94 more): never DONE, no outputs"
+        f"Left out: 300 jobs (J001, J002, J003, J004, J005 and 295 more) with outputs of run {OLD_RUN};"
+        " 99 jobs (J301, J302, J303, J304, J305 and 94 more) without outputs (never DONE)"
     )
 
 
