@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from heapq import heappop, heappush
 from itertools import takewhile
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -217,17 +218,21 @@ def _firing_days(expression: str, years: range) -> frozenset[date]:
 
 
 def firings(schedule: Cron, start: datetime, end: datetime) -> Iterator[datetime]:
-    """Yield the instants in UTC at which a schedule fires, from `start` to `end`, both included.
+    """Yield the instants in UTC at which a schedule fires, from `start` to `end`, both included, in their order.
 
-    The local time counts, as in Snowflake: a repeated time fires twice, a skipped time does not fire.
+    The local time counts, as in Snowflake: a repeated time fires twice, a skipped time does not fire. Nothing later
+    than what is asked for is computed, because a range of centuries has millions of them.
     """
     zone = ZoneInfo(schedule.timezone)
     local = (start - timedelta(hours=3)).astimezone(zone).replace(tzinfo=None)
     last = (end + timedelta(hours=3)).astimezone(zone).replace(tzinfo=None)
-    instants: set[datetime] = set()
+    waiting: list[datetime] = []
     for firing in takewhile(lambda firing: firing <= last, _simulation(schedule.expression, local)):
+        # clocks change by less than three hours: what comes now is later than what fired before that
+        while waiting and waiting[0].astimezone(zone).replace(tzinfo=None) <= firing - timedelta(hours=3):
+            yield heappop(waiting)
         for fold in (0, 1):
             at = firing.replace(tzinfo=zone, fold=fold).astimezone(UTC)
-            if at.astimezone(zone).replace(tzinfo=None) == firing and start <= at <= end:
-                instants.add(at)
-    yield from sorted(instants)
+            if at.astimezone(zone).replace(tzinfo=None) == firing and start <= at <= end and at not in waiting:
+                heappush(waiting, at)
+    yield from sorted(waiting)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
+from cronsim import CronSim
 
 from jobgraph.config.cron import (
     NEVER_FIRES,
     _times_of_day,
     clock_change_effects,
     cron_problem,
+    firings,
     firings_a_year,
     only_in_maintenance,
     shortest_gap,
@@ -195,3 +198,21 @@ def test_firings_of_days_that_not_every_month_or_week_has(expression: str, a_yea
 )
 def test_the_shortest_time_between_firings(expression: str, minutes: int) -> None:
     assert shortest_gap(Cron(expression, "UTC")) == timedelta(minutes=minutes)
+
+
+def test_firings_in_centuries_come_one_by_one() -> None:
+    first, last = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
+    every_minute = firings(Cron("* * * * *", "UTC"), first, last)
+    assert list(islice(every_minute, 3)) == [datetime(2, 1, 1, 0, minute, tzinfo=UTC) for minute in range(3)]
+
+
+@pytest.mark.parametrize("expression", ["*/30 * * * *", "30 1,2,3 * * *"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"])
+def test_firings_are_those_whose_local_time_the_expression_names_in_order(expression: str, zone: str) -> None:
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, tzinfo=UTC)
+    every = CronSim(expression, datetime(2025, 12, 30))  # noqa: DTZ001  # local times
+    simulated = set(takewhile(lambda wall: wall < datetime(2027, 1, 2), every))  # noqa: DTZ001  # likewise
+    half_hours = (start + timedelta(minutes=30 * number) for number in range(48 * 365))
+    local = {at: at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for at in half_hours if at <= end}
+    expected = [at for at, wall in local.items() if wall in simulated]
+    assert list(firings(Cron(expression, zone), start, end)) == expected
