@@ -25,6 +25,13 @@ def verdicts(outputs: str, conditions: Sequence[Mapping[str, Any]]) -> str:
 
 def holds(outputs: str, condition: Mapping[str, Any]) -> bool:
     """Tell whether a condition holds. One on an output that is missing does not; numbers may be texts."""
+    try:
+        return _holds(outputs, condition)
+    except (ValueError, RecursionError):
+        return False  # the outputs are no JSON that Python can read
+
+
+def _holds(outputs: str, condition: Mapping[str, Any]) -> bool:
     value: Any = outputs
     if "output" in condition:
         value = json.loads(outputs).get(condition["output"]) if outputs.startswith("{") else None
@@ -43,15 +50,19 @@ def same(value: Any, reference: Any) -> bool:
         return value is reference or str(value).lower() == str(reference).lower()
     if isinstance(reference, str):
         return reference == (value if isinstance(value, str) else json.dumps(value))
-    return as_number(value) == float(reference)
+    return as_number(value) == reference
 
 
 def as_number(value: Any) -> float | None:
-    """Return an output as a number; `None` if it is none."""
-    try:
-        return None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        return None
+    """Return an output as a number, a whole one as it is: it may exceed what a float holds; `None` if it is none."""
+    if isinstance(value, int | float):
+        return None if isinstance(value, bool) else value
+    for kind in (int, float) if isinstance(value, str) else ():
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return None
 
 
 def without_verdicts(returned: str) -> str:

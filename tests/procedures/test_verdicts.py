@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as some
 
 from jobgraph.config.model import MOST_CONDITIONS, Condition
 from jobgraph.plan.conditions import condition_text, entry, is_root_body, read_condition, root_body
@@ -43,6 +46,48 @@ OUTPUTS = '{"n": 5, "t": "5", "s": "go", "b": true, "f": "False", "x": null, "l"
 def test_a_condition_holds(output: str | None, test: str, value: Any, expected: bool) -> None:  # noqa: FBT001  # a column
     condition = entry(Condition("A", test, value, output))
     assert holds(OUTPUTS, condition) is expected
+
+
+SCALARS = some.one_of(some.booleans(), some.integers(), some.integers(10**308, 10**320), some.floats(), some.text())
+JSON = some.recursive(some.none() | SCALARS, lambda inner: some.lists(inner) | some.dictionaries(some.text(), inner))
+
+
+@given(JSON | some.sampled_from([10**400, -(10**400), "9" * 400, "1e999"]), SCALARS)
+@example(10**400, 1.5)
+@example(1.5, 10**400)
+@example("9" * 5000, 1)
+def test_any_output_is_compared_with_any_value(output: Any, value: Any) -> None:
+    outputs = json.dumps({"n": output})
+    held = {test: holds(outputs, {"output": "n", "test": test, "value": value}) for test in ("is", "is_not")}
+    assert output is None or sum(held.values()) == 1
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        sides = [holds(outputs, {"output": "n", "test": test, "value": value}) for test in ("above", "below")]
+        assert sum([*sides, held["is"]]) <= 1
+
+
+@pytest.mark.parametrize(
+    ("output", "test", "value", "expected"),
+    [
+        (10**400, "above", 1.5, True),
+        (10**400, "below", 1.5, False),
+        (-(10**400), "below", 1.5, True),
+        (10**400, "is", 5, False),
+        (10**400, "is_not", 5.5, True),
+        (10**400, "is", 10**400, True),
+        (2**53 + 1, "above", 2**53, True),
+        (str(2**53 + 1), "is", 2**53, False),
+    ],
+)
+def test_whole_numbers_beyond_floats_are_compared_exactly(
+    output: Any, test: str, value: float, *, expected: bool
+) -> None:
+    assert holds(json.dumps({"n": output}), {"output": "n", "test": test, "value": value}) is expected
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "[" * 100_000 + "]" * 100_000, "x"])
+@pytest.mark.parametrize("test", ["is", "is_not", "above", "below"])
+def test_no_condition_holds_for_outputs_that_python_cannot_read(text: str, test: str) -> None:
+    assert not holds(f'{{"n": {text}}}', {"output": "n", "test": test, "value": 1})
 
 
 def test_a_task_returns_verdicts_before_the_outputs() -> None:
