@@ -8,7 +8,6 @@ Every finalizer records the ended attempts of its own run, and of earlier runs w
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
@@ -41,6 +40,7 @@ from jobgraph.procedures.direct_outcome import (
 from jobgraph.procedures.history import record
 from jobgraph.procedures.logs import log_for_history, secrets_of
 from jobgraph.procedures.recovery import MOST_DAYS_BACK, SINCE, recorded
+from jobgraph.procedures.requested.json_texts import read_json
 from jobgraph.procedures.requested.request import LEFT_OUT
 from jobgraph.procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusal, send
 from jobgraph.procedures.service import NO_LOG, containers, expected_containers, stop
@@ -141,10 +141,7 @@ def _job_history(session: Tagged, graph: Mapping[str, Any], since: str) -> dict[
 
 def _object(value: Any) -> Any:
     """Return an OBJECT value, which Snowpark returns as JSON text."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return None
+    return read_json(value) if isinstance(value, str) else value
 
 
 def _full_name(graph: Mapping[str, Any], name: Any) -> str:

@@ -11,6 +11,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from jobgraph.procedures.requested.json_texts import read_json, refuse_constant
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -153,15 +155,8 @@ def fit(log: str) -> str:
 def last_json_line(log: str) -> str:
     """Return the last line of a log if it is a JSON object; else an empty text."""
     line = log.rstrip().rpartition("\n")[2].strip()
-    try:
-        return line if isinstance(json.loads(line, parse_constant=_refuse), dict) else ""
-    except (ValueError, RecursionError):
-        return ""  # a line that only looks like JSON is not an output
-
-
-def _refuse(constant: str) -> float:
-    # NaN and Infinity are not JSON: dependents could not read them
-    raise ValueError(constant)
+    # a line that only looks like JSON is not an output
+    return line if isinstance(read_json(line, constant=refuse_constant), dict) else ""
 
 
 def error_lines(log: str, *, has_failed_itself: bool = True) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 from jobgraph.procedures.attempt import DONE, FAILED, AttemptRecord, RunContext, lower_keys, one_line, results_path
 from jobgraph.procedures.logs import last_json_line
 from jobgraph.procedures.outcome import MOST_RETURN_BYTES
+from jobgraph.procedures.requested.json_texts import read_json
 from jobgraph.procedures.sending import error_text, is_refusal, send
 
 if TYPE_CHECKING:
@@ -66,10 +67,10 @@ def _fetched(session: Tagged, place: str) -> str:
 
 def _one_line(text: str) -> str:
     """Return JSON of several lines as one line; other texts unchanged."""
-    try:
-        line = json.dumps(json.loads(text), ensure_ascii=False)
-    except (ValueError, RecursionError):
+    value = read_json(text)
+    if value is None:
         return text  # the caller refuses a text that is not JSON
+    line = json.dumps(value, ensure_ascii=False)
     return line.encode(errors="backslashreplace").decode()  # half of a surrogate pair stays escaped
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -44,6 +45,8 @@ CONFIG = "SELECT SYSTEM$GET_TASK_GRAPH_CONFIG() AS CONFIG"
 RETURNED = "SELECT SYSTEM$GET_PREDECESSOR_RETURN_VALUE(?) AS VALUE"
 # the key of a run's configuration that jobgraph reserves for itself
 REQUEST = "jobgraph"
+KINDS = {"left_out": list, "backfill": str, "interval": int, "start": str, "end": str}
+INTERVAL_LIMIT = 10**9
 SET_RETURN_VALUE = "CALL SYSTEM$SET_RETURN_VALUE(?)"
 log = logging.getLogger("job-run")
 
@@ -188,12 +191,27 @@ def split_config(text: str) -> tuple[dict[str, Any], str]:
     """Return what a run was requested with besides its values, e.g. a backfill's interval; and the values, as JSON."""
     try:
         values = json.loads(text) if text else {}
-    except ValueError:
+        if not isinstance(values, dict) or not _is_request(values.get(REQUEST)):
+            return {}, text
+        request = values.pop(REQUEST)
+        return request, json.dumps(values) if values else ""
+    except (ValueError, RecursionError):
         return {}, text
-    if not isinstance(values, dict) or not isinstance(values.get(REQUEST), dict):
-        return {}, text
-    request = values.pop(REQUEST)
-    return request, json.dumps(values) if values else ""
+
+
+def _is_request(entry: Any) -> bool:
+    """Return whether an entry has the form of a request; others may set any value under the same key."""
+    if not isinstance(entry, dict):
+        return False
+    values = {name: value for name, value in entry.items() if name in KINDS and value is not None}
+    if any(type(value) is not KINDS[name] for name, value in values.items()):
+        return False
+    texts = [*values.get("left_out", ()), *(values.get(name, "") for name in ("backfill", "start", "end"))]
+    # half of a surrogate pair can be neither printed nor sent
+    return (
+        all(isinstance(text, str) and not re.search("[\ud800-\udfff]", text) for text in texts)
+        and 0 <= values.get("interval", 0) < INTERVAL_LIMIT
+    )
 
 
 def _instant(text: str) -> datetime:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.schedules import from_snowflake
+from jobgraph.procedures.requested.json_texts import read_json, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,10 +77,10 @@ def key_of_comment(comment: str) -> str:
 def direct_definition(body: str) -> dict[str, Any]:
     """Return the definition in the body of a direct job's task; empty for any other."""
     match = _DIRECT_BODY.search(body)
-    try:
-        return {**json.loads(match.group(1)), "specification": json.loads(match.group(2))} if match else {}
-    except (json.JSONDecodeError, TypeError):
+    entries, specification = map(read_json, match.groups()) if match else (None, None)
+    if not isinstance(entries, dict) or specification is None:
         return {}  # jobgraph did not create this body
+    return {**entries, "specification": specification}
 
 
 def definition(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,12 +88,9 @@ def definition(row: Mapping[str, Any]) -> dict[str, Any]:
     body = row.get("definition") or ""
     if direct := direct_definition(body):
         return direct
-    try:
-        match = _DEFINITION.search(body)
-        value = json.loads(match.group(1)) if match else {}
-    except json.JSONDecodeError:
-        return {}  # the task is not jobgraph's: anything may be between its $$
-    return value if isinstance(value, dict) else {}
+    match = _DEFINITION.search(body)
+    # if the task is not jobgraph's, anything may be between its $$
+    return read_object(match.group(1)) if match else {}
 
 
 def descendants(rows: Sequence[Row], root_task: str) -> dict[str, Row]:

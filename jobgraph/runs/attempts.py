@@ -6,10 +6,11 @@ come from. A history table that an earlier version created may lack later column
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from jobgraph.procedures.requested.json_texts import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -156,7 +157,4 @@ def _whole(value: Any) -> int | None:
 
 def _outputs(value: Any) -> Any:
     """Return outputs parsed from JSON. A user's own container may print anything; what is not JSON stays text."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        return value
+    return read_json(value, value) if isinstance(value, str) else value

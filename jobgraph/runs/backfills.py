@@ -6,7 +6,6 @@ are in `jobgraph.procedures.requested.backfills`. Must not know where rows come 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 from jobgraph.config.schedules import Cron
 from jobgraph.errors import UsageError
 from jobgraph.procedures.requested import backfills as states
+from jobgraph.procedures.requested.json_texts import read_object
 from jobgraph.runs import graph_run, wording
 from jobgraph.runs.attempts import instant
 
@@ -116,7 +116,7 @@ def _backfill(row: Mapping[str, Any], intervals: list[Interval]) -> Backfill:
         user=str(row["USER_NAME"] or ""),
         created=instant(row["CREATED_TIME"]),
         intervals=tuple(sorted(intervals, key=lambda interval: interval.place)),
-        values=json.loads(row.get("RUN_CONFIG") or "{}"),
+        values=read_object(row.get("RUN_CONFIG") or "{}"),
     )
 
 

@@ -6,13 +6,13 @@ errors. Must not know how differences are shown.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.plan.job_definition import Definition, differing_entries
+from jobgraph.procedures.requested.json_texts import read_json
 from jobgraph.runs.graph_run import DONE, LEFT_OUT, SKIPPED
 
 if TYPE_CHECKING:
@@ -173,8 +173,6 @@ def _is_telling(first: float | None, second: float | None) -> bool:
 
 
 def _config(run: GraphRun) -> dict[str, Any]:
-    try:
-        value = json.loads(run.config) if run.config else {}
-    except json.JSONDecodeError:
-        return {"": run.config}  # the root was not created by jobgraph
+    # a root that jobgraph did not create may have any text
+    value = read_json(run.config, run.config) if run.config else {}
     return value if isinstance(value, dict) else {"": value}

@@ -6,7 +6,6 @@ nor the configuration file: the deployed graph runs, not the file.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from jobgraph.plan.conditions import is_root_body, read_condition
 from jobgraph.plan.direct_variable import asks_for_requests
 from jobgraph.plan.sql import SUSPENDED_BY_FAILURES, takes_requests
 from jobgraph.plan.task_rows import definition, descendants, finalized_root, key_of_comment, predecessors, schedule
+from jobgraph.procedures.requested.json_texts import read_object
 from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
@@ -193,11 +193,7 @@ def _job(name: str, row: Row) -> Task:
 
 
 def _config(root: Row) -> dict[str, Any]:
-    try:
-        value = json.loads(root.get("config") or "{}")
-    except json.JSONDecodeError:
-        return {}  # a root that jobgraph did not create may have any text
-    return value if isinstance(value, dict) else {}
+    return read_object(root.get("config") or "{}")  # a root that jobgraph did not create may have any text
 
 
 def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[str, ...]:

@@ -5,13 +5,13 @@ Pure. Must not know how an operation is performed or recorded.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.procedures.requested.json_texts import read_json
 from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
@@ -188,8 +188,5 @@ def read(rows: Iterable[Mapping[str, Any]]) -> list[Operation]:
 
 def _texts(value: Any) -> tuple[str, ...]:
     """Return the texts in a cell with a JSON list; empty if it is not one, as anybody may write to the table."""
-    try:
-        texts = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        return ()
+    texts = read_json(value) if isinstance(value, str) else value
     return tuple(map(str, texts)) if isinstance(texts, list) else ()

@@ -5,10 +5,10 @@ Pure. Knows what a job returned, and which outputs its successors check. Must no
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.procedures.requested.json_texts import read_object
 from jobgraph.procedures.requested.request import LEFT_OUT
 from jobgraph.runs.task_runs import SKIPPED
 from jobgraph.value_texts import json_text
@@ -90,24 +90,16 @@ def _cause(when: Condition | None, before: Sequence[JobRun], jobs: Mapping[str, 
     skipped = [job.name for job in before if job.cause == CONDITION_FALSE]
     if when is None or (skipped and len(skipped) == len(before)):
         return f"{BEHIND}: {', '.join(skipped)}" if skipped else CONDITION_FALSE
-    test = f"{_TESTS.get(when.test, when.test)} {json_text(when.value)}"
+    test = f"{_TESTS.get(when.test, when.test)} {_short(when.value)}"
     if when.config is not None:
-        values = _run_values(config)
+        # a configuration may be any text
+        values = read_object(config)
         present = _short(values[when.config]) if when.config in values else f"no {when.config}"
         return f"it needs {when.config} {test}, but the run had {present}"
     field = f"{when.output} of {when.job}" if when.output is not None else f"the return value of {when.job}"
     job = jobs.get(when.job)
     returned = f", but {_returned(job, when.output)}" if job is not None else ""
     return f"it needs {field} {test}{returned}"
-
-
-def _run_values(text: str) -> Mapping[str, Any]:
-    """Return the values of a run; empty if its configuration, which may be any text, has none."""
-    try:
-        values = json.loads(text or "{}")
-    except json.JSONDecodeError:
-        return {}
-    return values if isinstance(values, dict) else {}
 
 
 def _definition(task: Task, rows: Mapping[str, TaskRun]) -> Mapping[str, Any]:

@@ -6,13 +6,13 @@ role in its graph. A history table of an earlier version lacks later columns; th
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.plan import task_rows
+from jobgraph.procedures.requested.json_texts import read_object
 from jobgraph.procedures.requested.request import split_config
 from jobgraph.runs.attempts import instant, one_line
 
@@ -121,11 +121,7 @@ def _task_run(row: Row) -> TaskRun:
 # cached: 100 kB for a graph of 1,000 jobs, and identical in all runs until a deploy changes the graph
 @lru_cache(maxsize=64)
 def _graph_definition(text: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return {}  # anybody may write to the table
-    return value if isinstance(value, dict) else {}
+    return read_object(text)  # anybody may write to the table
 
 
 def latest(history: Iterable[TaskRun]) -> dict[str, TaskRun]:

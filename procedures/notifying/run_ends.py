@@ -5,7 +5,6 @@ Knows a run's rows in history. Must not know how a message is sent. Shipped as a
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from itertools import takewhile
 from statistics import median
@@ -27,6 +26,7 @@ from jobgraph.procedures.notifying.messages import (
 )
 from jobgraph.procedures.notifying.outbox import deliver
 from jobgraph.procedures.recovery import TaskEnd
+from jobgraph.procedures.requested.json_texts import read_object
 from jobgraph.procedures.requested.request import LEFT_OUT, split_config
 from jobgraph.procedures.sending import send
 
@@ -182,7 +182,7 @@ def _with_blocked(
         group = str(row["GRAPH_RUN_GROUP_ID"])
         ends[group][str(row["NAME"])] = TaskEnd(str(row["STATE"]), str(row["ERROR_MESSAGE"] or ""))
         if row["GRAPH_DEFINITION"]:
-            jobs[group] = json.loads(row["GRAPH_DEFINITION"])["jobs"]
+            jobs[group] = read_object(str(row["GRAPH_DEFINITION"])).get("jobs") or ()
     blocked = {group: blocked_jobs(jobs.get(group, ()), ends[group], run.root) for group in groups}
     return [each._replace(blocked=blocked.get(group, frozenset())) for group, each in past_runs]
 

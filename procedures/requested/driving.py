@@ -26,6 +26,7 @@ from jobgraph.procedures.requested.backfills import (
     sources,
     target,
 )
+from jobgraph.procedures.requested.json_texts import read_json
 from jobgraph.procedures.requested.request import REQUEST, Request, split_config
 from jobgraph.procedures.sending import DOES_NOT_EXIST, error_code, error_text, send
 
@@ -57,6 +58,8 @@ def drive(session: Tagged, graph: Mapping[str, Any], run: RunContext, root_id: s
             step(session, graph, run, root_id, intervals)
         except SnowparkSQLException as error:
             failures.append(f"backfills: {one_line(error_text(error))}")
+        except ValueError as error:
+            failures.append(f"backfills: {error}")
     return failures
 
 
@@ -101,9 +104,16 @@ def _ask(
 
 
 def request_text(interval: IntervalRow) -> str:
-    """Return the configuration that requests an interval, as quoted JSON without `$`, which could end the quotes."""
+    """Return the configuration that requests an interval, as quoted JSON without `$`, which could end the quotes.
+
+    Raises:
+        ValueError: the values of its backfill are no JSON object, as anybody may write to the table.
+    """
+    values = read_json(interval.config or "{}")
+    if not isinstance(values, dict):
+        raise ValueError(f"the values of backfill {interval.backfill} in RUN_CONFIG are no JSON object")  # noqa: TRY004  # of others
     request = Request((), interval.backfill, interval.place, interval.start, interval.end)
-    config = {**json.loads(interval.config or "{}"), REQUEST: request.entry}
+    config = {**values, REQUEST: request.entry}
     return dollar_quoted(json.dumps(config).replace("$", "\\u0024"))
 
 

@@ -7,13 +7,18 @@ the entry's keys, which `jobgraph.runs` reads too. Must not know SQL. Shipped as
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
+
+from jobgraph.procedures.requested.json_texts import read_json
 
 # the key of the configuration that is reserved for jobgraph
 REQUEST = "jobgraph"
 # the status of a job that its run left out
 LEFT_OUT = "LEFT_OUT"
 NOT_IN_THIS_RUN = "left out of this run"
+KINDS = {"left_out": list, "backfill": str, "interval": int, "start": str, "end": str}
+INTERVAL_LIMIT = 10**9
 TO_THE_MINUTE = len("2026-01-31 06:00")
 
 
@@ -49,18 +54,30 @@ def split_config(text: str) -> tuple[Request, str]:
 
     Others may set any text as configuration; it then has no request.
     """
-    try:
-        values = json.loads(text) if text else {}
-    except ValueError:
-        return Request(), text
-    if not isinstance(values, dict) or not isinstance(values.get(REQUEST), dict):
+    values = read_json(text)
+    if not isinstance(values, dict) or not is_request(values.get(REQUEST)):
         return Request(), text
     entry = values.pop(REQUEST)
     request = Request(
-        left_out=tuple(str(name) for name in entry.get("left_out") or ()),
-        backfill=str(entry.get("backfill") or ""),
-        interval=int(entry.get("interval") or 0),
-        start=str(entry.get("start") or ""),
-        end=str(entry.get("end") or ""),
+        left_out=tuple(entry.get("left_out") or ()),
+        backfill=entry.get("backfill") or "",
+        interval=entry.get("interval") or 0,
+        start=entry.get("start") or "",
+        end=entry.get("end") or "",
     )
     return request, json.dumps(values) if values else ""
+
+
+def is_request(entry: Any) -> bool:
+    """Return whether an entry has the form of a request; others may set any value under the same key."""
+    if not isinstance(entry, dict):
+        return False
+    values = {name: value for name, value in entry.items() if name in KINDS and value is not None}
+    if any(type(value) is not KINDS[name] for name, value in values.items()):
+        return False
+    texts = [*values.get("left_out", ()), *(values.get(name, "") for name in ("backfill", "start", "end"))]
+    # half of a surrogate pair can be neither printed nor sent
+    return (
+        all(isinstance(text, str) and not re.search("[\ud800-\udfff]", text) for text in texts)
+        and 0 <= values.get("interval", 0) < INTERVAL_LIMIT
+    )

@@ -10,10 +10,11 @@ import yaml
 
 from jobgraph.cli.json_forms import run_json
 from jobgraph.cli.views import failures, history_table
+from jobgraph.config.model import Condition
 from jobgraph.config.reading import read
 from jobgraph.plan.finalizer_definition import finalizer_definition
 from jobgraph.plan.planning import Procedures, plan
-from jobgraph.runs import deployed, graph_run, shapes, task_runs
+from jobgraph.runs import deployed, graph_run, shapes, skips, task_runs
 from jobgraph.runs.graph_run import GraphRun, Progress
 from jobgraph.settings import Pool, Settings
 from tests.jobgraph.runs.test_any_run import RUN, _attempt, _row
@@ -118,6 +119,18 @@ def test_a_job_that_was_left_out_is_not_said_to_have_returned_nothing(tmp_path: 
     assert shape is not None
     run = graph_run.assemble(shape, RUN, history, [_attempt("LOAD", "LEFT_OUT")], Progress(closed=True))
     assert _skipped(run)["CHECK"] == "it needs rows of LOAD above 10, but LOAD was LEFT_OUT"
+
+
+def test_values_are_told_as_people_write_them_and_shortened() -> None:
+    long = "ö" * 200
+    when = Condition("", "is", long, config="market")
+    cause = skips._cause(when, [], {}, json.dumps({"market": "Zürich" + long}))
+    short = '"' + "ö" * 79 + "…"
+    assert (
+        cause == f'its condition was false: market of the run is {short} (the run had market = "Zürich{short[1:-7]}…)'
+    )
+    deep = "[" * 100_000 + "]" * 100_000
+    assert skips._cause(when, [], {}, deep).endswith("(the run had no market)")
 
 
 @pytest.mark.parametrize("when", ["words", 7, [], {"test": "is"}, {"value": 1}, {}])
