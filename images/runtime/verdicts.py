@@ -50,7 +50,7 @@ def same(value: Any, reference: Any) -> bool:
         return value is reference or str(value).lower() == str(reference).lower()
     if isinstance(reference, str):
         return reference == (value if isinstance(value, str) else json.dumps(value))
-    return as_number(value) == reference
+    return bool(as_number(value) == reference)
 
 
 def as_number(value: Any) -> float | None:
