@@ -10,6 +10,7 @@ The same holds if somebody changed a task by hand and the state was not refreshe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from jobgraph.plan import sql
 from jobgraph.plan.task_rows import last_part, predecessors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from typing import Any
 
     from jobgraph.plan.planning import GraphPlan, TaskPlan
@@ -125,8 +126,19 @@ def unchanged(olds: Mapping[str, Any], news: Mapping[str, Any]) -> frozenset[str
 
 
 def _input(inputs: Mapping[str, Any], name: str) -> Any:
-    value = inputs.get(name)
-    return sorted(value) if isinstance(value, list | tuple) else value
+    return _plain(inputs.get(name))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as inputs and outputs alike have it; None if it is empty.
+
+    A schedule of `{"hours": 2}` is `{"hours": 2, "minutes": 0, "seconds": 0, "usingCron": ""}` in the provider's
+    outputs, and the inputs have the key `__defaults` of Pulumi's bridge.
+    """
+    if isinstance(value, Mapping):
+        entries = {key: _plain(entry) for key, entry in value.items() if not key.startswith("__")}
+        return {key: entry for key, entry in entries.items() if entry is not None} or None
+    return (sorted(value) if isinstance(value, list | tuple) else value) or None
 
 
 def repairs(

@@ -40,6 +40,8 @@ LISTINGS: dict[str, tuple[str, ...]] = {
 ROLE = "SPCS_DEMO_ROLE"
 GRANTS = (f"SHOW GRANTS TO ROLE {ROLE}", f"SHOW GRANTS OF ROLE {ROLE}", f"SHOW FUTURE GRANTS TO ROLE {ROLE}")
 MARK = re.compile(r"\(stack [0-9a-f]{8}\)")
+# of the deploy that sent a statement; the text stays in the state
+DEPLOY = re.compile(r"/\* deploy [0-9a-f]{8} \*/")
 STATE = ".jobgraph/pulumi/.pulumi/stacks/jobgraph/dev.json"
 
 
@@ -110,7 +112,7 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def plain(value: Any) -> str:
-    return MARK.sub("(stack)", str(value))
+    return DEPLOY.sub("/* deploy */", MARK.sub("(stack)", str(value)))
 
 
 def _grant(row: dict[str, Any]) -> list[str]:

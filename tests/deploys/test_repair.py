@@ -116,3 +116,22 @@ def test_the_provider_changes_nothing_of_what_is_the_same_in_its_inputs() -> Non
     news = olds | {"sqlStatement": "b", "afters": ["y", "x"], "schedule": {"hours": 1}}
     everything = {"definition", "condition", "comment", "warehouse", "predecessors", "task_relations", "schedule"}
     assert unchanged(olds, news) == (everything | {"config", "state"}) - {"definition", "schedule"}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "inputs"),
+    [
+        ({"schedule": {"hours": 2.0, "minutes": 0.0, "seconds": 0.0, "usingCron": ""}}, {"schedule": {"hours": 2}}),
+        (
+            {"schedule": {"hours": 0.0, "minutes": 0.0, "seconds": 0.0, "usingCron": "0 2 * * * UTC"}},
+            {"schedule": {"__defaults": [], "usingCron": "0 2 * * * UTC"}},
+        ),
+        ({"config": "", "when": "", "finalize": "", "afters": [], "started": False}, {}),
+    ],
+    ids=["interval", "cron", "empty"],
+)
+def test_the_providers_outputs_are_the_same_as_the_inputs_of_which_they_are_made(
+    outputs: dict[str, Any], inputs: dict[str, Any]
+) -> None:
+    """Taken for changes, they would never be repaired after a refused ALTER: the root kept its former schedule."""
+    assert {"schedule", "config", "condition", "task_relations", "predecessors", "state"} <= unchanged(outputs, inputs)
