@@ -11,6 +11,7 @@ in the environment, a launcher does what `make setup` has written.
 from __future__ import annotations
 
 import array
+import atexit
 import functools
 import gc
 import importlib
@@ -133,11 +134,14 @@ def address() -> str:
     assert server.stdout
     path = server.stdout.readline().decode().strip()
     assert path, "the fork server did not start"
-    _servers.append(server)
+    atexit.register(_end, server)
     return path
 
 
-_servers: list[subprocess.Popen[bytes]] = []  # held, so that their standard input stays open
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End the server: it ends when its standard input does."""
+    with server:
+        pass
 
 
 def install(home: Path) -> None:

@@ -7,8 +7,6 @@ import os
 import signal
 import socket
 import tomllib
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from snowflake_sandbox import control
 from jobgraph import toolchain
 from jobgraph.account import client, queries
 from jobgraph.errors import NotConnectedError
+from jobgraph.toolchain.sources import Component, Source
 
 if TYPE_CHECKING:
     from tests.jobgraph.cli.conftest import Invoke
@@ -26,20 +25,6 @@ if TYPE_CHECKING:
 
 PASSWORD = "pass'word"
 ROOT = Path(__file__).resolve().parents[3]
-
-
-class Source(StrEnum):
-    GO = "built by Go from its module"
-    STAND_IN = "stand-in"
-    MISSING = "missing"
-
-
-@dataclass(frozen=True)
-class Part:
-    component: str
-    version: str
-    path: Path | None
-    source: Source
 
 
 @pytest.fixture
@@ -51,7 +36,10 @@ def running(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def set_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = [Part("pulumi", "3.250.0", Path("/bin/sh"), Source.GO), Part("host", "1", Path("/bin/sh"), Source.STAND_IN)]
+    parts = [
+        Component("pulumi", "3.250.0", Path("/bin/sh"), Source.GO),
+        Component("host", "1", Path("/bin/sh"), Source.STAND_IN),
+    ]
     monkeypatch.setattr(toolchain, "report", lambda _: parts)
     monkeypatch.setattr(toolchain, "environment", lambda project, _: {"PULUMI_HOME": f"{project}/home"})
 

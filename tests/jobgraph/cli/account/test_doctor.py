@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -21,6 +19,7 @@ from jobgraph.cli.commands import sandbox
 from jobgraph.cli.commands.account import doctor
 from jobgraph.errors import NotConnectedError, UsageError
 from jobgraph.inspection.answers import Finding
+from jobgraph.toolchain.sources import Component, Source
 
 if TYPE_CHECKING:
     from tests.jobgraph.cli.conftest import Invoke
@@ -29,25 +28,12 @@ if TYPE_CHECKING:
 SESSION = {"VERSION": "10.1", "ACCOUNT": "A", "USER_NAME": "ME", "ROLE": "R", "WAREHOUSE": "W"}
 
 
-class Source(StrEnum):
-    GO = "built by Go from its module"
-    MISSING = "missing"
-
-
-@dataclass(frozen=True)
-class Part:
-    component: str
-    version: str
-    path: Path | None
-    source: Source
-
-
 @pytest.fixture
 def healthy(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is there, and the sandbox runs."""
     server.answers = {"CURRENT_VERSION": [SESSION]}
     monkeypatch.setattr(control, "status", lambda _: control.SandboxStatus(running=True, pid=42, port=8765))
-    monkeypatch.setattr(toolchain, "report", lambda _: [Part("pulumi", "3.250.0", Path("/bin/sh"), Source.GO)])
+    monkeypatch.setattr(toolchain, "report", lambda _: [Component("pulumi", "3.250.0", Path("/bin/sh"), Source.GO)])
 
 
 def checks(invoke: Invoke, *words: str) -> dict[str, dict[str, Any]]:
@@ -88,7 +74,7 @@ def test_a_package_that_is_not_installed_is_named_with_the_command(
 def test_a_part_of_the_toolchain_that_is_missing_is_named_with_the_command(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(toolchain, "report", lambda _: [Part("host", "3.250.0", None, Source.MISSING)])
+    monkeypatch.setattr(toolchain, "report", lambda _: [Component("host", "3.250.0", None, Source.MISSING)])
     check = checks(invoke)["host"]
     assert (check["ok"], check["detail"]) == (False, f"missing: {toolchain.SETUP}")
 
