@@ -134,12 +134,20 @@ def address() -> str:
     assert server.stdout
     path = server.stdout.readline().decode().strip()
     assert path, "the fork server did not start"
-    atexit.register(_end, server)
+    atexit.register(_end, server, os.getpid())
     return path
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
-    """End the server: it ends when its standard input does."""
+def _end(server: subprocess.Popen[bytes], owner: int) -> None:
+    """End the server of the process `owner`; a fork of that process does nothing."""
+    if os.getpid() != owner:
+        return
+    assert server.stdin
+    server.stdin.close()
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:  # a fork of this process still holds the other end of its standard input
+        server.kill()
     with server:
         pass
 
