@@ -14,6 +14,7 @@ import json
 import re
 import shutil
 import tarfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,8 @@ class Registry:
     def __init__(self, world: World) -> None:
         self._world = world
         self._folder = world.folder / "registry"
+        # jobs of one image start at once, each in its own thread
+        self._unpacking = threading.Lock()
 
     @staticmethod
     def digest_of(content: bytes) -> str:
@@ -180,7 +183,8 @@ class Registry:
                 f"'{reference.name}' was pushed by a container engine: the sandbox keeps such images, and runs only"
                 " those of folders and those that its own builder made."
             )
-        folder = self._unpacked(str(digest), content)
+        with self._unpacking:
+            folder = self._unpacked(str(digest), content)
         (image,) = images.load([folder.parent])
         return replace(image, name=reference.name, digest=str(digest))
 

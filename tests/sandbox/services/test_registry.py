@@ -8,6 +8,9 @@ import http.client
 import io
 import json
 import tarfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -235,3 +238,26 @@ def test_a_pushed_folder_unpacks_inside_its_place(
     with pytest.raises(ImageError, match="cannot be unpacked"):
         service.world.parts["services"].registry.find(f"/{PLACE}/evil:v1")
     assert {path for path in folder.rglob("*") if "sha256-" not in path.name} == before
+
+
+def test_two_jobs_that_need_the_same_pushed_image_at_once_both_get_it(
+    service: Any, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, both = Pusher(port), threading.Barrier(2)
+    layer = {
+        "mediaType": registry.CONTEXT_LAYER,
+        **engine.blob(f"{PLACE}/twice", _archive(_DOCKERFILE, ("a", b"content"))),
+    }
+    manifest = json.dumps({"config": engine.blob(f"{PLACE}/twice", b"{}"), "layers": [layer]}).encode()
+    assert engine.send("PUT", f"/v2/{PLACE}/twice/manifests/v1", manifest)[0] == 201
+
+    def meet(_: tarfile.TarFile) -> None:
+        with suppress(threading.BrokenBarrierError):  # where only one unpacks it, nobody comes
+            both.wait(0.5)
+
+    monkeypatch.setattr(registry, "_check_size", meet)
+    find = service.world.parts["services"].registry.find
+    with ThreadPoolExecutor(2) as jobs:
+        first, second = jobs.map(find, [f"/{PLACE}/twice:v1"] * 2)
+    assert first == second
+    assert list(service.world.folder.rglob("*.part")) == []
