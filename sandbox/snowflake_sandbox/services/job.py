@@ -15,7 +15,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import compute_pool
 from snowflake_sandbox.result import Result, status
-from snowflake_sandbox.services import images, machine, mounts, records, registry, spec
+from snowflake_sandbox.services import images, machine, mounts, node_sizes, records, registry, spec
 from snowflake_sandbox.services.machine import JobStatus
 from snowflake_sandbox.services.records import Job
 from snowflake_sandbox.session import ObjectScope
@@ -210,6 +210,7 @@ def _create(call: Call, definition: Definition, parsed: spec.Specification) -> S
     with call.world.store.reading() as tx:
         pool = catalog.get(tx, "COMPUTE POOL", ObjectName(definition.pool))
     access.require(call, "USAGE", pool)
+    _require_room(parsed, pool)
     _require_images(call, parsed)
     _require_warehouse(call, definition)
     _require_integrations(call, definition)
@@ -256,6 +257,17 @@ def _job(call: Call, definition: Definition, parsed: spec.Specification, service
         warehouse=definition.query_warehouse,
         run=machine.new_run(definition.replicas, [container.name for container in parsed.containers]),
     )
+
+
+def _require_room(parsed: spec.Specification, pool: SnowflakeObject) -> None:
+    """Require that a node of the pool, without other jobs, could run an instance (specification reference, resources).
+
+    Raises:
+        SnowflakeError: 395018 (guess).
+    """
+    problems = node_sizes.too_much(parsed.cpu, parsed.memory, parsed.gpu, pool["instance_family"])
+    if problems:
+        raise spec.invalid([f"compute pool {pool.name.name} can never run it: it requests {'; '.join(problems)}."])
 
 
 def _require_images(call: Call, parsed: spec.Specification) -> None:

@@ -22,21 +22,29 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.services.volumes import Mount, Secret, Volume
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)(Mi|M|Gi|G)?")
-_MEMORY_UNITS = {None: 1, "M": 10**6, "Mi": 2**20, "G": 10**9, "Gi": 2**30}
+_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)(Mi|M|Gi|G)")
+_MEMORY_UNITS = {"M": 10**6, "Mi": 2**20, "G": 10**9, "Gi": 2**30}
 _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|\s*default\(\s*(?:'([^']*)'|\"([^\"]*)\"|([^)'\"{]+))\s*\)\s*)?\}\}")
 _MOST_CONTAINERS = 20
-_ENDPOINT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _PORT_RANGE = re.compile(r"(\d+)-(\d+)")
 _PORTS = range(1, 65536)
 _PROTOCOLS = ("TCP", "HTTP", "HTTPS")
-# Documented defaults of a container's requests.
+# Documented defaults of a container's requests; a higher limit is the request.
 _DEFAULT_CPU, _DEFAULT_MEMORY = 0.5, 2**29
+_DEFAULTS = {"cpu": _DEFAULT_CPU, "memory": _DEFAULT_MEMORY}
 # In the reference, but without meaning for jobs as child processes: refused by name (docs/deviations.md).
-_NOT_SUPPORTED = {"capabilities", "serviceRoles"}
+_NOT_SUPPORTED = {"capabilities", "serviceRoles", "resourceManagement", "mountSessionToken", "sessionTokenConfig"}
 _TOP_KEYS = {"spec", "capabilities", "serviceRoles"}
-_SPEC_KEYS = {"containers", "container", "endpoints", "volumes", "logExporters", "platformMonitor"}
+_SPEC_KEYS = {
+    "containers",
+    "container",
+    "endpoints",
+    "volumes",
+    "logExporters",
+    "platformMonitor",
+    "resourceManagement",
+}
 _CONTAINER_KEYS = {
     "name",
     "image",
@@ -44,11 +52,15 @@ _CONTAINER_KEYS = {
     "args",
     "env",
     "readinessProbe",
+    "livenessProbe",
     "volumeMounts",
     "resources",
     "secrets",
+    "mountSessionToken",
     "sessionTokenConfig",
 }
+_PROBE_KEYS = {"port", "path", "periodSeconds", "failureThreshold"}
+_RESOURCES = {"cpu", "memory", "nvidia.com/gpu"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Container:
         image: the reference as written, e.g. "/db/schema/repository/name:tag".
         command: replaces the image's entrypoint; () if not given.
         args: replaces the image's arguments; None if not given.
-        cpu: requested CPUs; memory: requested bytes; memory_limit: bytes, None without a limit.
+        cpu: requested CPUs; memory: requested bytes; memory_limit: bytes, None without a limit; gpu: requested GPUs.
     """
 
     name: str
@@ -70,6 +82,7 @@ class Container:
     cpu: float = _DEFAULT_CPU
     memory: int = _DEFAULT_MEMORY
     memory_limit: int | None = None
+    gpu: int = 0
     secrets: tuple[Secret, ...] = ()
     mounts: tuple[Mount, ...] = ()
 
@@ -95,6 +108,11 @@ class Specification:
     def memory(self) -> int:
         """The bytes of memory that one instance requests."""
         return sum(container.memory for container in self.containers)
+
+    @property
+    def gpu(self) -> int:
+        """The GPUs that one instance requests."""
+        return sum(container.gpu for container in self.containers)
 
 
 def invalid(problems: list[str]) -> SnowflakeError:
@@ -169,6 +187,9 @@ def fill_template(text: str, values: Mapping[str, Any]) -> str:
     return _VARIABLE.sub(value, text)
 
 
+_REMEDIES = {"memory": " It needs a unit: M, Mi, G or Gi."}
+
+
 class _Problems:
     """Collects problems, so that all of them are reported at once."""
 
@@ -202,7 +223,7 @@ class _Problems:
     def quantity(self, value: Any, where: str, read: Callable[[str], float | None]) -> float | None:
         amount = None if value is None else read(str(value))
         if value is not None and amount is None:
-            self.add(f"{where}: '{value}' is not a quantity.")
+            self.add(f"{where}: '{value}' is not a quantity.{_REMEDIES.get(where.rpartition('.')[2], '')}")
         return amount
 
 
@@ -220,18 +241,15 @@ def _container(item: Any, where: str, problems: _Problems) -> Container:
     if name and not _NAME.fullmatch(name):
         problems.add(f"{where}.name: '{name}' must be lower-case letters, digits and hyphens, at most 63 characters.")
     env = problems.mapping(values.get("env", {}), f"{where}.env", None)
+    for key in ("readinessProbe", "livenessProbe"):
+        if key in values:
+            _check_probe(values[key], f"{where}.{key}", problems)
     resources = problems.mapping(values.get("resources", {}), f"{where}.resources", {"requests", "limits"})
-    kinds = {"cpu", "memory", "nvidia.com/gpu"}
-    requests = problems.mapping(resources.get("requests", {}), f"{where}.resources.requests", kinds)
-    limits = problems.mapping(resources.get("limits", {}), f"{where}.resources.limits", kinds)
-    cpu = problems.quantity(requests.get("cpu"), f"{where}.resources.requests.cpu", _cpu)
-    cpu_limit = problems.quantity(limits.get("cpu"), f"{where}.resources.limits.cpu", _cpu)
-    if cpu is not None and cpu_limit is not None and cpu > cpu_limit:
-        problems.add(f"{where}.resources: the requested cpu is more than its limit.")
-    memory = problems.quantity(requests.get("memory"), f"{where}.resources.requests.memory", _memory)
-    limit = problems.quantity(limits.get("memory"), f"{where}.resources.limits.memory", _memory)
-    if memory is not None and limit is not None and memory > limit:
-        problems.add(f"{where}.resources: the requested memory is more than its limit.")
+    cpu, _ = _request(resources, "cpu", _cpu, where, problems)
+    memory, limit = _request(resources, "memory", _memory, where, problems)
+    gpu, gpu_limit = _request(resources, "nvidia.com/gpu", _whole, where, problems)
+    if gpu != gpu_limit:
+        problems.add(f"{where}.resources: nvidia.com/gpu needs the same quantity in requests and limits.")
     return Container(
         name=name,
         image=str(values.get("image", "")),
@@ -239,11 +257,40 @@ def _container(item: Any, where: str, problems: _Problems) -> Container:
         args=problems.texts(values["args"], f"{where}.args") if "args" in values else None,
         env={str(key): _text(value) for key, value in env.items()},
         cpu=_DEFAULT_CPU if cpu is None else cpu,
-        memory=int(min(_DEFAULT_MEMORY, limit or _DEFAULT_MEMORY) if memory is None else memory),
+        memory=int(_DEFAULT_MEMORY if memory is None else memory),
         memory_limit=None if limit is None else int(limit),
+        gpu=int(gpu or 0),
         secrets=volumes.read_secrets(values.get("secrets"), where, problems.add),
         mounts=volumes.read_mounts(values.get("volumeMounts"), where, problems.add),
     )
+
+
+def _request(
+    resources: Mapping[str, Any], kind: str, read: Callable[[str], float | None], where: str, problems: _Problems
+) -> tuple[float | None, float | None]:
+    """Return the request and the limit of a resource; a limit above the default is also the request."""
+    quantities = []
+    for part in ("requests", "limits"):
+        place = f"{where}.resources.{part}"
+        values = problems.mapping(resources.get(part, {}), place, _RESOURCES)
+        quantities.append(problems.quantity(values.get(kind), f"{place}.{kind}", read))
+    request, limit = quantities
+    if request is not None and limit is not None and request > limit:
+        problems.add(f"{where}.resources: the requested {kind} is more than its limit.")
+    if request is None and limit is not None and kind in _DEFAULTS:
+        request = max(limit, _DEFAULTS[kind])
+    return request, limit
+
+
+def _check_probe(value: Any, where: str, problems: _Problems) -> None:
+    probe = problems.mapping(value, where, _PROBE_KEYS)
+    if not isinstance(probe.get("port"), int) or probe["port"] not in _PORTS:
+        problems.add(f"{where}.port must be a port from 1 to 65535.")
+    if not isinstance(probe.get("path"), str):
+        problems.add(f"{where}.path is missing.")
+    for key in ("periodSeconds", "failureThreshold"):
+        if key in probe and (not isinstance(probe[key], int) or probe[key] < 1):
+            problems.add(f"{where}.{key} must be a whole number above 0.")
 
 
 def _check_names(containers: tuple[Container, ...], problems: _Problems) -> None:
@@ -269,7 +316,7 @@ def _check_endpoints(listed: Any, tell: Callable[[str], None]) -> None:
 
 
 def _check_endpoint(item: dict[str, Any], where: str, tell: Callable[[str], None]) -> None:
-    if not _ENDPOINT_NAME.fullmatch(str(item.get("name") or "")):
+    if not _NAME.fullmatch(str(item.get("name") or "")):
         tell(f"{where}.name must be lower-case letters, digits and hyphens, at most 63 characters.")
     protocol = str(item.get("protocol", "HTTP")).upper()
     if protocol not in _PROTOCOLS:
@@ -296,6 +343,10 @@ def _check_range(item: dict[str, Any], where: str, protocol: str, tell: Callable
 def _cpu(text: str) -> float | None:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(m?)", text)
     return float(match[1]) / (1000 if match[2] else 1) if match else None
+
+
+def _whole(text: str) -> float | None:
+    return float(text) if text.isdecimal() else None
 
 
 def _memory(text: str) -> float | None:

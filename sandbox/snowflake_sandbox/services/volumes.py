@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # The name of a volume is also the name of its folder.
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+# Memory in any of the documented units, or in bytes; blocks only in Gi.
+_SIZE, _BLOCK_SIZE = re.compile(r"\d+(\.\d+)?(k|Ki|M|Mi|G|Gi)?"), re.compile(r"\d+Gi")
 _SOURCES = ("local", "memory", "block", "stage")
 _SIZED = ("memory", "block")
 _KEYS = ("username", "password", "secret_string", "access_token")
@@ -106,11 +108,20 @@ def _volume(item: Mapping[str, Any], where: str, report: Report) -> Volume | Non
     elif source not in _SOURCES:
         report(f"{where}.source: '{source}' is none of {', '.join(_SOURCES)}.")
         return None
-    if source in _SIZED and item.get("size") is None:
-        report(f"{where}.size is missing: a {source} volume needs one.")
+    if source in _SIZED:
+        _check_size(item.get("size"), source, where, report)
     if source not in _SIZED and item.get("size") is not None:
         report(f"{where}.size: a {source} volume takes none.")
     return Volume(name, source, stage, old_form)
+
+
+def _check_size(size: Any, source: str, where: str, report: Report) -> None:
+    if size is None:
+        report(f"{where}.size is missing: a {source} volume needs one.")
+    elif source == "block" and not _BLOCK_SIZE.fullmatch(str(size)):
+        report(f"{where}.size: '{size}' must be a whole number with the unit Gi.")
+    elif not _SIZE.fullmatch(str(size)):
+        report(f"{where}.size: '{size}' is not a quantity.")
 
 
 def _stage(config: Any, where: str, report: Report) -> str:

@@ -147,6 +147,15 @@ def test_a_wait_ends_with_its_time_or_its_statement(jobs: Jobs, tmp_path: Path) 
         (job("J", options="COLOUR = 1"), "unexpected 'COLOUR'"),
         (job("J", colour="red"), "unknown option 'colour'"),
         (job("J") + " NAME = K", "unexpected 'NAME'"),
+        (
+            job("J", resources={"requests": {"cpu": 2}}),
+            "pool P can never run it: it requests cpu 2, of which a node has 1",
+        ),
+        (job("J", resources={"limits": {"memory": "7Gi"}}), "it requests memory"),
+        (
+            job("J", resources={kind: {"nvidia.com/gpu": 1} for kind in ("requests", "limits")}),
+            "requests nvidia.com/gpu 1",
+        ),
         ("CREATE SERVICE X IN COMPUTE POOL P FROM SPECIFICATION 'x'", "CREATE SERVICE"),
         ("DESCRIBE SERVICE NOPE", "Service 'D.S.NOPE' does not exist or not authorized"),
         ("CALL NOPE!SPCS_CANCEL_JOB()", "does not exist or not authorized"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from jobgraph.instance_families import FAMILIES
 from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.services import node_sizes
 from snowflake_sandbox.services.spec import Container, Specification, fill_template, parse
 
 WHOLE = """
@@ -46,9 +48,67 @@ def test_json_is_taken_and_requests_have_defaults() -> None:
     assert (found.cpu, found.memory) == (0.5, 2**29)
 
 
-def test_a_request_never_exceeds_the_given_limit() -> None:
-    text = "spec: {containers: [{name: a, image: x, resources: {limits: {memory: 100Mi}}}]}"
-    assert parse(text).containers[0].memory == 100 * 2**20
+@pytest.mark.parametrize(
+    ("limits", "cpu", "memory"),
+    [
+        ("{memory: 100Mi}", 0.5, 2**29),
+        ("{memory: 2Gi}", 0.5, 2**31),
+        ("{cpu: 2}", 2, 2**29),
+        ("{cpu: 100m}", 0.5, 2**29),
+    ],
+)
+def test_a_request_that_is_not_written_is_the_greater_of_default_and_limit(
+    limits: str, cpu: float, memory: int
+) -> None:
+    container = parse(f"spec: {{containers: [{{name: a, image: x, resources: {{limits: {limits}}}}}]}}").containers[0]
+    assert (container.cpu, container.memory) == (cpu, memory)
+
+
+@pytest.mark.parametrize(
+    ("part", "problem"),
+    [
+        ("resources: {requests: {memory: 1073741824}}", r"memory: '1073741824' is not a quantity\. It needs a unit: M"),
+        ("resources: {limits: {memory: 512k}}", "'512k' is not a quantity"),
+        ("resources: {requests: {nvidia.com/gpu: 1}}", "needs the same quantity in requests and limits"),
+        ("resources: {requests: {nvidia.com/gpu: 1}, limits: {nvidia.com/gpu: 2}}", "needs the same quantity"),
+        ("resources: {requests: {nvidia.com/gpu: some}}", "'some' is not a quantity"),
+        ("readinessProbe: {path: /}", r"readinessProbe\.port must be a port"),
+        ("livenessProbe: {port: 80}", r"livenessProbe\.path is missing"),
+        ("livenessProbe: {port: 80, path: /, periodSeconds: 0}", r"periodSeconds must be a whole number above 0"),
+        ("name: 1a", "'1a' must be lower-case letters"),
+    ],
+)
+def test_a_container_that_accounts_refuse(part: str, problem: str) -> None:
+    name = "" if part.startswith("name") else "name: a, "
+    with pytest.raises(SnowflakeError, match=problem):
+        parse(f"spec: {{containers: [{{{name}image: x, {part}}}]}}")
+
+
+@pytest.mark.parametrize(
+    ("volume", "problem"),
+    [
+        ("{source: block, size: 5}", "must be a whole number with the unit Gi"),
+        ("{source: block, size: 5G}", "must be a whole number with the unit Gi"),
+        ("{source: block, size: 1.5Gi}", "must be a whole number with the unit Gi"),
+        ("{source: memory, size: lots}", "'lots' is not a quantity"),
+        ("{source: memory}", "size is missing"),
+    ],
+)
+def test_a_size_of_a_volume_that_accounts_refuse(volume: str, problem: str) -> None:
+    with pytest.raises(SnowflakeError, match=problem):
+        parse(f"spec: {{containers: [{{name: a, image: x}}], volumes: [{{name: v, {volume[1:]}]}}")
+
+
+def test_probes_and_sizes_as_in_the_reference() -> None:
+    text = """
+spec:
+  containers:
+  - {name: a, image: x, readinessProbe: {port: 8080, path: /ready}, livenessProbe: {port: 8080, path: /, periodSeconds: 5}}
+  volumes:
+  - {name: m, source: memory, size: 2G}
+  - {name: b, source: block, size: 5Gi}
+"""
+    assert [volume.name for volume in parse(text).volumes] == ["m", "b"]
 
 
 def test_all_problems_are_reported_at_once() -> None:
@@ -117,8 +177,12 @@ def test_no_specification_at_all(text: str) -> None:
 
 
 def test_what_the_sandbox_cannot_give_is_refused_by_name() -> None:
-    with pytest.raises(SnowflakeError, match="'capabilities, serviceRoles in a service specification'"):
-        parse("{spec: {containers: [{name: a, image: x}]}, capabilities: {}, serviceRoles: []}")
+    refused = "capabilities, mountSessionToken, resourceManagement, serviceRoles, sessionTokenConfig"
+    with pytest.raises(SnowflakeError, match=f"'{refused} in a service specification'"):
+        parse(
+            "{spec: {containers: [{name: a, image: x, sessionTokenConfig: {}, mountSessionToken: false}],"
+            " resourceManagement: {}}, capabilities: {}, serviceRoles: []}"
+        )
 
 
 def test_too_many_containers() -> None:
@@ -135,3 +199,10 @@ def test_a_template_is_filled() -> None:
 def test_every_missing_template_variable_is_named() -> None:
     with pytest.raises(SnowflakeError, match=r"'a' in USING\.\nno value for template variable 'b'"):
         fill_template("{{ b }} {{ a }} {{ c | default('') }}", {})
+
+
+def test_nodes_are_as_large_as_those_that_a_deploy_is_checked_against() -> None:
+    sizes = {family: node_sizes.node_of(family) for family in FAMILIES}
+    assert {family: (node.cpu, node.memory / 2**30, node.gpu) for family, node in sizes.items()} == {
+        family: (node.cpu, node.memory, node.gpu) for family, node in FAMILIES.items()
+    }
