@@ -1,5 +1,6 @@
 """What holds for all tests. Of properties: a busy machine is no defect; thousands of cases are `make reliability`'s."""
 
+import atexit
 import bisect
 import functools
 import gc
@@ -82,15 +83,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if beside.is_file() and beside != Path(__file__):
         text += beside.read_text("utf-8")
     match config.option.markexpr:
+        case tiers.TEST:
+            is_wanted = not tiers.is_slow(collection_path)
         case tiers.UNIT:
-            is_wanted = ALL_MARKED.search(text) is None
+            is_wanted = not (tiers.is_slow(collection_path) or ALL_MARKED.search(text))
         case tiers.LIFECYCLE:
-            is_wanted = MARKS.search(text) is not None
+            is_wanted = MARKS.search(text) is not None and not tiers.is_slow(collection_path)
         case tiers.SLOW:
             is_wanted = tiers.has_slow_tests(collection_path) or "from hypothesis import" in text
         case _:
             return None
     return None if is_wanted else True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Load the tests without the collector, which finds nothing to release in them: `pytest_collection_finish`."""
+    gc.disable()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -120,11 +129,14 @@ def pytest_collection_finish() -> None:
     purpose, and each sandbox in process has the same administrator with the same password.
     """
     gc.freeze()
+    gc.enable()
+    atexit.register(_release)
     logins, user = (sys.modules.get(f"snowflake_sandbox.{name}") for name in ("protocol.logins", "objects.user"))
     if logins is not None and user is not None:
         vars(logins)["hash_password"] = vars(user)["hash_password"] = functools.cache(logins.hash_password)
 
 
-def pytest_unconfigure() -> None:
-    """Let libraries that look for what was not released find nothing of this."""
+def _release() -> None:
+    """Let the interpreter release everything at its end, in its one last round: DuckDB prints what it has not."""
+    gc.disable()
     gc.unfreeze()

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
-from tests import vocabulary
+from tests import vocabulary, yaml_files
 from tests.vocabulary import parsed
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Boundary:
     libraries: frozenset[str]
 
 
-RULES = yaml.safe_load((ROOT / "tests" / "boundaries.yaml").read_text())
+RULES = yaml_files.content(ROOT / "tests" / "boundaries.yaml")
 PURE_MODULES, IO_MODULES = frozenset(RULES["pure"]), frozenset(RULES["reaching_out"])
 BOUNDARIES = {
     package: Boundary(*(frozenset(rule.get(key, ())) for key in ("folders", "io", "libraries")))

@@ -57,6 +57,14 @@ def test_an_entry_means_a_file_a_test_or_its_cases(entry: str, *, is_meant: bool
 
 
 @pytest.mark.parametrize(
+    ("file", "is_slow"),
+    [("deploys/test_crowded.py", True), ("deploys/test_engine.py", False), ("sandbox/wire/test_timeouts.py", False)],
+)
+def test_a_file_is_slow_when_the_table_lists_all_of_it(file: str, *, is_slow: bool) -> None:
+    assert tiers.is_slow(tiers.ROOT / file) == is_slow
+
+
+@pytest.mark.parametrize(
     ("tests", "mistakes"),
     [
         (["a.py::test_b[1]", "a.py::test_b[2]", "c.py::test_d"], []),

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
 from hypothesis import settings
+
+from tests import yaml_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +51,7 @@ class Group:
 @functools.cache
 def groups() -> tuple[Group, ...]:
     """Return the groups of slow.yaml."""
-    rows = yaml.safe_load(TABLE.read_text("utf-8"))
+    rows = yaml_files.content(TABLE)
     return tuple(Group(row["claim"], tuple(row["principal"]), tuple(row["slow"]), row.get("keep", 0)) for row in rows)
 
 
@@ -116,12 +117,22 @@ def has_slow_tests(file: Path) -> bool:
     return file.is_relative_to(ROOT) and str(file.relative_to(ROOT)) in _files()
 
 
+def is_slow(file: Path) -> bool:
+    """Whether the table lists a file as a whole."""
+    return file.is_relative_to(ROOT) and str(file.relative_to(ROOT)) in _slow_files()
+
+
 def _below_tests(test: str) -> str:
     return test.removeprefix("tests/")
 
 
 def _file(test: str) -> str:
     return test.partition("::")[0]
+
+
+@functools.cache
+def _slow_files() -> frozenset[str]:
+    return frozenset(entry for group in groups() if not group.keep for entry in group.slow if "::" not in entry)
 
 
 @functools.cache

@@ -12,13 +12,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
+from tests import yaml_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-RULES = yaml.safe_load((ROOT / "tests" / "vocabulary.yaml").read_text())
+RULES = yaml_files.content(ROOT / "tests" / "vocabulary.yaml")
 VAGUE = frozenset(RULES["vague"])
 HIGHEST_SHARE: float = RULES["highest_share"]
 

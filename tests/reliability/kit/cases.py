@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from tests import yaml_files
 from tests.account import scratch
 from tests.account.__main__ import CORPUS, ROOT
 from tests.account.replay import Session, replay
@@ -21,7 +20,7 @@ from tests.sandbox.conftest import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CASES: list[dict[str, Any]] = yaml.safe_load((ROOT / CORPUS).read_text("utf-8"))
+CASES: list[dict[str, Any]] = yaml_files.content(ROOT / CORPUS)
 # Those that a planted difference can be told of: an error, or rows.
 PLAIN = [case for case in CASES if "over" not in case and ("errno" in case or case.get("rows"))]
 KINDS = (

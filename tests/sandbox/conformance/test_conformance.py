@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 import snowflake.connector
-import yaml
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.statements import dispatch
 
+from tests import yaml_files
 from tests.sandbox.conftest import WAREHOUSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Rows = tuple[list[str], list[dict[str, Any]]]
-CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text())
+CASES: list[dict[str, Any]] = yaml_files.content(Path(__file__).parent / "cases.yaml")
 
 
 class RefusedError(Exception):

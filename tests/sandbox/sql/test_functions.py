@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.statements import dispatch
 
+from tests import yaml_files
 from tests.sandbox.conftest import build
 
-PAGES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "functions.yaml").read_text())
+PAGES: list[dict[str, Any]] = yaml_files.content(Path(__file__).parent / "functions.yaml")
 CALLS = [(page["page"], *call) for page in PAGES for call in page["calls"]]
 
 

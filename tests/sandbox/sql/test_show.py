@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 from snowflake_sandbox.statements import dispatch
+
+from tests import yaml_files
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Client
 
-LISTINGS: list[dict[str, str]] = yaml.safe_load((Path(__file__).parent / "show_columns.yaml").read_text())
+LISTINGS: list[dict[str, str]] = yaml_files.content(Path(__file__).parent / "show_columns.yaml")
 
 
 @pytest.mark.parametrize("listing", LISTINGS, ids=lambda listing: listing["sql"].replace(" ", "-"))

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from jobgraph.toolchain.standins.provider.definition import ResourceType
 from jobgraph.toolchain.standins.provider.diff import Difference
 from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle, State
 from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
+from tests import yaml_files
 
 KINDS: dict[str, ResourceType] = {token.rpartition(":")[2]: one for token, one in BY_TOKEN.items()}
 Row = dict[str, Any]
@@ -35,7 +35,7 @@ class Case:
         return KINDS[self.kind]
 
 
-GOLDEN = yaml.safe_load(Path(__file__).with_name("objects.yaml").read_text(encoding="utf-8"))
+GOLDEN = yaml_files.content(Path(__file__).with_name("objects.yaml"))
 CASES = [Case(kind, **parts) for kind, parts in GOLDEN.items()]
 OBJECTS = [one for one in CASES if one.kind != "Execute"]  # an Execute is no object, and cannot be imported
 
