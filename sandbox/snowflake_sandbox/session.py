@@ -101,9 +101,13 @@ class Session:
     slot_warehouses: list[int] = field(default_factory=list)
 
     @property
-    def principal(self) -> tuple[str, str]:
-        """Return the owner of its statements and results: a user, a service, or a role for its tasks."""
-        return self.user, self.service or (self.role if self.task is not None or self.alert is not None else "")
+    def principal(self) -> tuple[str, str, str]:
+        """Return the owner of its statements and results: a user, a service, or a role for its tasks and procedures.
+
+        Who calls a procedure with its owner's rights may not see what its statements read.
+        """
+        is_of_role = self.owners_rights or (self.service is None and (self.task is not None or self.alert is not None))
+        return self.user, self.service or "", self.role if is_of_role else ""
 
     @property
     def keeps_its_role(self) -> bool:

@@ -202,7 +202,12 @@ def sees_definition(call: Call, item: SnowflakeObject) -> bool:
 
     docs: user-guide/views-secure, "viewing the definition".
     """
-    return not item["secure"] or item.owner in session_roles(call.world, call.session)
+    return not item["secure"] or owns(call, item)
+
+
+def owns(call: Call, item: SnowflakeObject) -> bool:
+    """Whether one of the session's roles owns an object."""
+    return item.owner in session_roles(call.world, call.session)
 
 
 def require(call: Call, privileges: str | tuple[str, ...], item: SnowflakeObject) -> None:

@@ -231,7 +231,7 @@ def _databases(call: Call, _database: str) -> Result:
     return Result(names, rows)
 
 
-def _routines(call: Call, kind: str, database: str) -> Result:
+def _routines(call: Call, kind: str, routines: list[SnowflakeObject]) -> Result:
     names = columns(
         f"{kind}_CATALOG {kind}_SCHEMA {kind}_NAME {kind}_OWNER ARGUMENT_SIGNATURE DATA_TYPE {kind}_LANGUAGE"
         f" {kind}_DEFINITION CREATED@ COMMENT"
@@ -245,21 +245,27 @@ def _routines(call: Call, kind: str, database: str) -> Result:
             signature.signature_text(signature.arguments_of(routine)),
             signature.returns_text(routine),
             routine["language"] or "SQL",
-            routine["body"],
+            routine["body"] if access.sees_definition(call, routine) else None,
             routine.created_on,
             routine["comment"],
         )
-        for routine in _visible(call, kind, database)
+        for routine in routines
     ]
     return Result(names, rows)
 
 
 def _procedures(call: Call, database: str) -> Result:
-    return _routines(call, "PROCEDURE", database)
+    """PROCEDURES: a procedure with its owner's rights is listed for its owner alone."""
+    listed = [
+        procedure
+        for procedure in _visible(call, "PROCEDURE", database)
+        if procedure["execute_as"] == "CALLER" or access.owns(call, procedure)
+    ]
+    return _routines(call, "PROCEDURE", listed)
 
 
 def _functions(call: Call, database: str) -> Result:
-    return _routines(call, "FUNCTION", database)
+    return _routines(call, "FUNCTION", _visible(call, "FUNCTION", database))
 
 
 def _stages(call: Call, database: str) -> Result:

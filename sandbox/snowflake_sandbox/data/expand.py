@@ -15,7 +15,7 @@ from sqlglot import exp
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog, signature
-from snowflake_sandbox.data import rewrite, sequences, trees
+from snowflake_sandbox.data import called_bodies, rewrite, sequences, trees
 from snowflake_sandbox.data.column_names import name_columns
 from snowflake_sandbox.dialect import permitted
 from snowflake_sandbox.dialect.whole_queries import common_tables
@@ -25,7 +25,6 @@ from snowflake_sandbox.statements.reader import ObjectName
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
-    from snowflake_sandbox.catalog.signature import Argument
     from snowflake_sandbox.result import Result
 
 # The maximum depth of nested views and functions; Snowflake has its own limit.
@@ -235,8 +234,9 @@ class Expansion:
         text = function["body"].strip().rstrip(";")
         is_query = text[:6].upper() in ("SELECT", "WITH\n") or text[:5].upper() == "WITH "
         body = trees.parse(text) if is_query else trees.projections(text)[0].unalias()
-        value = self._called(permitted.check(body, self.call.world.functions), function, node.expressions, scopes)
-        if is_query:
+        checked = permitted.check(body, self.call.world.functions)
+        value = self._called(checked, function, node.expressions, scopes, rows=False)
+        if isinstance(value, exp.Query):
             value = exp.Subquery(this=value)
         called.replace(exp.Paren(this=exp.cast(value, function["returns"], dialect="snowflake")))
 
@@ -258,7 +258,7 @@ class Expansion:
         text = function["body"].strip().rstrip(";")
         body = permitted.check(trees.parse(text), self.call.world.functions)
         name_columns(body, text)
-        inner = self._called(body, function, arguments, scopes)
+        inner = self._called(body, function, arguments, scopes, rows=True)
         columns = [trees.quoted(column.name) for column in signature.arguments_of(function, "result_columns")]
         alias = node.args.get("alias")
         name = alias.this if alias is not None and alias.this is not None else exp.to_identifier(parts[-1])
@@ -267,15 +267,14 @@ class Expansion:
             replacement.set("joins", node.args["joins"])
         node.replace(replacement)
 
-    def _called(self, body: exp.Expr, function: SnowflakeObject, values: list[exp.Expr], scopes: Scopes) -> exp.Expr:
+    def _called(
+        self, body: exp.Expr, function: SnowflakeObject, values: list[exp.Expr], scopes: Scopes, *, rows: bool
+    ) -> exp.Expr:
         """Return a function's body with a call's values, inserted last, so that they get no owner's rights."""
         holder = exp.Paren(this=body)
-        arguments = _substitute(holder, signature.arguments_of(function), values)
+        markers = called_bodies.mark(holder, signature.arguments_of(function), values)
         resolved = exp.Paren(this=self.apply(holder.this, scopes.inside(function)))
-        for marker in list(resolved.find_all(exp.Placeholder)):
-            if marker.name in arguments:
-                marker.replace(arguments[marker.name].copy())
-        return trees.unwrapped(resolved)
+        return called_bodies.put_values(resolved, markers, rows=rows)
 
     def _function(self, parts: list[str], count: int, scopes: Scopes, *, table: bool) -> SnowflakeObject | None:
         name = ObjectName(parts[-1], *reversed([None, None, *parts[:-1]][-2:]))
@@ -347,27 +346,6 @@ def _outermost_dot(node: exp.Expr) -> exp.Expr:
     while isinstance(node.parent, exp.Dot):
         node = node.parent
     return node
-
-
-def _substitute(holder: exp.Expr, arguments: list[Argument], values: list[exp.Expr]) -> dict[str, exp.Expr]:
-    """Replace the arguments in a body by markers, and return the values by marker."""
-    by_name: dict[str, exp.Expr] = {}
-    for position, argument in enumerate(arguments):
-        value = values[position].copy() if position < len(values) else _default(argument)
-        by_name[argument.name] = exp.Paren(this=exp.cast(value, argument.base, dialect="snowflake"))
-    markers: dict[str, exp.Expr] = {}
-    for column in list(holder.find_all(exp.Column)):
-        name = column.this.name if column.this.args.get("quoted") else column.this.name.upper()
-        if not column.table and name in by_name:
-            column.replace(exp.Placeholder(this=f"argument {name}"))
-            markers[f"argument {name}"] = by_name[name]
-    return markers
-
-
-def _default(argument: Argument) -> exp.Expr:
-    value = trees.projections(str(argument.default))[0].unalias()
-    permitted.check_expression(value)
-    return value
 
 
 def session_scopes(call: Call) -> Scopes:

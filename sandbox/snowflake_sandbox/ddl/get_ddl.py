@@ -63,7 +63,7 @@ def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
     """Return the object of that name.
 
     Raises:
-        SnowflakeError: 002003 if it does not exist, or if the role may not see it (or not the text of a secure object).
+        SnowflakeError: 002003 if it does not exist, or if the role may not see it (or not its text).
     """
     reader = Reader(text)
     name = call.session.resolve(reader.object_name(), call.world.kinds[kind].scope, "GET_DDL")
@@ -76,7 +76,7 @@ def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
     target = next((candidate for candidate in candidates if candidate is not None), None)
     if target is None or not access.visible(call, [target]):
         raise errors.does_not_exist(kind, name.qualified + signature)
-    if not access.sees_definition(call, target):
+    if not _sees_text(call, target):
         raise errors.does_not_exist(kind, name.qualified + signature)
     return target
 
@@ -91,7 +91,16 @@ def _members(call: Call, holder: SnowflakeObject) -> list[SnowflakeObject]:
             inside = sorted(catalog.children(tx, database, schema.name.name), key=lambda item: item.id)
             members += [schema] if holder.kind == "DATABASE" else []
             members += [item for kind in _INSIDE for item in inside if item.kind == kind]
-    return [item for item in access.visible(call, members) if access.sees_definition(call, item)]
+    return [item for item in access.visible(call, members) if _sees_text(call, item)]
+
+
+def _sees_text(call: Call, item: SnowflakeObject) -> bool:
+    """Whether a session sees an object's text; only the owner sees that of a procedure with its owner's rights.
+
+    docs: developer-guide/stored-procedure/stored-procedures-rights, "restrictions on built-in functions".
+    """
+    has_owners_rights = item.kind == "PROCEDURE" and item["execute_as"] != "CALLER"
+    return access.sees_definition(call, item) and (not has_owners_rights or access.owns(call, item))
 
 
 def _text(item: SnowflakeObject, *, is_full: bool) -> str:

@@ -172,7 +172,7 @@ def _bracketed(names: list[str] | None) -> str:
     return "[" + ", ".join(names or []) + "]"
 
 
-def _describe(_call: Call, procedure: SnowflakeObject) -> Result:
+def _describe(call: Call, procedure: SnowflakeObject) -> Result:
     packages = ",".join(f"'{package}'" for package in procedure["packages"] or [])
     rows = [
         ("signature", signature.signature_text(signature.arguments_of(procedure))),
@@ -181,7 +181,7 @@ def _describe(_call: Call, procedure: SnowflakeObject) -> Result:
         ("null handling", procedure["null_handling"]),
         ("volatility", "VOLATILE"),
         ("execute as", procedure["execute_as"]),
-        ("body", procedure["body"]),
+        ("body", procedure["body"] if access.sees_definition(call, procedure) else None),
     ]
     if procedure["language"] != "SQL":
         rows += [

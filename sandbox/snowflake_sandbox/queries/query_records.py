@@ -56,7 +56,7 @@ class QueryRecord:
     role: str
     warehouse: str | None
     tag: str
-    principal: tuple[str, str]
+    principal: tuple[str, str, str]
     start: datetime
     end: datetime | None = None
     error: SnowflakeError | None = None

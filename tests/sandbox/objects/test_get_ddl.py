@@ -145,7 +145,14 @@ def test_a_secure_definition_is_its_owners_alone(client: Client) -> None:
     client.rows(f"GRANT ROLE READER TO USER {client.session.user}")
     client.rows("CREATE SECURE VIEW V AS SELECT 1 AS A WHERE 'hidden' <> ''")
     client.rows("CREATE SECURE FUNCTION F() RETURNS VARCHAR AS $$ 'hidden' $$")
-    for grant in ("USAGE ON DATABASE D", "USAGE ON SCHEMA D.PUBLIC", "SELECT ON VIEW V", "USAGE ON FUNCTION F()"):
+    client.rows("CREATE SECURE PROCEDURE P() RETURNS VARCHAR AS $$ BEGIN RETURN 'hidden'; END $$")
+    for grant in (
+        "USAGE ON DATABASE D",
+        "USAGE ON SCHEMA D.PUBLIC",
+        "SELECT ON VIEW V",
+        "USAGE ON FUNCTION F()",
+        "USAGE ON PROCEDURE P()",
+    ):
         client.rows(f"GRANT {grant} TO ROLE READER")
     reader = client.as_role("READER")
     statements = (
@@ -153,9 +160,29 @@ def test_a_secure_definition_is_its_owners_alone(client: Client) -> None:
         "SELECT GET_DDL('DATABASE', 'D')",
         "SHOW VIEWS IN SCHEMA D.PUBLIC",
         "SELECT * FROM D.INFORMATION_SCHEMA.VIEWS",
+        "SELECT * FROM D.INFORMATION_SCHEMA.FUNCTIONS",
+        "SELECT * FROM D.INFORMATION_SCHEMA.PROCEDURES",
         "DESCRIBE FUNCTION D.PUBLIC.F()",
+        "DESCRIBE PROCEDURE D.PUBLIC.P()",
     )
     for statement in statements:
         assert "hidden" in str(client.rows(statement)), statement
         assert "hidden" not in str(reader.rows(statement)), statement
     assert reader.rows("SELECT A FROM D.PUBLIC.V") == [{"A": 1}]
+
+
+def test_the_text_of_a_procedure_with_its_owners_rights_is_its_owners_alone(client: Client) -> None:
+    client.rows("CREATE ROLE READER_OF_PROCEDURES")
+    client.rows(f"GRANT ROLE READER_OF_PROCEDURES TO USER {client.session.user}")
+    for name, rights in (("OWNERS", "OWNER"), ("CALLERS", "CALLER")):
+        client.rows(
+            f"CREATE PROCEDURE {name}() RETURNS VARCHAR EXECUTE AS {rights} AS $$ BEGIN RETURN '{name}'; END $$"
+        )
+        client.rows(f"GRANT USAGE ON PROCEDURE {name}() TO ROLE READER_OF_PROCEDURES")
+    for place in ("DATABASE D", "SCHEMA D.PUBLIC"):
+        client.rows(f"GRANT USAGE ON {place} TO ROLE READER_OF_PROCEDURES")
+    reader = client.as_role("READER_OF_PROCEDURES")
+    for statement in ("SELECT * FROM D.INFORMATION_SCHEMA.PROCEDURES", "SELECT GET_DDL('SCHEMA', 'D.PUBLIC')"):
+        assert ["OWNERS" in str(role.rows(statement)) for role in (client, reader)] == [True, False], statement
+        assert ["CALLERS" in str(role.rows(statement)) for role in (client, reader)] == [True, True], statement
+    assert reader.errno("SELECT GET_DDL('PROCEDURE', 'D.PUBLIC.OWNERS()')") == 2003

@@ -77,6 +77,20 @@ def test_results_are_their_users_alone(client: Client, stranger: Client) -> None
     assert stranger.errno(f"select * from table(result_scan('{query.id}'))") == 709
 
 
+def test_who_calls_a_procedure_sees_neither_its_statements_nor_their_results(client: Client, stranger: Client) -> None:
+    body = "BEGIN LET R RESULTSET := (SELECT 'secret row' AS S); RETURN 'done'; END"
+    client.rows(f"create procedure D.PUBLIC.P() returns varchar as $$ {body} $$")
+    for grant in ("database D", "schema D.PUBLIC", "procedure D.PUBLIC.P()"):
+        client.rows(f"grant usage on {grant} to role PUBLIC")
+    assert stranger.rows("call D.PUBLIC.P()") == [{"P": "done"}]
+    history = (
+        "select query_id, query_text from table(D.information_schema.query_history()) where query_text like '%row%'"
+    )
+    (inner,) = [row["QUERY_ID"] for row in client.rows(history) if row["QUERY_TEXT"].startswith("SELECT 'secret row'")]
+    assert "secret row" not in str(stranger.rows(history.replace("%row%", "SELECT %")))
+    assert stranger.errno(f"select * from table(result_scan('{inner}'))") == 709
+
+
 def _monitored(service: Service, session: Session, query_id: str) -> list[Any]:
     answer = requests.get(
         f"http://127.0.0.1:{service.port}/monitoring/queries/{query_id}",
