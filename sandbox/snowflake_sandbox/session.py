@@ -71,6 +71,7 @@ class Session:
         variables: the variables of SET, by upper-case name.
         secondary_roles: "ALL" or "NONE" (USE SECONDARY ROLES).
         service: the qualified name of the service whose container logged in, if any.
+        login: what the client logged in with: `user <id in the catalog>` or `token <hash>`; "" if no client did.
         serverless: whether the session belongs to a task without a warehouse, for which Snowflake supplies compute.
         slot_warehouses: ids of the warehouses in whose slots the session's statements run: a CALL's body uses the
             CALL's slots.
@@ -90,6 +91,7 @@ class Session:
     task: TaskContext | None = None
     alert: AlertContext | None = None
     service: str | None = None
+    login: str = ""
     data: Any = None
     last_query_id: str | None = None
     previous_query_id: str | None = None

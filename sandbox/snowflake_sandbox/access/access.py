@@ -118,6 +118,12 @@ def session_roles(world: World, session: Session) -> frozenset[str]:
     return active | _reachable(world, session) if session.secondary_roles == "ALL" else active
 
 
+def leave_revoked_role(world: World, session: Session) -> None:
+    """Give a user's session the role PUBLIC if its own was revoked from the user or dropped since (guess)."""
+    if session.login.startswith("user ") and session.role not in roles_of_user(world, session.user):
+        session.role = "PUBLIC"
+
+
 def has_database_role(world: World, session: Session, name: str) -> bool:
     """Whether a session has one of Snowflake's own database roles; ACCOUNTADMIN has all of them."""
     return not {name, "ACCOUNTADMIN"}.isdisjoint(session_roles(world, session)) or has_public(world, name)

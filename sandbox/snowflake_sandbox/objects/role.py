@@ -101,6 +101,9 @@ def _rename(call: Call, role: SnowflakeObject) -> Result | None:
         for table in ("object_grant", "future_grant"):
             tx.run(f"UPDATE {table} SET grantee = ? WHERE grantee = ?", new, old)
         tx.run("UPDATE object SET owner = ? WHERE owner = ?", new, old)
+    for session in list(call.world.sessions.values()):
+        if session.role == old:
+            session.role = new
     return None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.parameters import SESSION
-from snowflake_sandbox.protocol import identities
+from snowflake_sandbox.protocol import identities, logins
 from snowflake_sandbox.protocol.logins import hash_password
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import ObjectScope
@@ -41,12 +41,21 @@ def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> No
     if after["password"] is not None:
         with call.world.store.transaction() as tx:
             catalog.update(tx, after, {"password_hash": after["password"], "password": None})
+    if after["disabled"]:
+        _end_sessions(call, after)
 
 
 def _dropping(call: Call, user: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
         tx.run("DELETE FROM role_grant WHERE granted_to = 'USER' AND grantee = ?", user.name.name)
-        tx.run("DELETE FROM oauth_token WHERE user_name = ?", user.name.name)
+        # a service may have the same name
+        tx.run("DELETE FROM oauth_token WHERE user_name = ? AND service IS NULL", user.name.name)
+        tx.afterwards(lambda: _end_sessions(call, user))
+
+
+def _end_sessions(call: Call, user: SnowflakeObject) -> None:
+    """End a user's sessions at once (sql-reference/sql/alter-user says so of a disabled user)."""
+    logins.end_sessions(call.world, f"user {user.id}")
 
 
 def _public_key(reader: Reader) -> str:

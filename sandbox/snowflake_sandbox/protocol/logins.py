@@ -114,6 +114,7 @@ def log_in(world: World, login: Login) -> Session:
         database=identifier(login.database),
         schema=identifier(login.schema),
         parameters={**user.parameters, **(login.parameters or {})},
+        login=f"user {user.id}",
     )
 
 
@@ -197,6 +198,7 @@ def _log_in_with_token(world: World, login: Login) -> Session:
         task=TaskContext(row["task_run_id"]) if row["task_run_id"] else None,
         service=row["service"],
         parameters=login.parameters,
+        login=f"token {row['token_hash']}",
     )
 
 
@@ -214,6 +216,7 @@ def open_session(  # noqa: PLR0913  # one argument per property of a session
     schema: str | None = None,
     task: TaskContext | None = None,
     service: str | None = None,
+    login: str = "",
     parameters: Mapping[str, Any] | None = None,
 ) -> Session:
     """Open a session without any check: for verified logins, tasks, procedures and containers.
@@ -233,6 +236,7 @@ def open_session(  # noqa: PLR0913  # one argument per property of a session
         parameters={name.upper(): value for name, value in (parameters or {}).items()},
         task=task,
         service=service,
+        login=login,
     )
     world.sessions[session.token] = session
     return session
@@ -243,6 +247,19 @@ def close_session(world: World, session: Session) -> None:
     world.sessions.pop(session.token, None)
     drop_temporary(world, session)
     world.data.close(session)
+
+
+def end_sessions(world: World, login: str) -> None:
+    """End the sessions of a login at once: their tokens are invalid, and their running statements are aborted.
+
+    What they hold is freed with the sessions of clients that have disappeared (idle_sessions.py).
+    """
+    ended = [session for session in list(world.sessions.values()) if session.login == login]
+    for session in ended:
+        world.sessions.pop(session.token, None)
+    for query in world.parts["queries"].running():
+        if any(query.session is session for session in ended):
+            world.parts["queries"].abort(query)
 
 
 def issue_token(  # noqa: PLR0913  # one argument per property of the session that it opens
@@ -277,6 +294,7 @@ def issue_token(  # noqa: PLR0913  # one argument per property of the session th
 
 
 def revoke_token(world: World, token: str) -> None:
-    """Make a token invalid; an unknown token is ignored, so that clean-up may be repeated."""
+    """End a token and the sessions that it opened; an unknown token is ignored, so that clean-up may be repeated."""
     with world.store.transaction() as tx:
         tx.run("DELETE FROM oauth_token WHERE token_hash = ?", _token_hash(token))
+    end_sessions(world, f"token {_token_hash(token)}")

@@ -98,6 +98,7 @@ class RegistryApi:
             token = _token(word)
             session = self._world.sessions.get(token)
             if session is not None:
+                access.leave_revoked_role(self._world, session)
                 return session.role
             login = logins.Login(authenticator="OAUTH", token=token)
         else:

@@ -21,6 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 from starlette.routing import Route
 
+from snowflake_sandbox.access import access
 from snowflake_sandbox.errors import SnowflakeError, internal
 from snowflake_sandbox.parameters import session_value, wire_parameters
 from snowflake_sandbox.protocol import logins, wire
@@ -120,6 +121,7 @@ class Server:
             # a path that is not UTF-8 cannot name anything
             path = request.scope["raw_path"].decode(errors="replace").split("?")[0].removeprefix("/api/v2/")
             query = dict(request.query_params)
+            await run_in_threadpool(access.leave_revoked_role, self._world, session)
             content = await run_in_threadpool(rest.answer, self._world, session, request.method, path, query, body)
         except SnowflakeError as error:
             return _rest_failure(error)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
 from snowflake_sandbox.statements import dispatch
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Queries:
     def _run(self, query: Query, binds: Mapping[str, Any], describe_only: bool) -> None:  # noqa: FBT001  # one caller
         run = dispatch.describe if describe_only else dispatch.execute
         try:
+            access.leave_revoked_role(self._world, query.session)
             result = run(
                 self._world, query.session, query.text, binds, query.id, query.cancelled, parameters=query.parameters
             )
