@@ -87,14 +87,22 @@ class StackMark:
 
 
 def _refuse_contents(arguments: pulumi.ResourceHookArgs, login: Login) -> None:
-    """Raise an error if the schema that is to be created exists and is not empty."""
+    """Raise an error if the schema that is to be created exists and is not empty; otherwise give PUBLIC its comment.
+
+    The provider records PUBLIC as created before it alters it. If that ALTER failed, the comment would be missing until
+    a refresh: the engine's state has it. After this hook, nothing is left for that ALTER to change.
+    """
     schema = already_there(arguments.type, arguments.new_inputs or {})
     if schema is None:
         return
     with login.connected() as ask:
-        refusal = _refusal(schema, ask) if schema.this(ask(schema.show)) and _holds_anything(schema, ask) else None
-    if refusal is not None:
-        raise pulumi.RunError(f"{schema.kind.word} {schema.name} already exists: {refusal}")
+        if schema.this(ask(schema.show)) is None:
+            return
+        refusal = _refusal(schema, ask) if _holds_anything(schema, ask) else None
+        if refusal is not None:
+            raise pulumi.RunError(f"{schema.kind.word} {schema.name} already exists: {refusal}")
+        if schema.is_taken_over:
+            ask(schema.set_comment)
 
 
 def _makes_way(arguments: pulumi.ErrorHookArgs, login: Login) -> bool:

@@ -68,7 +68,7 @@ class AlreadyThere:
     """An object that could not be created because it exists.
 
     show: the statement that shows it. contents: the statements that list its contents. drop: the statement that drops
-    it.
+    it. set_comment: the statement that gives it the comment of the stack.
     """
 
     kind: ObjectKind
@@ -77,6 +77,12 @@ class AlreadyThere:
     show: str
     contents: tuple[str, ...]
     drop: str
+    set_comment: str
+
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether the provider's creation takes this object over if it exists: only the schema PUBLIC."""
+        return self.kind.word == "SCHEMA" and self.name.upper() == "PUBLIC"
 
     def this(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """Return the object's own row of `show`, whose pattern may match other objects; None if there is none."""
@@ -119,6 +125,7 @@ def already_there(token: str, inputs: Mapping[str, Any]) -> AlreadyThere | None:
         show=f"SHOW {kind.plural} LIKE {literal(name)}{place}",
         contents=tuple(statement.format(full_name) for statement in kind.contents),
         drop=f"DROP {kind.word} IF EXISTS {full_name}{signature}",
+        set_comment=f"ALTER {kind.word} {full_name}{signature} SET COMMENT = {literal(str(inputs.get('comment') or ''))}",
     )
 
 

@@ -54,6 +54,19 @@ def test_each_kind_is_shown_and_dropped_by_its_full_name(kind: str, inputs: Any,
     assert (found.show, found.drop) == (show, drop)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "taken_over"),
+    [("Schema", "PUBLIC", True), ("Schema", "public", True), ("Schema", "S", False), ("Database", "PUBLIC", False)],
+)
+def test_the_provider_takes_over_the_schema_public_alone(kind: str, name: str, taken_over: bool) -> None:
+    assert looked_at(kind, name=name, database="D").is_taken_over is taken_over
+
+
+def test_a_comment_is_quoted() -> None:
+    statement = looked_at("Schema", name="PUBLIC", database="D", comment="it's ours").set_comment
+    assert statement == """ALTER SCHEMA "D"."PUBLIC" SET COMMENT = 'it\\'s ours'"""
+
+
 def test_only_the_object_of_that_very_name_counts() -> None:
     found = looked_at("Table", **PLACE, name="A_B")
     assert found.this([{"name": "AXB"}]) is None
