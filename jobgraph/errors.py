@@ -27,6 +27,8 @@ EXIT_RUN_FAILED = 1
 EXIT_USAGE = 2
 EXIT_NOT_CONNECTED = 3
 EXIT_TIMED_OUT = 4
+# `doctor --account`: a deploy would succeed, but runs fail
+EXIT_RUNS_FAIL = 5
 # the exit code that shells report after an interrupt: 128 + SIGINT
 EXIT_INTERRUPTED = 130
 

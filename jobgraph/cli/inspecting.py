@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from jobgraph.account import queries
 from jobgraph.account.queries import Statement
 from jobgraph.cli import budgets, loading
-from jobgraph.errors import RunFailedError
+from jobgraph.cli.stack_states import read_state
+from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
+from jobgraph.errors import RunFailedError, UsageError
 from jobgraph.inspection import questions
 from jobgraph.inspection.answers import Answers, Finding
 from jobgraph.inspection.findings import findings
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from jobgraph.account.client import Client
     from jobgraph.cli.application import Application
     from jobgraph.inspection.answers import Rows
+    from jobgraph.inspection.stack_state import StackState
     from jobgraph.plan.planning import Plan
 
 
@@ -61,11 +64,43 @@ def inspect(application: Application, stack: Plan, environment: str | None) -> l
     role = str(client.rows(queries.session())[0]["ROLE"])
     server = client.rows(queries.now())[0]["NOW"]
     own = datetime.fromtimestamp(time.time(), UTC)
-    return findings(stack, Answers(rows, role, server, own, _grants(client, role), refused, use, environment))
+    grants, reached = _grants(client, role)
+    state, problem = _state(application, environment)
+    answers = Answers(
+        rows,
+        role,
+        server,
+        own,
+        grants,
+        refused,
+        use,
+        environment,
+        roles=reached,
+        stack_role=_deploying_role(application, environment),
+        state=state,
+        state_problem=problem,
+    )
+    return findings(stack, answers)
 
 
-def _grants(client: Client, role: str) -> Rows:
-    """Return the rows of SHOW GRANTS for a role and for all visible roles below it."""
+def _state(application: Application, environment: str | None) -> tuple[StackState | None, str]:
+    """Return what the stack's state records, or why it is not known and what follows from that."""
+    try:
+        return read_state(application.folder, environment, application.choice.environment), ""
+    except UsageError as error:
+        return None, (
+            "could not be read, so what is new is not told from what somebody dropped or revoked, nor this stack's"
+            f" objects from another stack's: {error.message}"
+        )
+
+
+def _deploying_role(application: Application, environment: str | None) -> str:
+    """Return the role that the stack's file names for the deploy; empty if it names none."""
+    return stacks_of(application.folder / PROJECT_FILE).role(environment) if environment is not None else ""
+
+
+def _grants(client: Client, role: str) -> tuple[Rows, frozenset[str]]:
+    """Return the rows of SHOW GRANTS for a role and for all visible roles below it, and these roles."""
     rows: Rows = []
     waiting, reached = [role], {role}
     while waiting:
@@ -79,4 +114,4 @@ def _grants(client: Client, role: str) -> Rows:
         } - reached
         reached |= below
         waiting += sorted(below)
-    return rows
+    return rows, frozenset(reached)

@@ -95,6 +95,16 @@ class Stacks:
         provider = {key.removeprefix(_PROVIDER): value for key, value in keys.items() if key.startswith(_PROVIDER)}
         return stack_account(stack, str(file), provider)
 
+    def role(self, stack: str) -> str:
+        """Return the role that a stack's file names for the deploy; empty if it names none or does not exist.
+
+        Raises:
+            UsageError: if the file cannot be read.
+        """
+        keys = {**self.defaults, **(_config(self.file(stack)) if self.file(stack).is_file() else {})}
+        role = keys.get(f"{_PROVIDER}role")
+        return role if isinstance(role, str) else ""
+
     def configuration(self, stack: str | None) -> Path:
         """Return the path of the job configuration that a stack deploys; without a stack, the project's own.
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.errors import perhaps
-from jobgraph.inspection import budgets, questions, receivers
+from jobgraph.inspection import budgets, objects, questions, receivers
 from jobgraph.inspection.answers import Answers, Finding, Rows
+from jobgraph.inspection.stack_state import bare
 from jobgraph.plan.privileges import Level
 from jobgraph.plan.roles import DEPLOYER, RUN_ROLE, roles
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from jobgraph.plan.planning import Plan
     from jobgraph.plan.roles import Need
 
-# The start of the comments of the stack's own objects; the stack's mark is at the end.
-_OURS = "jobgraph:"
 # The seconds by which this machine's clock may differ; with a larger difference, tokens of key pairs are refused.
 _DRIFT = 60
 # The states in which a pool accepts jobs at once, or will do so by itself.
@@ -35,7 +34,7 @@ def findings(plan: Plan, answers: Answers) -> list[Finding]:
     return [
         _clock(answers),
         *_deploying(plan, answers),
-        *_objects(plan, answers),
+        *objects.findings(plan, answers),
         *_pools(plan, answers),
         *_running(plan, answers),
         *_integrations(plan, answers),
@@ -60,6 +59,12 @@ def _clock(answers: Answers) -> Finding:
 def _deploying(plan: Plan, answers: Answers) -> Iterator[Finding]:
     (role,) = (each for each in roles(plan, {DEPLOYER: answers.role}) if each.kind == DEPLOYER)
     is_administrator = answers.role == _ADMINISTRATOR
+    if answers.stack_role.upper() not in {"", answers.role}:
+        detail = (
+            f"has role {answers.role}, but the stack deploys as {answers.stack_role.upper()}, which this report is"
+            " therefore not about. Remedy: name that role in the connection, or in SNOWFLAKE_ROLE"
+        )
+        yield Finding("login", ok=False, detail=detail)
     for need in role.needs:
         is_role = need.grant.level is Level.DATABASE_ROLE
         name = f"database role {need.grant.object}" if is_role else f"privilege {need.privilege}"
@@ -83,15 +88,11 @@ def _already_made(need: Need, plan: Plan, answers: Answers) -> bool:
     question = _MADE_BY.get(need.privilege)
     if need.privilege == "CREATE COMPUTE POOL":
         rows = {row["name"]: row for row in answers.rows.get("pools", ())}
-        return all(pool.existing or _is_ours(rows.get(pool.name)) for pool in plan.settings.pools)
+        return all(pool.existing or objects.is_marked(rows.get(pool.name)) for pool in plan.settings.pools)
     if need.privilege == "CREATE INTEGRATION":
         names = {str(row["name"]) for row in answers.rows.get(questions.NOTIFICATIONS, ())}
         return all(integration.name in names for integration in plan.notifying.integrations)
-    return question is not None and any(_is_ours(row) for row in answers.rows.get(question, ()))
-
-
-def _is_ours(row: Mapping[str, Any] | None) -> bool:
-    return row is not None and str(row.get("comment") or "").startswith(_OURS)
+    return question is not None and any(objects.is_marked(row) for row in answers.rows.get(question, ()))
 
 
 def _grant_text(need: Need, role: str) -> str:
@@ -107,60 +108,13 @@ def _has(rows: Sequence[Mapping[str, Any]], need: Need) -> bool:
             matches = granted_on == "ACCOUNT"
         else:
             kind = "SCHEMA" if grant.level is Level.SCHEMA else grant.object_type
-            matches = (granted_on == kind or granted_on.endswith(f" {kind}")) and _bare(row["name"]) == _bare(
+            matches = (granted_on == kind or granted_on.endswith(f" {kind}")) and bare(row["name"]) == bare(
                 grant.object
             )
         option = not need.option or str(row["grant_option"]).lower() == "true"
         if matches and (row["privilege"] == "OWNERSHIP" or (row["privilege"] == need.privilege and option)):
             return True
     return False
-
-
-def _bare(name: Any) -> str:
-    """Return a name without quotes and arguments, which SHOW GRANTS writes differently."""
-    return str(name).replace('"', "").partition("(")[0].upper()
-
-
-def _objects(plan: Plan, answers: Answers) -> Iterator[Finding]:
-    settings = plan.settings
-    for kind, question, name in (
-        ("role", "roles", settings.role),
-        ("warehouse", "warehouses", settings.warehouse),
-        ("database", "databases", settings.database),
-    ):
-        row = next((row for row in answers.rows.get(question, ()) if row["name"] == name), None)
-        foreign = kind in settings.existing or kind in settings.imported
-        if row is None:
-            yield _absent(f"{kind} {name}", plan, answers, foreign=foreign)
-        elif not foreign and not _is_ours(row):
-            yield Finding(
-                f"{kind} {name}",
-                ok=False,
-                detail=f"it exists already, outside this stack: add {kind} to `existing` or `imported`, or rename it",
-            )
-        else:
-            yield Finding(f"{kind} {name}", ok=True, detail="there")
-    warehouse = next((row for row in answers.rows.get("warehouses", ()) if row["name"] == settings.warehouse), None)
-    if warehouse and str(warehouse["auto_resume"]).lower() == "false" and str(warehouse["state"]) != "STARTED":
-        remedy = f'ALTER WAREHOUSE "{settings.warehouse}" SET AUTO_RESUME = TRUE'
-        yield Finding(f"warehouse {settings.warehouse}", ok=False, detail=f"is suspended and stays suspended: {remedy}")
-
-
-def _absent(name: str, plan: Plan, answers: Answers, *, foreign: bool) -> Finding:
-    if foreign:
-        kind = name.partition(" ")[0]
-        detail = f"the settings say that it exists, but the role cannot see it: have the {kind} created or granted"
-        return Finding(name, ok=False, detail=detail)
-    if receivers.has_tasks(plan, answers):
-        through = _THROUGH_ANOTHER if name.startswith("warehouse ") else ""
-        return Finding(name, ok=None, detail=f"does not exist. {_NEW_OR_GONE}{through}")
-    return Finding(name, ok=True, detail="the first deploy creates it")
-
-
-# Only the state of the stack could say which: a deploy compares it with the program, and with the account if asked to.
-_NEW_OR_GONE = "Remedy: `pulumi up` creates it if it is new, `pulumi up --refresh` if somebody dropped it"
-# The provider reads views through the login's warehouse, and the dropped one may be that.
-_THROUGH_ANOTHER = ", with another warehouse in SNOWFLAKE_WAREHOUSE if the login's is the dropped one"
 
 
 def _pools(plan: Plan, answers: Answers) -> Iterator[Finding]:
@@ -172,15 +126,10 @@ def _pools(plan: Plan, answers: Answers) -> Iterator[Finding]:
         node_limit = int(row["max_nodes"]) if row else pool.max_nodes
         if replicas.get(pool.name, 1) > node_limit:
             detail = f"a job needs {replicas[pool.name]} nodes, but it grows only to {node_limit}: raise max_nodes"
-            yield Finding(name, ok=False, detail=detail)
-        elif row is None:
-            foreign = pool.existing or pool.imported
-            yield _absent(name, plan, answers, foreign=foreign)
-        elif not pool.existing and not pool.imported and not _is_ours(row):
-            detail = "it exists already, outside this stack: set `existing: true` in its entry, or use another name"
-            yield Finding(name, ok=False, detail=detail)
+            yield Finding(name, ok=False, detail=detail, of_runs=True)
         else:
-            yield _pool_state(name, row)
+            existence = objects.object_finding(objects.pool_object(pool), plan, answers)
+            yield existence if row is None or not existence.ok else _pool_state(name, row)
         if pool.name in maintenance:
             yield Finding(
                 name, ok=None, detail=f"maintenance is due: {maintenance[pool.name]}; jobs there are interrupted"
@@ -205,7 +154,7 @@ def _pool_state(name: str, row: Mapping[str, Any]) -> Finding:
     if state in _READY or (state == "SUSPENDED" and resumes):
         return Finding(name, ok=True, detail=used)
     remedy = f". Remedy: ALTER COMPUTE POOL {row['name']} SET AUTO_RESUME = TRUE" if state == "SUSPENDED" else ""
-    return Finding(name, ok=False, detail=f"{used}: jobs wait until it is available{remedy}")
+    return Finding(name, ok=False, detail=f"{used}: jobs wait until it is available{remedy}", of_runs=True)
 
 
 def _pending(answers: Answers) -> dict[str, str]:
@@ -232,14 +181,29 @@ def _running(plan: Plan, answers: Answers) -> Iterator[Finding]:
     (run_role,) = (each for each in roles(plan, {}) if each.kind == RUN_ROLE)
     missing = [need for need in run_role.needs if not _has(rows, need)]
     for need in missing:
-        detail = (
-            f"role {role} lacks it. Purpose: {need.why}. Remedy: `pulumi up` grants it if it is new, `pulumi up"
-            f" --refresh` if somebody revoked it, or {_grant_text(need, role)}"
-        )
-        # not a failure: each commit that needs something new comes here before its deploy
-        yield Finding(f"run role: {need.privilege} on {need.target}".replace('"', ""), ok=None, detail=detail)
+        yield _not_granted(need, role, answers)
     if not missing:
         yield Finding(f"run role {role}", ok=True, detail=f"has its {len(run_role.needs)} privileges")
+
+
+def _not_granted(need: Need, role: str, answers: Answers) -> Finding:
+    """Return the finding on a privilege that the run role lacks: revoked, or granted by the next deploy."""
+    name = f"run role: {need.privilege} on {need.target}".replace('"', "")
+    state, statement = answers.state, _grant_text(need, role)
+    if state is None:
+        detail = (
+            f"role {role} lacks it. Purpose: {need.why}. Remedy: `pulumi up` grants it if it is new, `pulumi up"
+            f" --refresh` if somebody revoked it, or {statement}"
+        )
+        return Finding(name, ok=None, detail=detail)
+    if not state.has_granted(role, need.grant) or objects.is_restored(need, answers):
+        # each commit that needs something new comes here before its deploy
+        return Finding(name, ok=True, detail=f"role {role} lacks it: the next deploy grants it")
+    detail = (
+        f"role {role} lacks it although a deploy granted it: somebody revoked it, or dropped what it was on. Runs fail."
+        f" Purpose: {need.why}. Remedy: `pulumi up --refresh` (without --refresh it is not noticed), or {statement}"
+    )
+    return Finding(name, ok=False, detail=detail, of_runs=True)
 
 
 def _integrations(plan: Plan, answers: Answers) -> Iterator[Finding]:
@@ -253,7 +217,7 @@ def _integrations(plan: Plan, answers: Answers) -> Iterator[Finding]:
             yield Finding(f"integration {name}", ok=False, detail=detail)
         elif str(row["enabled"]).lower() == "false":
             detail = f"disabled: ALTER INTEGRATION {name} SET ENABLED = TRUE"
-            yield Finding(f"integration {name}", ok=False, detail=detail)
+            yield Finding(f"integration {name}", ok=False, detail=detail, of_runs=True)
         else:
             yield Finding(f"integration {name}", ok=True, detail="there")
 
@@ -337,7 +301,7 @@ def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
                 f"jobgraph image push {jobs[0]}{stack} if its folder is below images/, "
                 f"else push it with a container engine{lacking[path].similar}"
             )
-            yield Finding(name, ok=False, detail=detail)
+            yield Finding(name, ok=False, detail=detail, of_runs=True)
         elif f"images {repository}" not in answers.rows:
             yield _unlisted(name, repository, plan, answers)
         else:
@@ -347,7 +311,7 @@ def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
 def _unlisted(name: str, repository: str, plan: Plan, answers: Answers) -> Finding:
     """Return the finding on an image whose repository did not answer: a deploy creates only the stack's own."""
     if repository == questions.repository(plan).upper() and receivers.has_tasks(plan, answers):
-        return Finding(name, ok=None, detail=f"{repository} does not exist. {_NEW_OR_GONE}")
+        return Finding(name, ok=None, detail=f"{repository} does not exist. {objects.NEW_OR_GONE}")
     if repository == questions.repository(plan).upper():
         return Finding(name, ok=None, detail=f"{repository} does not exist yet: the first deploy creates it")
     detail = f"{repository} does not exist, or the role cannot see it: have it created, or READ granted"

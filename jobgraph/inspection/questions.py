@@ -35,6 +35,12 @@ def questions(plan: Plan) -> dict[str, str]:
         "roles": f"SHOW ROLES LIKE {_like(settings.role)}",
         "databases": f"SHOW DATABASES LIKE {_like(settings.database)}",
         "schemas": f"SHOW SCHEMAS LIKE {_like(settings.schema)} IN DATABASE {quoted(settings.database)}",
+        "stages": f"SHOW STAGES LIKE {_like(settings.stage)} IN SCHEMA {place}",
+        "repositories": f"SHOW IMAGE REPOSITORIES LIKE {_like(settings.image_repository)} IN SCHEMA {place}",
+        "tables": f"SHOW TABLES IN SCHEMA {place}",
+        "views": f"SHOW VIEWS IN SCHEMA {place}",
+        "functions": f"SHOW USER FUNCTIONS LIKE {_like(settings.task_runs_function)} IN SCHEMA {place}",
+        "tasks": f"SHOW TASKS IN SCHEMA {place}",
         RUN_ROLE_GRANTS: show_grants(settings.role),
         ANACONDA: f"SHOW GRANTS OF DATABASE ROLE {ANACONDA_ROLE}",
         MAINTENANCE: "SELECT SYSTEM$GET_COMPUTE_POOL_PENDING_MAINTENANCE() AS PENDING",
@@ -50,6 +56,8 @@ def questions(plan: Plan) -> dict[str, str]:
         statements[f"{NOTIFICATIONS} {integration}"] = f"DESCRIBE NOTIFICATION INTEGRATION {quoted(integration)}"
     if plan.alert is not None:
         statements[ALERT] = plan.alert.show
+    if settings.page:
+        statements["streamlits"] = f"SHOW STREAMLITS IN SCHEMA {place}"
     statements |= _of_budget(plan)
     if plan.notifying.recipients or (settings.budget and settings.budget.notify):
         statements[USERS] = SHOW_USERS

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobgraph.errors import EXIT_RUNS_FAIL
 from jobgraph.plan.roles import DEPLOYER, OPERATOR, VIEWER
 from tests.lifecycle import project as projects
 from tests.lifecycle import stack
@@ -114,6 +115,7 @@ def test_the_whole_life_of_a_stack_under_a_role_with_exactly_the_listed_privileg
     healthy = project.jobgraph("doctor", "--account", "-e", "dev")
     assert re.search(r"run role SPCS_DEMO_ROLE +ok +has its \d+ privileges", healthy.stdout)
     assert "role JOBGRAPH_DEPLOYER" in healthy.stdout
+    what_somebody_else_did_is_told(account)
     operator_and_viewer(account)
     project.edit("results_4", "results_four")
     project.up()
@@ -123,6 +125,30 @@ def test_the_whole_life_of_a_stack_under_a_role_with_exactly_the_listed_privileg
     project.up()
     assert {row["owner"] for row in project.query(f"SHOW TASKS IN SCHEMA {stack.PLACE}")} == {"OTHER_ROLE"}
     project.pulumi("destroy", "--yes", "--skip-preview")
+
+
+def what_somebody_else_did_is_told(account: Account) -> None:
+    """A privilege revoked from the run role fails runs; a schema or a stage of another owner fails the deploy."""
+
+    def doctor() -> tuple[int, str]:
+        done = account.project.jobgraph("doctor", "--account", "-e", "dev", check=False)
+        return done.returncode, done.stdout
+
+    usage = "USAGE ON WAREHOUSE SMALL_WAREHOUSE"
+    account.administrate(f"REVOKE {usage} FROM ROLE SPCS_DEMO_ROLE")
+    code, text = doctor()
+    assert code == EXIT_RUNS_FAIL, text
+    assert re.search(r"run role: USAGE on WAREHOUSE SMALL_WAREHOUSE +to do .*Runs fail", text), text
+    account.project.pulumi("up", "--yes", "--skip-preview", "--refresh")
+    assert doctor()[0] == 0
+    for kind, name in (("SCHEMA", stack.PLACE), ("STAGE", f"{stack.PLACE}.JOBS")):
+        change = f"GRANT OWNERSHIP ON {kind} {name} TO ROLE {{}} COPY CURRENT GRANTS"
+        account.administrate(change.format("SYSADMIN"))
+        code, text = doctor()
+        assert code == 1, text
+        assert "belongs to role SYSADMIN, which JOBGRAPH_DEPLOYER does not have" in text
+        account.administrate(change.format("JOBGRAPH_DEPLOYER"))
+    assert doctor()[0] == 0
 
 
 def operator_and_viewer(account: Account) -> None:

@@ -19,10 +19,10 @@ from jobgraph.cli import inspecting, loading, tables
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json, spelled
 from jobgraph.cli.commands import sandbox
 from jobgraph.cli.inspecting import planned
-from jobgraph.errors import UsageError, UserError
+from jobgraph.errors import EXIT_DONE, EXIT_RUN_FAILED, EXIT_RUNS_FAIL, UsageError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from jobgraph.plan.planning import Plan
@@ -34,7 +34,7 @@ _PACKAGES = ("jobgraph", "pulumi", "pulumi-snowflake", "snowflake-connector-pyth
 class Check:
     """One line of the report. `ok` is False if something has to be done; `detail` has the facts or the remedy.
 
-    If `certain` is False, the state could not be determined.
+    If `certain` is False, the state could not be determined. If `of_runs`, only runs will fail, not the deploy.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Check:
     version: str
     detail: str
     certain: bool = True
+    of_runs: bool = False
 
     @property
     def state(self) -> str:
@@ -79,7 +80,14 @@ def _sandbox(project: Path) -> Check:
 def _account(application: Application, stack: Plan, environment: str | None) -> list[Check]:
     """Return a line for everything that a deploy or a run needs from the account."""
     return [
-        Check(finding.name, finding.ok is not False, "", spelled(finding.detail), certain=finding.ok is not None)
+        Check(
+            finding.name,
+            finding.ok is not False,
+            "",
+            spelled(finding.detail),
+            certain=finding.ok is not None,
+            of_runs=finding.of_runs,
+        )
         for finding in inspecting.inspect(application, stack, environment)
     ]
 
@@ -119,8 +127,8 @@ def doctor(
 
     With --account, also check in advance what would make a deploy of FILE, or a run, fail: the clock, each privilege
     of the role that logs in and of the run role, warehouse, pools, integrations, secrets, images, Anaconda's
-    packages and behaviour change bundles. Log in as the deploying role for that. Exit code 1 if something has to be
-    fixed; each such line says what.
+    packages and behaviour change bundles. Log in as the deploying role for that. The exit code is 1 if something has
+    to be fixed before a deploy, and 5 if the deploy would succeed but runs fail; each such line says what.
     """
     application: Application = context.obj
     folder = application.folder
@@ -139,4 +147,11 @@ def doctor(
     stand_ins = [check.name for check in checks if check.detail.startswith("stand-in")]
     if stand_ins:
         note(f"Stand-ins of this project are used for: {', '.join(stand_ins)}. They are made for the sandbox.")
-    context.exit(0 if all(check.ok for check in checks) else 1)
+    context.exit(_exit_code(checks))
+
+
+def _exit_code(checks: Sequence[Check]) -> int:
+    wrong = [check for check in checks if not check.ok]
+    if not wrong:
+        return EXIT_DONE
+    return EXIT_RUNS_FAIL if all(check.of_runs for check in wrong) else EXIT_RUN_FAILED

@@ -135,6 +135,12 @@ def test_each_finding_on_the_account_has_a_line_with_its_state(invoke: Invoke, m
     ]
     monkeypatch.setattr(inspecting, "inspect", lambda *_: [account[0], account[2]])
     assert invoke("doctor", "--account").exit_code == 0
+    # a deploy would succeed, but runs fail
+    runs = Finding("run role: USAGE on WAREHOUSE W", ok=False, detail="revoked", of_runs=True)
+    monkeypatch.setattr(inspecting, "inspect", lambda *_: [account[0], account[2], runs])
+    assert invoke("doctor", "--account").exit_code == 5
+    monkeypatch.setattr(inspecting, "inspect", lambda *_: [*account, runs])
+    assert invoke("doctor", "--account").exit_code == 1
 
 
 @pytest.mark.usefixtures("healthy", "project")
