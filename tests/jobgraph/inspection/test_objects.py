@@ -157,7 +157,7 @@ def test_a_privilege_of_the_run_role_that_was_revoked_makes_runs_fail(number: in
     on_table = need.grant.object_type == "TABLE"
     if on_table:
         name = need.grant.object.rpartition(".")[2].strip('"')
-        answers.rows["tables"].append({"name": name, "owner": "DEPLOYER", "comment": OWN})  # type: ignore[attr-defined]
+        answers.rows["tables"].append({"name": name, "owner": "DEPLOYER", "comment": OWN})
     lines = [each for each in wrong(answers) if each.name.startswith("run role: ")]
     assert [(each.ok, each.of_runs) for each in lines] == [(False, True)]
     assert "Runs fail." in lines[0].detail
