@@ -1,34 +1,41 @@
-"""The plan of a stack, and asking an account whether it meets the plan's needs.
+"""The plan of a stack, and asking an account, and the engine's state, whether it meets the plan's needs.
 
-Knows where the procedures' source is, and how questions are sent. Must not know what a plan contains, which questions
-are asked, nor what follows from the answers (jobgraph.inspection).
+Knows where the procedures' source is, how questions are sent, and `pulumi stack export`, which needs no passphrase.
+Must not know what a plan contains, which questions are asked, nor what follows from the answers (jobgraph.inspection).
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from datetime import UTC, datetime
 from importlib.resources import files
+from shutil import which
 from typing import TYPE_CHECKING
 
 from jobgraph.account import queries
 from jobgraph.account.queries import Statement
 from jobgraph.cli import budgets, loading
-from jobgraph.cli.stack_states import read_state
 from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
 from jobgraph.errors import RunFailedError, UsageError
 from jobgraph.inspection import questions
 from jobgraph.inspection.answers import Answers, Finding
 from jobgraph.inspection.findings import findings
+from jobgraph.inspection.stack_state import StackState, stack_state
 from jobgraph.plan.planning import Procedures, plan
 from jobgraph.plan.procedure_text import sources_in, texts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from jobgraph.account.client import Client
     from jobgraph.cli.application import Application
     from jobgraph.inspection.answers import Rows
-    from jobgraph.inspection.stack_state import StackState
     from jobgraph.plan.planning import Plan
+
+_EXPORT_SECONDS = 60
 
 
 def planned(application: Application, file: str | None, environment: str | None) -> Plan:
@@ -115,3 +122,31 @@ def _grants(client: Client, role: str) -> tuple[Rows, frozenset[str]]:
         reached |= below
         waiting += sorted(below)
     return rows, frozenset(reached)
+
+
+def read_state(folder: Path, stack: str | None, environment: Mapping[str, str]) -> StackState:
+    """Return the state of a stack of the project in `folder`.
+
+    Raises:
+        UsageError: the state cannot be read; its text says why.
+    """
+    engine = which("pulumi", path=environment.get("PATH"))
+    if stack is None or engine is None:
+        raise UsageError("no stack is named" if stack is None else "pulumi is not on the PATH")
+    command = (engine, "stack", "export", "--stack", stack, "--non-interactive")
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_EXPORT_SECONDS,
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or [f"pulumi ended with {done.returncode}"]
+            raise UsageError(lines[0].removeprefix("error: "))
+        return stack_state(json.loads(done.stdout))
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, subprocess.SubprocessError) as error:
+        raise UsageError(f"`{' '.join(command[1:])}` failed: {error}") from None

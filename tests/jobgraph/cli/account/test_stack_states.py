@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobgraph.cli.stack_states import read_state
+from jobgraph.cli.inspecting import read_state
 from jobgraph.errors import UsageError
 
 if TYPE_CHECKING:
