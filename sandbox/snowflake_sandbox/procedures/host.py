@@ -14,14 +14,16 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.objects import stage
-from snowflake_sandbox.procedures.worker import DATA_FRAMES, LENGTH, CallRequest, outstanding, send
+from snowflake_sandbox.procedures.worker import DATA_FRAMES, CallRequest
 from snowflake_sandbox.services import containers, launching
 from snowflake_sandbox.services.launching import Surroundings
+from snowflake_sandbox.worker_pipes import LENGTH, outstanding, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _WORKER = Path(__file__).with_name("worker.py")
 _CHECK_MS = 100
+_LONGEST_END_SECONDS = 10.0
 # The folder of calls' output, below the sandbox's folder.
 LOGS = "logs/procedures"
 
@@ -90,10 +93,9 @@ class ProcedureHost:
 
     def _surroundings(self) -> Surroundings:
         folder = self._world.folder
-        logs = folder / LOGS
-        logs.mkdir(parents=True, exist_ok=True)
+        (folder / LOGS).mkdir(parents=True, exist_ok=True)
         # The client itself copies files to and from a stage's folder for PUT and GET.
-        visible = (logs, stage.root(self._world))
+        visible = (stage.root(self._world),)
         return Surroundings(folder / "logs" / ".mounts", hidden=launching.hidden_folders(folder), visible=visible)
 
     def stop(self) -> None:
@@ -124,9 +126,11 @@ class ProcedureHost:
         with self._new_child(request) as connection:  # closing it ends everything that the call started
             try:
                 send(connection, pickle.dumps(asdict(request)))
-                return _answer(self._await(connection, cancelled))
+                answer = _answer(self._await(connection, cancelled))
             except (BrokenPipeError, ConnectionResetError, ValueError, RecursionError) as error:
                 raise ProcessDied from error
+            _wait_for_output(connection)
+            return answer
 
     def _new_child(self, request: CallRequest) -> socket.socket:
         with self._lock:
@@ -134,8 +138,12 @@ class ProcedureHost:
                 raise Cancelled
             control = self._started(data_frames=request.data_frames).control
             ours, theirs = socket.socketpair()
-            with theirs:
-                socket.send_fds(control, [b"!"], [theirs.fileno()])
+            log = os.open(request.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                with theirs:
+                    socket.send_fds(control, [b"!"], [theirs.fileno(), log])
+            finally:
+                os.close(log)
             return ours
 
     def _await(self, connection: socket.socket, cancelled: threading.Event) -> bytes:
@@ -153,6 +161,14 @@ class ProcedureHost:
                 raise Cancelled if cancelled.is_set() or self._stopping.is_set() else ProcessDied
             data += piece
         return bytes(data[LENGTH:])
+
+
+def _wait_for_output(connection: socket.socket) -> None:
+    """Wait until the call's keeper has written what the body printed and ended, unless that takes too long."""
+    connection.settimeout(_LONGEST_END_SECONDS)
+    with suppress(OSError):
+        while connection.recv(1 << 16):
+            pass
 
 
 def _answer(content: bytes) -> dict[str, Any]:

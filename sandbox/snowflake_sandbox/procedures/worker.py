@@ -35,6 +35,8 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from snowflake_sandbox.worker_pipes import Output, receive, send
+
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
@@ -45,10 +47,7 @@ DATA_FRAMES = "--data-frames"
 # The connector loads these if they are installed, which takes as long as everything else together. Snowflake has pandas
 # only if PACKAGES names it, and no stage of the sandbox is in a cloud.
 _PANDAS, _CLOUDS = ("pandas", "numpy"), ("boto3", "botocore")
-LENGTH = 8
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-# The maximum size of a message; Snowflake's procedures return less.
-_LARGEST = 512 << 20
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class CallRequest:
     Attributes:
         connection: arguments of the connector's `connect`.
         arguments: the handler's arguments after the session, as Python values.
-        log: the file for what the body prints.
+        log: the file for what the body prints. The sandbox opens it: bodies do not see the folder.
         imports: files of IMPORTS: modules, archives of them, data.
         data_frames: whether PACKAGES names pandas, or a package that may need it.
     """
@@ -73,53 +72,24 @@ class CallRequest:
     data_frames: bool = False
 
 
-def send(connection: socket.socket, data: bytes) -> None:
-    """Send one message."""
-    connection.sendall(len(data).to_bytes(LENGTH, "big") + data)
-
-
-def receive(connection: socket.socket) -> bytes | None:
-    """Receive one message; None if the other side has closed the connection."""
-    data = bytearray()
-    while count := outstanding(data):
-        piece = connection.recv(min(count, 1 << 20))
-        if not piece:
-            return None
-        data += piece
-    return bytes(data[LENGTH:])
-
-
-def outstanding(data: bytearray) -> int:
-    """Return how many bytes of a message are still missing.
-
-    Raises:
-        ValueError: if the message is too long; a body that searches for the socket can write to it.
-    """
-    if len(data) < LENGTH:
-        return LENGTH - len(data)
-    length = int.from_bytes(data[:LENGTH], "big")
-    if length > _LARGEST:
-        raise ValueError(f"a message of {length} bytes")
-    return LENGTH + length - len(data)
-
-
 def serve(control: socket.socket) -> None:
-    """Fork a child for each descriptor received, until the host closes its end or is killed."""
+    """Fork a child for each call's connection and log received, until the host closes its end or is killed."""
     # The kernel reaps the keepers; each keeper restores the default for its own children.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         try:
-            message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+            message, descriptors, _, _ = socket.recv_fds(control, 1, 2)
         except ConnectionResetError:
             return
         if not message:
             return
         if os.fork() == 0:
-            _be_keeper(control, descriptors[0])
-        os.close(descriptors[0])
+            _be_keeper(control, *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
-def _be_keeper(control: socket.socket, descriptor: int) -> None:
+def _be_keeper(control: socket.socket, descriptor: int, log: int) -> None:
     """Have a child run one call, and remove everything it leaves; never returns."""
     try:
         control.close()
@@ -128,6 +98,7 @@ def _be_keeper(control: socket.socket, descriptor: int) -> None:
             # Processes that the body leaves behind become children of this process.
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         folder = tempfile.mkdtemp(prefix="procedure-")
+        output, target = os.pipe()
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing)
@@ -136,23 +107,32 @@ def _be_keeper(control: socket.socket, descriptor: int) -> None:
         child = os.fork()
         if child == 0:
             signal.set_wakeup_fd(-1)
-            os.close(reading)
-            os.close(writing)
-            _be_child(descriptor, folder, keeper)
-        _wait_for_end(child, descriptor, reading)
+            for other in (reading, writing, output, log):
+                os.close(other)
+            _be_child(descriptor, target, folder, keeper)
+        os.close(target)
+        written = Output(output, log)
+        _wait_for_end(child, descriptor, reading, written)
         _end_all(child)
+        while written.copy():
+            pass
         shutil.rmtree(folder, ignore_errors=True)
     finally:
         os._exit(0)
 
 
-def _wait_for_end(child: int, connection: int, ended: int) -> None:
+def _wait_for_end(child: int, connection: int, ended: int, output: Output) -> None:
     """Wait until the child ends, or the host closes its end because the call was cancelled or the sandbox killed."""
     poll = select.poll()
     # Linux always reports a closed end; on other systems the child notices it.
     poll.register(connection, 0)
     poll.register(ended, select.POLLIN)
-    while connection not in dict(poll.poll()):
+    poll.register(output.pipe, select.POLLIN)
+    while connection not in (events := dict(poll.poll())):
+        if output.pipe in events and not output.copy():
+            poll.unregister(output.pipe)
+        if ended not in events:
+            continue
         os.read(ended, 1)
         if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
             return
@@ -180,7 +160,7 @@ def _children() -> list[int]:
         return []
 
 
-def _be_child(descriptor: int, folder: str, keeper: int) -> None:
+def _be_child(descriptor: int, output: int, folder: str, keeper: int) -> None:
     """Run one call and exit without the interpreter's clean-up, which would close the caller's own session."""
     code = 1
     try:
@@ -188,7 +168,9 @@ def _be_child(descriptor: int, folder: str, keeper: int) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         _die_with(keeper)
+        _be_private()
         tempfile.tempdir = os.environ["TMPDIR"] = folder
+        _redirect_output(output)
         _serve_call(socket.socket(fileno=descriptor))
         code = 0
     finally:
@@ -203,12 +185,17 @@ def _die_with(keeper: int) -> None:
             os._exit(1)
 
 
+def _be_private() -> None:
+    """Keep other calls' bodies, which have the same user, from this process's memory and its token (Linux)."""
+    if platform.system() == "Linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 def _serve_call(connection: socket.socket) -> None:
     data = receive(connection)
     if data is None:
         return
     request = CallRequest(**pickle.loads(data))  # noqa: S301  # sent by the sandbox itself over a socket pair
-    _redirect_output(request.log)
     watcher = threading.Thread(target=_die_with_host, args=(connection,), daemon=True)
     watcher.start()
     answer = answer_of(request)
@@ -217,11 +204,10 @@ def _serve_call(connection: socket.socket) -> None:
     send(connection, json.dumps(answer).encode())
 
 
-def _redirect_output(log: str) -> None:
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(target, 1)
-    os.dup2(target, 2)
-    os.close(target)
+def _redirect_output(output: int) -> None:
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
     sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), write_through=True)
     sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), write_through=True)
 

@@ -13,7 +13,7 @@ Mounts are made in this process's own mount namespace: no other process sees the
 nothing is written to the machine's folders. If a path does not exist, its parent folder is replaced, for this process,
 by a folder in memory with the same entries and the new path.
 """
-# ruff: noqa: PTH101, PTH102, PTH103, PTH109, PTH112, PTH115, PTH116, PTH120, PTH123, PTH211  # pathlib starts slowly
+# ruff: noqa: PTH101, PTH102, PTH103, PTH109, PTH110, PTH112, PTH115, PTH116, PTH120, PTH123, PTH211  # pathlib starts slowly
 
 import contextlib
 import ctypes
@@ -28,9 +28,15 @@ if TYPE_CHECKING:
     import typing
 
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36
-_CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID = 0x20000, 0x10000000, 0x20000000
-# Capabilities with which root could reach hidden files: reading by handle, raw devices, tracing, mounts, new devices.
-_DROPPED_CAPABILITIES = (2, 17, 19, 21, 27)
+_CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWPID = 0x20000, 0x8000000, 0x10000000, 0x20000000
+# Root keeps the capabilities of files, processes and ports of its own. With others it could reach hidden files (reading
+# by handle, tracing, mounts, devices) or change the machine (clock, network, modules, priorities, restart).
+_KEPT_CAPABILITIES, _LAST_CAPABILITY = (0, 1, 3, 4, 5, 6, 7, 8, 10, 18), 63
+# The devices that every program needs; not disks, nor the shared memory of other programs.
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "pts")
+_DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
+# The machine's settings, which root could change, for example the program that the kernel starts after a crash.
+_SETTINGS = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs")
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _MS_RDONLY, _MS_REMOUNT = 1, 32
 # Flags that a mount in a user namespace must keep (ST_NOSUID and others; the numbers are the same).
@@ -63,7 +69,7 @@ class Mounting:
         Raises:
             OSError: the system does not allow it; nothing was changed.
         """
-        if self._libc.unshare(_CLONE_NEWNS) != 0:
+        if self._libc.unshare(_CLONE_NEWNS | _CLONE_NEWIPC) != 0:
             # A user namespace in which nothing can be mounted cannot be left again, so another process tries first.
             trial = os.fork()
             if not trial:
@@ -84,7 +90,7 @@ class Mounting:
 
     def _enter_as_user(self) -> None:
         user, group = os.getuid(), os.getgid()
-        self._check(self._libc.unshare(_CLONE_NEWNS | _CLONE_NEWUSER), "unshare")
+        self._check(self._libc.unshare(_CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWUSER), "unshare")
         for file, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             with open(f"/proc/self/{file}", "w") as writer:
                 writer.write(text)
@@ -102,8 +108,40 @@ class Mounting:
         self._mount(source, path, _MS_BIND | _MS_REC)
         self._bound.append(path)
         if read_only:
-            flags = os.statvfs(path).f_flag & _KEPT
-            self._mount(None, path, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | flags)
+            self._make_read_only(path)
+
+    def _make_read_only(self, path: str) -> None:
+        flags = os.statvfs(path).f_flag & _KEPT
+        self._mount(None, path, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | flags)
+
+    def protect(self, path: str) -> None:
+        """Let a file or folder of this machine only be read."""
+        self._mount(path, path, _MS_BIND | _MS_REC)
+        self._make_read_only(path)
+
+    def own_devices(self) -> None:
+        """Replace /dev by a folder in memory with the usual devices, and shared memory that ends with the program."""
+        folder = f"{self._workplace}/dev"
+        os.makedirs(folder, exist_ok=True)
+        self._mount("tmpfs", folder, 2, "tmpfs")
+        os.chmod(folder, 0o755)  # noqa: S103  # as /dev has it
+        for name in filter(lambda name: os.path.exists(f"/dev/{name}"), _DEVICES):
+            self._show_path(f"/dev/{name}", f"{folder}/{name}")
+        for name, target in _DEVICE_LINKS.items():
+            os.symlink(target, f"{folder}/{name}")
+        os.mkdir(f"{folder}/shm")
+        self._mount("tmpfs", f"{folder}/shm", 2 | 4, "tmpfs")
+        os.chmod(f"{folder}/shm", 0o1777)  # noqa: S103  # likewise
+        self._mount(folder, "/dev", _MS_BIND | _MS_REC)
+
+    def protect_machine(self) -> None:
+        """Let the machine's settings in /sys only be read, with all that is mounted there."""
+        with open("/proc/self/mountinfo") as listed:
+            places = [line.split()[4] for line in listed]
+        for place in places:
+            if place == "/sys" or place.startswith("/sys/"):
+                with contextlib.suppress(OSError):
+                    self._make_read_only(place)
 
     def _mirror(self, folder: str) -> None:
         """Replace a folder by a folder in memory with the same entries."""
@@ -127,11 +165,14 @@ class Mounting:
         if entry.is_symlink():
             os.symlink(os.readlink(entry.path), target)
             return
-        if entry.is_dir():
+        self._show_path(entry.path, target)
+
+    def _show_path(self, path: str, target: str) -> None:
+        if os.path.isdir(path):
             os.mkdir(target)
         else:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
-        self._mount(entry.path, target, _MS_BIND | _MS_REC)
+        self._mount(path, target, _MS_BIND | _MS_REC)
 
     def _mount(self, source: "str | None", target: str, flags: int, kind: "str | None" = None) -> None:
         words = [None if word is None else word.encode() for word in (source, target, kind)]
@@ -165,10 +206,13 @@ class Mounting:
     def show_own_processes(self) -> None:
         """Make /proc show this namespace's processes; call this inside the namespace."""
         self._mount("proc", "/proc", 2 | 4 | 8, "proc")
+        for place in filter(os.path.exists, _SETTINGS):
+            with contextlib.suppress(OSError):
+                self.protect(place)
 
 
-def isolate(workplace: str, hidden: "list[str]", visible: "list[str]") -> "Mounting":
-    """Enter a mount namespace and hide the folders `hidden`, except the visible ones.
+def isolate(workplace: str, hidden: "list[str]", visible: "list[str]", protected: "list[str]") -> "Mounting":
+    """Enter a mount namespace, protect folders of this machine, and hide the folders `hidden`, except the visible ones.
 
     Raises:
         OSError: the system does not allow it.
@@ -176,6 +220,10 @@ def isolate(workplace: str, hidden: "list[str]", visible: "list[str]") -> "Mount
     mounting = Mounting(workplace)
     os.makedirs(workplace, exist_ok=True)
     mounting.enter()
+    mounting.own_devices()
+    mounting.protect_machine()
+    for folder in protected:
+        mounting.protect(folder)
     for folder in filter(os.path.isdir, hidden):
         mounting.hide(folder, [path for path in visible if path.startswith(f"{folder}/")])
     return mounting
@@ -195,7 +243,7 @@ def surround(settings: "dict[str, typing.Any]") -> "Mounting | None":
     mounting = None
     mounts = settings["mounts"]
     try:
-        mounting = isolate(settings["workplace"], settings["hidden"], settings["visible"])
+        mounting = isolate(*(settings[name] for name in ("workplace", "hidden", "visible", "protected")))
         for source, path, read_only in sorted(mounts, key=lambda mount: mount[1]):
             mounting.bind(source, path, read_only=read_only)
     except (OSError, AttributeError) as error:
@@ -289,8 +337,9 @@ def _become(command: "tuple[str, ...]", environment: "dict[str, str]", parent: i
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
-        for capability in _DROPPED_CAPABILITIES:
-            libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+        for capability in range(_LAST_CAPABILITY + 1):
+            if capability not in _KEPT_CAPABILITIES:
+                libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606  # no shell is wanted
     except (OSError, ValueError) as error:  # ValueError: a NUL in a variable, or an invalid name

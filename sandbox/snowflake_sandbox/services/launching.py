@@ -22,6 +22,7 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
 _PROJECT_FOLDER = ".jobgraph"
+_LIBRARIES = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,15 @@ class Surroundings:
                 "mounts": self.mounts,
                 "hidden": list(map(str, self.hidden)),
                 "visible": list(map(str, self.visible)),
+                "protected": _own_code(),
             }
         )
+
+
+def _own_code() -> list[str]:
+    """Return the folders of the sandbox's own code and Python, which a program may read but not change."""
+    libraries = {path for path in sys.path if Path(path).name in _LIBRARIES and Path(path).is_dir()}
+    return sorted({str(LAUNCHER.parents[1]), sys.prefix, sys.base_prefix, *libraries} - {"/"})
 
 
 def hidden_folders(folder: Path) -> tuple[Path, ...]:

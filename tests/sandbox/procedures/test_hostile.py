@@ -16,6 +16,7 @@ import pytest
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.procedures.host import LOGS, ProcedureHost
 from snowflake_sandbox.procedures.worker import CallRequest
+from snowflake_sandbox.worker_pipes import LARGEST_OUTPUT
 
 from tests.sandbox.services.test_mounts import mounts_work
 
@@ -119,10 +120,11 @@ def test_a_call_leaves_no_temporary_files(procedures: Procedures) -> None:
 def test_a_body_sees_no_file_of_the_sandboxs_and_no_process(procedures: Procedures) -> None:
     folder = procedures.world.folder
     (folder / "credentials.json").write_text("of the administrator")
+    (folder / LOGS / "of-another.log").write_text("what another call has printed")
     procedures.create(
         "LOOK(D VARCHAR)",
         "import os\n"
-        "seen = [os.path.join(f, n) for f, _, names in os.walk(d) for n in names if not f.endswith('/procedures')]\n"
+        "seen = [os.path.join(f, n) for f, _, names in os.walk(d) for n in names]\n"
         "pids = [p for p in os.listdir('/proc') if p.isdigit()]\n"
         "roots = [p for p in pids if os.path.exists(f'/proc/{p}/root{d}/credentials.json')]\n"
         "return repr((seen, roots, max(map(int, pids)) < 1000))",
@@ -138,6 +140,54 @@ def test_a_body_does_not_see_what_a_project_has_beside_the_data(procedures: Proc
     connections.write_text("password = 'of the administrator'")
     procedures.create("BESIDE(D VARCHAR)", "import os\nreturn repr(os.listdir(d))")
     assert procedures.value(f"CALL BESIDE('{around}')") == "['sandbox']"
+
+
+_READ_MEMORY = """
+import os
+found = []
+for pid in filter(str.isdigit, os.listdir('/proc')):
+    if pid == str(os.getpid()):  # this call has it as an argument
+        continue
+    try:
+        with open(f'/proc/{pid}/maps') as maps, open(f'/proc/{pid}/mem', 'rb', 0) as memory:
+            for line in maps:
+                first, last = (int(word, 16) for word in line.split()[0].split('-'))
+                if 'rw' in line:
+                    memory.seek(first)
+                    found += [pid] if secret.encode() * 2 in memory.read(last - first) else []
+    except (OSError, ValueError, OverflowError):
+        continue
+return repr(found)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="/proc is Linux's")
+def test_a_body_cannot_read_the_memory_of_another_call(procedures: Procedures, tmp_path: Path) -> None:
+    up, gate = tmp_path / "up", tmp_path / "gate"
+    for fifo in (up, gate):
+        os.mkfifo(fifo)
+    procedures.create(
+        "HOLDS(UP VARCHAR, GATE VARCHAR, SECRET VARCHAR)",
+        "kept = secret * 2\nopen(up, 'w').write('x')\nopen(gate).read()\nreturn kept",
+    )
+    procedures.create("READS(SECRET VARCHAR)", _READ_MEMORY)
+    call = f"CALL HOLDS('{up}', '{gate}', 'in-memory-only-')"
+    thread = threading.Thread(target=procedures.rows, args=(call,))
+    thread.start()
+    up.read_text()
+    try:
+        assert procedures.value("CALL READS('in-memory-only-')") == "[]"
+    finally:
+        gate.write_text("go")
+        thread.join()
+
+
+def test_a_flood_of_output_does_not_fill_the_disk(procedures: Procedures) -> None:
+    procedures.create("FLOODS()", "import os\nfor _ in range(64):\n    os.write(1, b'x' * (1 << 20))\nreturn 'done'")
+    assert procedures.value("CALL FLOODS()") == "done"
+    newest = max((procedures.world.folder / LOGS).iterdir(), key=lambda file: file.stat().st_mtime_ns)
+    assert LARGEST_OUTPUT < newest.stat().st_size < LARGEST_OUTPUT + 100
+    assert newest.read_bytes().endswith(b"... the rest of the output is not kept\n")
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def refuse(self):
     raise OSError(1, "no")
 launcher.Mounting.enter = refuse
 mounts = [(sys.argv[1], "/data", False)]
-launcher.surround({"workplace": sys.argv[1] + "/work", "mounts": mounts, "hidden": [], "visible": []})
+launcher.surround({"workplace": sys.argv[1] + "/work", "mounts": mounts, "hidden": [], "visible": [], "protected": []})
 """
 
 
