@@ -18,13 +18,14 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
 from snowflake_sandbox.access import access
 from snowflake_sandbox.errors import SnowflakeError, internal
 from snowflake_sandbox.parameters import session_value, wire_parameters
-from snowflake_sandbox.protocol import logins, wire
+from snowflake_sandbox.protocol import logins, request_contents, wire
 from snowflake_sandbox.protocol.idle_sessions import IdleSessions
 from snowflake_sandbox.protocol.registry_api import RegistryApi
 from snowflake_sandbox.protocol.stage_api import StageApi
@@ -34,7 +35,7 @@ from snowflake_sandbox.rest import application as rest
 from snowflake_sandbox.tables import file_urls
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.requests import Request
 
@@ -102,6 +103,8 @@ class Server:
                 return await endpoint(request)
             except SnowflakeError as error:
                 return _failure(error)
+            except ClientDisconnect:
+                return Response(status_code=400)
             except Exception:  # noqa: BLE001  # a defect or unreadable values; drivers repeat for minutes after a 5xx
                 return _failure(self._defect(request))
 
@@ -139,7 +142,7 @@ class Server:
         return _answer({"account": f"{logins.ORGANIZATION}-{logins.ACCOUNT}"})
 
     async def _log_in(self, request: Request) -> Response:
-        data = (await _login_body(request)).get("data", {})
+        data = await _login_data(request)
         query = request.query_params
         login = logins.Login(
             user=data.get("LOGIN_NAME") or "",
@@ -179,13 +182,11 @@ class Server:
     async def _query(self, request: Request) -> Response:
         session = self._session_of(request)
         body = await _body(request)
-        text, parameters = body.get("sqlText") or "", body.get("parameters") or {}
-        if not isinstance(text, str) or not isinstance(parameters, dict):
-            raise SnowflakeError(390001, "08001", "sqlText is not a text, or parameters is not an object.")
+        text, parameters, binds = request_contents.statement(body)
         query = self._queries.submit(
             session,
             text,
-            wire.bindings(body.get("bindings")),
+            binds,
             request.query_params.get("requestId", ""),
             describe_only=bool(body.get("describeOnly")),
             parameters=parameters,
@@ -281,11 +282,11 @@ async def _ended(query: Query, patience: float) -> None:
         await asyncio.wait_for(ended.wait(), patience)
 
 
-async def _login_body(request: Request) -> dict[str, Any]:
+async def _login_data(request: Request) -> Mapping[str, Any]:
     """Return the content of a login request; it must arrive in time, since the client has not logged in yet."""
     try:
         async with asyncio.timeout(LONGEST_LOGIN_SECONDS):
-            return await _body(request, _LARGEST_LOGIN)
+            return request_contents.login_data(await _body(request, _LARGEST_LOGIN))
     except TimeoutError as error:
         message = f"The login's body did not end within {LONGEST_LOGIN_SECONDS:g} seconds."
         raise SnowflakeError(390001, "08001", message) from error

@@ -237,7 +237,7 @@ def test_what_cannot_be_read_is_an_error_that_no_driver_repeats(service: Any, co
     with contextlib.closing(sent):
         sent.request("POST", "/queries/v1/query-request?requestId=x", json.dumps(body), headers)
         answer = sent.getresponse()
-        assert (answer.status, json.load(answer)["code"]) == (200, "000603")
+        assert (answer.status, json.load(answer)["code"]) == (200, "390001")
 
 
 def test_json_results_on_demand(connection: Any) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.tables import stage_transfers
 
 from tests.sandbox.conftest import PASSWORD
@@ -171,3 +173,51 @@ def test_the_rest_api_answers_any_shape(service: Service, token: str, body: Any,
         _, content = ask(service, method, f"/api/v2/{path}", json.dumps(body).encode(), headers)
         json.loads(content)
     assert is_alive(service)
+
+
+_ODD_LOGINS: list[Any] = [
+    5,
+    ["a"],
+    {"LOGIN_NAME": 5},
+    {"LOGIN_NAME": "a", "PASSWORD": ["b"]},
+    {"LOGIN_NAME": "\ud800"},
+    {"AUTHENTICATOR": 5},
+    {"AUTHENTICATOR": "OAUTH", "TOKEN": ["x"]},
+    {"LOGIN_NAME": "a", "PASSWORD": "b", "SESSION_PARAMETERS": 5},
+]
+_ODD_STATEMENTS: list[dict[str, Any]] = [
+    {"sqlText": 5},
+    {"sqlText": "select '\ud800'"},
+    {"sqlText": "select 1", "parameters": [1]},
+    {"sqlText": "select ?", "bindings": [1]},
+    {"sqlText": "select ?", "bindings": {"1": 1}},
+    {"sqlText": "select ?", "bindings": {"1": {"type": "FIXED", "value": float("nan")}}},
+    {"sqlText": "select ?", "bindings": {"1": {"type": "FIXED", "value": "9" * 100_000}}},
+    {"sqlText": "select ?", "bindings": {"1": {"type": "BINARY", "value": "xyz"}}},
+    {"sqlText": "select ?", "bindings": {"1": {"type": "DATE", "value": "9" * 40}}},
+]
+
+
+@pytest.mark.parametrize("data", _ODD_LOGINS)
+def test_a_login_of_another_shape_is_the_clients_mistake(service: Service, data: Any) -> None:
+    status, answer = ask(service, "POST", "/session/v1/login-request", json.dumps({"data": data}).encode())
+    assert (status, json.loads(answer)["code"]) == (200, "390001")
+
+
+@pytest.mark.parametrize("body", _ODD_STATEMENTS)
+def test_a_statement_of_another_shape_is_the_clients_mistake(service: Service, body: dict[str, Any]) -> None:
+    session = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    headers = {"Authorization": f'Snowflake Token="{session.token}"'}
+    status, answer = ask(service, "POST", "/queries/v1/query-request", json.dumps(body).encode(), headers)
+    assert (status, json.loads(answer)["code"]) == (200, "390001")
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_login_is_no_defect(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = b"POST /session/v1/login-request HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n{"
+    with socket.create_connection(("127.0.0.1", service.port)) as client:
+        client.sendall(head)
+    for _ in range(3):
+        assert ask(service, "GET", "/health")[0] == 200
+    assert "incident" not in caplog.text
