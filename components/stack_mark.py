@@ -12,10 +12,13 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph.components.connection import tell_what_is_lacking
-from jobgraph.deploy.orphans import already_there, future_owner, holds
+from jobgraph.deploy.orphans import already_there, future_owner
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from jobgraph.components.connection import Ask, Login
     from jobgraph.components.part import Part
     from jobgraph.deploy.orphans import AlreadyThere, FutureOwner
@@ -96,9 +99,10 @@ def _refuse_contents(arguments: pulumi.ResourceHookArgs, login: Login) -> None:
     if schema is None:
         return
     with login.connected() as ask:
-        if schema.this(ask(schema.show)) is None:
+        row = schema.this(ask(schema.show))
+        if row is None:
             return
-        refusal = _refusal(schema, ask) if _holds_anything(schema, ask) else None
+        refusal = _refusal(schema, ask) if _holds_anything(schema, row, ask) else None
         if refusal is not None:
             raise pulumi.RunError(f"{schema.kind.word} {schema.name} already exists: {refusal}")
         if schema.is_taken_over:
@@ -168,7 +172,7 @@ def _refusal(orphan: AlreadyThere, ask: Ask) -> str | None:
         return "but the role of this deploy cannot see it; it belongs to somebody else"
     if not orphan.made_by_this_stack(row):
         return f"this stack has not made it. If it stays another's, {existing} of jobgraph:settings; or {remedy}"
-    if orphan.in_use(row) or _holds_anything(orphan, ask):
+    if orphan.in_use(row) or _holds_anything(orphan, row, ask):
         return (
             f"this stack has made it, and it is in use or not empty, so it is never dropped. If a deploy was"
             f" interrupted, {remedy}. If the preview says that it is to be replaced, `pulumi preview --diff` names the"
@@ -177,5 +181,5 @@ def _refusal(orphan: AlreadyThere, ask: Ask) -> str | None:
     return None
 
 
-def _holds_anything(orphan: AlreadyThere, ask: Ask) -> bool:
-    return any(holds(ask(statement)) for statement in orphan.contents)
+def _holds_anything(orphan: AlreadyThere, row: Mapping[str, Any], ask: Ask) -> bool:
+    return any(orphan.holds(row, ask(statement)) for statement in orphan.contents)

@@ -28,7 +28,8 @@ class ObjectKind:
 
     word: the kind's name in DROP. plural: its name in SHOW. inside: the inputs that name the database and schema that
     contain the object. comment: the column of SHOW with the comment. busy: columns of SHOW that count what would be
-    lost. contents: statements that list what would be lost.
+    lost. contents: statements that list what would be lost. is_listed_full: whether a new one may list contents that
+    are as old as itself and lost with none, as the sandbox's repositories list the images in its folders.
     """
 
     word: str
@@ -37,6 +38,7 @@ class ObjectKind:
     comment: str = "comment"
     busy: tuple[str, ...] = ()
     contents: tuple[str, ...] = ()
+    is_listed_full: bool = False
 
 
 _SCHEMA = ("database", "schema")
@@ -53,7 +55,11 @@ _KINDS = {
         "SCHEMA", "SCHEMAS", ("database",), contents=tuple(f"SHOW {kind} IN SCHEMA {{}}" for kind in _IN_PLACE)
     ),
     "ImageRepository": ObjectKind(
-        "IMAGE REPOSITORY", "IMAGE REPOSITORIES", _SCHEMA, contents=("SHOW IMAGES IN IMAGE REPOSITORY {}",)
+        "IMAGE REPOSITORY",
+        "IMAGE REPOSITORIES",
+        _SCHEMA,
+        contents=("SHOW IMAGES IN IMAGE REPOSITORY {}",),
+        is_listed_full=True,
     ),
     "StageInternal": ObjectKind("STAGE", "STAGES", _SCHEMA, contents=("LIST @{}",)),
     "Table": ObjectKind("TABLE", "TABLES", _SCHEMA, busy=("rows",)),
@@ -91,6 +97,12 @@ class AlreadyThere:
     def made_by_this_stack(self, row: Mapping[str, Any]) -> bool:
         """Whether the object has exactly the comment that the stack would give it."""
         return bool(self.comment) and row.get(self.kind.comment) == self.comment
+
+    def holds(self, row: Mapping[str, Any], contents: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether a list of contents has anything that would be lost with the object; `row` is its own."""
+        if self.kind.is_listed_full:
+            contents = [each for each in contents if each["created_on"] != row["created_on"]]
+        return holds(contents)
 
     def in_use(self, row: Mapping[str, Any]) -> bool:
         """Whether the object's own row shows that something would be lost with it."""

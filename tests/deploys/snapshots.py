@@ -134,8 +134,9 @@ def state(project: Project) -> dict[str, Any]:
         # the query of a step says since when it is not as planned: it is sent, and changes nothing. Whether a root is
         # started is as the last refresh saw it, and ignored
         ignored = {"__defaults", "query", *({"started"} if name.endswith("_ROOT") else ())}
-        # a guard that is made beside a suspended root resumes it; its text is ignored from then on
-        ignored |= {"execute"} if name.endswith("-removal") else set()
+        # a guard that is made beside a suspended root resumes it, and the finalizer's slot unsets a finalizer only if
+        # there is another one than planned; their texts are ignored from then on
+        ignored |= {"execute"} if name.endswith(("-removal", "-finalizer-slot")) else set()
         inputs = {key: value for key, value in resource.get("inputs", {}).items() if key not in ignored}
         found[name] = json.loads(plain(json.dumps(inputs, sort_keys=True)))
     return {name: value for name, value in found.items() if "pulumi:providers" not in name and "Stack::" not in name}

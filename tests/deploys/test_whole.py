@@ -33,12 +33,17 @@ def test_a_file_that_an_interrupted_destroy_removed_is_written_again(sweep: Swee
     assert sweep.run(Case(ENDED_BY_UP, fault, removal, order=1)) == []
 
 
-@pytest.mark.parametrize("fault", list(Trouble)[1:], ids=str)
-def test_the_schema_public_has_its_comment_whatever_interrupts_its_takeover(sweep: Sweep, fault: Trouble) -> None:
-    statements = sweep.statements(Case(FIRST, fault, 0, order=1))
+def test_the_schema_public_has_its_comment_though_its_takeover_was_refused(sweep: Sweep) -> None:
+    statements = sweep.statements(Case(FIRST, Trouble.REFUSED, 0, order=1))
     changes = [place for place, text in enumerate(statements, 1) if "ALTER SCHEMA" in text]
     assert len(changes) > 1
-    assert [claim for place in changes for claim in sweep.run(Case(FIRST, fault, place, order=1))] == []
+    assert [claim for place in changes for claim in sweep.run(Case(FIRST, Trouble.REFUSED, place, order=1))] == []
+
+
+def test_a_repository_in_which_the_sandbox_lists_the_images_of_its_folders_is_created_again(sweep: Sweep) -> None:
+    statements = sweep.statements(Case(FIRST, Trouble.KILLED_AFTER, 0, order=1))
+    (creation,) = (place for place, text in enumerate(statements, 1) if "CREATE IMAGE REPOSITORY" in text)
+    assert sweep.run(Case(FIRST, Trouble.KILLED_AFTER, creation, order=1)) == []
 
 
 def test_it_fails_where_what_a_killed_deploy_left_is_not_made_anew(

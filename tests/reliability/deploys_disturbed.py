@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from tests.deploys.model import Entry
 
+# A sandbox lists the images of its folders in each repository.
+IMAGES = Path(__file__).resolve().parents[2] / "images"
 FAULTS = (Trouble.KILLED_BEFORE, Trouble.KILLED_AFTER, Trouble.REFUSED, Trouble.LOST)
 # What the state has of an instant, of the engine's choice, or of a mark that is another in each stack.
 UNEQUAL = frozenset({"query", "started"})
@@ -93,7 +95,7 @@ class Base:
         """A copy of it."""
         if self.folder.exists():
             shutil.copytree(self.folder, folder)
-        opened = world.build(folder, (), ManualClock(START), password="-")
+        opened = world.build(folder, (IMAGES,), ManualClock(START), password="-")
         session = logins.open_session(opened, logins.ADMINISTRATOR, "ACCOUNTADMIN")
         return WholeStack(opened, session, Random(seed), copy.deepcopy(self.live))  # noqa: S311  # a repeatable case
 

@@ -107,5 +107,15 @@ def test_a_new_database_holds_nothing_and_one_with_a_table_does() -> None:
     assert looked_at("StageInternal", **PLACE, name="X").contents == ('LIST @"D"."S"."X"',)
 
 
+def test_images_as_old_as_their_repository_were_not_pushed_to_it() -> None:
+    repository = looked_at("ImageRepository", **PLACE, name="R")
+    row = {"name": "R", "created_on": "2026-01-01 00:00:00.000 Z"}
+    image = {"image_name": "etl", "created_on": row["created_on"]}
+    assert not repository.holds(row, [image])
+    assert repository.holds(row, [image, image | {"created_on": "2026-01-01 00:00:00.001 Z"}])
+    table = {"name": "T", "created_on": row["created_on"]}
+    assert looked_at("Schema", name="S", database="D").holds(row | {"name": "S"}, [table])
+
+
 def test_steps_and_grants_are_no_objects() -> None:
     assert already_there("snowflake:index/execute:Execute", {"execute": "SELECT 1"}) is None
