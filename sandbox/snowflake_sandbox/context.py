@@ -13,7 +13,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data import execution, transactions, trees
 from snowflake_sandbox.data.function_arguments import counted
-from snowflake_sandbox.parameters import SESSION, is_allowed, text_of, type_of, typed
+from snowflake_sandbox.parameters import SESSION, checked, require_supported
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.result import Result, status
 from snowflake_sandbox.session import ObjectScope
@@ -189,29 +189,16 @@ def _alter_session_set(call: Call) -> Result:
         reader.expect("=")
         if name not in SESSION:
             raise errors.invalid_property(name, "ALTER SESSION")
-        values[name] = _session_value(name, reader.value())
+        values[name] = checked(name, reader.value())
         reader.accept(",")
     if not values:
         raise reader.unexpected()
-    if str(values.get("QUOTED_IDENTIFIERS_IGNORE_CASE")).lower() == "true":
-        raise errors.not_supported("QUOTED_IDENTIFIERS_IGNORE_CASE = TRUE")
+    require_supported(values)
     if "AUTOCOMMIT" in values:
         execution.commit(call)
     call.world.data.apply_parameters(call.session, values)
     call.session.parameters.update(values)
     return status()
-
-
-def _session_value(name: str, value: Any) -> Any:
-    """Return a value of a session parameter, of its type and in its documented range.
-
-    Raises:
-        SnowflakeError: 001008.
-    """
-    expected, text = type_of(SESSION[name]), text_of(value).lower()
-    if (expected != "STRING" and type_of(text) != expected) or not is_allowed(name, text):
-        raise errors.invalid_value(text_of(value), name)
-    return typed(text) if expected == "BOOLEAN" else value
 
 
 def _alter_session_unset(call: Call) -> Result:

@@ -126,6 +126,18 @@ def invalid_value(value: str, name: str) -> SnowflakeError:
     return SnowflakeError(1008, "22023", f"SQL compilation error:\ninvalid value [{value}] for parameter '{name}'")
 
 
+def invalid_type(call: str, function: str) -> SnowflakeError:
+    """Return 001007 for a type that a conversion does not take."""
+    return SnowflakeError(
+        1007, "22023", f"SQL compilation error:\ninvalid type [{call}] for parameter '{function.removeprefix('TRY_')}'"
+    )
+
+
+def duplicate_common_table(name: str) -> SnowflakeError:
+    """Return 002025 (guess) for two common table expressions of the same name in one WITH."""
+    return SnowflakeError(2025, "42S21", f"SQL compilation error:\nduplicate common table expression '{name}'")
+
+
 def invalid_size(name: str, number: int, least: int, most: int) -> SnowflakeError:
     """001008 (guess): the type has no such length or precision."""
     return SnowflakeError(

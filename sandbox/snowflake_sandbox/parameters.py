@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from snowflake_sandbox import errors
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from snowflake_sandbox.session import Session
 
 # Snowflake's defaults except TIMEZONE: America/Los_Angeles in a new account, UTC in the sandbox (deviations.md).
@@ -112,6 +116,21 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE": _TASK_SIZES,
 }
 
+# Parameters whose other values would change results, which the sandbox cannot do: only these values are taken.
+_ONLY: dict[str, str] = {
+    "ERROR_ON_NONDETERMINISTIC_MERGE": "true",
+    "ERROR_ON_NONDETERMINISTIC_UPDATE": "false",
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": "false",
+    "SEARCH_PATH": "$current, $public",
+    "TIMESTAMP_DAY_IS_ALWAYS_24H": "false",
+    "TIMESTAMP_TYPE_MAPPING": "timestamp_ntz",
+    "TIMESTAMP_TZ_OUTPUT_FORMAT": "",
+    "TWO_DIGIT_CENTURY_START": "1970",
+    "UNSUPPORTED_DDL_ACTION": "ignore",
+    "WEEK_OF_YEAR_POLICY": "0",
+    "WEEK_START": "0",
+}
+
 # The parameters sent to drivers at login and with each result. The last two are not user parameters: telemetry would be
 # discarded, and 0 makes drivers send the values of executemany inline instead of through a temporary stage.
 _SENT_TO_CLIENTS = (
@@ -179,6 +198,29 @@ def is_allowed(name: str, value: str) -> bool:
         return True
     least, highest = _RANGES[name]
     return least <= int(value) and (highest is None or int(value) <= highest)
+
+
+def require_supported(values: Mapping[str, Any]) -> None:
+    """Refuse values of session parameters that would have no effect in the sandbox.
+
+    Raises:
+        SnowflakeError: 000002.
+    """
+    for name, value in values.items():
+        if name in _ONLY and text_of(value).lower() != _ONLY[name]:
+            raise errors.not_supported(f"{name} = {text_of(value).upper()}")
+
+
+def checked(name: str, value: Any) -> Any:
+    """Return a value of a session parameter, of its type and in its documented range.
+
+    Raises:
+        SnowflakeError: 001008.
+    """
+    expected, text = type_of(SESSION[name]), text_of(value).lower()
+    if (expected != "STRING" and type_of(text) != expected) or not is_allowed(name, text):
+        raise errors.invalid_value(text_of(value), name)
+    return typed(text) if expected == "BOOLEAN" else value
 
 
 def type_of(default: str) -> str:

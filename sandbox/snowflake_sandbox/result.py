@@ -62,7 +62,8 @@ class ResultColumn:
         type: Snowflake's wire type.
         precision: digits of a fixed column.
         scale: decimal places (fixed), or digits of fractional seconds (times).
-        length: the maximum number of characters of a text column; None: Snowflake's maximum.
+        length: the maximum number of characters of a text column, or of bytes; None: Snowflake's maximum.
+        nullable: whether a cell may be NULL.
     """
 
     name: str
@@ -70,6 +71,7 @@ class ResultColumn:
     precision: int = 38
     scale: int = 0
     length: int | None = None
+    nullable: bool = True
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
 from snowflake_sandbox.data.compilation_errors import compilation_error
+from snowflake_sandbox.dialect import time_formats
 from snowflake_sandbox.errors import (
     SnowflakeError,
     cancelled,
@@ -165,15 +166,30 @@ def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one 
             return SnowflakeError(100072, "22000", f"NULL result in a non-nullable column '{match[1]}'")
         return SnowflakeError(200001, "22000", f"SQL execution error:\n{text}")
     if isinstance(error, duckdb.TransactionException):
-        conflict = SnowflakeError(
-            625, "57014", "Statement has locked table or was locked: transaction conflict; try again."
-        )
-        return transaction_lost() if "transaction is aborted" in text else conflict
+        return transaction_lost() if "transaction is aborted" in text else _conflict()
     if "same target row more than once" in text:
         return SnowflakeError(100090, "42P18", "Duplicate row detected during DML action")
+    return _of_text(text) or _of_macro(text) or SnowflakeError(100183, "22000", f"SQL execution error:\n{text}")
+
+
+_NOT_IN_FORMAT = re.compile(r'Could not parse string "(.*?)" according to format specifier "(.*?)"', re.DOTALL)
+
+
+def _of_text(text: str) -> SnowflakeError | None:
+    """Return the error for a text that is no JSON, or not in the format of a date or time."""
     if DIVISION_BY_ZERO.lower() in text.lower():
         return SnowflakeError(100051, "22012", DIVISION_BY_ZERO)
-    return _of_macro(text) or SnowflakeError(100183, "22000", f"SQL execution error:\n{text}")
+    if "Malformed JSON" in text:
+        return SnowflakeError(100069, "22P02", f"Error parsing JSON: {text.partition('Malformed JSON ')[2]}")
+    match = _NOT_IN_FORMAT.search(text)
+    if match is None:
+        return None
+    form = time_formats.elements(match[2])
+    return SnowflakeError(100096, "22007", f"Can't parse '{match[1]}' as date with format '{form}'")
+
+
+def _conflict() -> SnowflakeError:
+    return SnowflakeError(625, "57014", "Statement has locked table or was locked: transaction conflict; try again.")
 
 
 def _of_macro(text: str) -> SnowflakeError | None:

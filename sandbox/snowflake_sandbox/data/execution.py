@@ -25,6 +25,8 @@ from snowflake_sandbox.data import (
     data_types,
     expand,
     load_metadata,
+    merge_by_name,
+    result_types,
     rewrite,
     table_columns,
     transactions,
@@ -32,6 +34,7 @@ from snowflake_sandbox.data import (
 )
 from snowflake_sandbox.data.adapter import duckdb_text, quoted
 from snowflake_sandbox.dialect import permitted, translation
+from snowflake_sandbox.parameters import session_text
 from snowflake_sandbox.result import INSERT, SELECT, Result, status
 from snowflake_sandbox.statements.reader import ObjectName
 
@@ -55,10 +58,15 @@ def execute(call: Call) -> Result:
     Raises:
         SnowflakeError: syntax errors, unknown names and conversion errors, with Snowflake's numbers.
     """
+    call = replace(call, text=merge_by_name.expanded(call.text, lambda query: _names(call, query)))
     tree = trees.parse(call.text)
     if isinstance(tree, exp.TruncateTable) and tree.args.get("exists"):
         return _truncate_if_exists(call, tree)
     return _execute(call, tree)
+
+
+def _names(call: Call, query: str) -> list[str]:
+    return [column.name for column in describe(replace(call, text=query)).columns]
 
 
 def _truncate_if_exists(call: Call, tree: exp.TruncateTable) -> Result:
@@ -151,18 +159,23 @@ def constant(call: Call, node: exp.Expr) -> Any:
 
 def _context(call: Call, rows: Mapping[str, Result]) -> translation.Context:
     columns = table_columns.TableColumns(call, rows)
-    return translation.Context(columns, call.binds, table_columns.output_formats(call.session))
+    return translation.Context(columns, call.binds, table_columns.session_formats(call.session))
 
 
 @contextmanager
 def _rewritten(call: Call, connection: Connection, tree: exp.Expr) -> Iterator[exp.Expr]:
     column_names.name_columns(tree, call.text)
+    result_types.mark_literals(tree)
     rewriting = rewrite.Rewriting(call, connection.new_name, lambda node: constant(call, node))
     ready = rewriting.apply(permitted.check(tree, call.world.functions))
     ready = expand.Expansion(call, rewriting).apply(ready, expand.session_scopes(call))
     # Bodies of views and functions may also call functions.
     ready = rewriting.apply(ready)
-    ready = translation.translate(ready, _context(call, rewriting.tables))
+    context = _context(call, rewriting.tables)
+    result_types.remember(ready, context.columns)
+    known = ready.meta
+    ready = translation.translate(ready, context)
+    ready.meta.update(known)
     for name, rows in rewriting.tables.items():
         data_types.make_table(connection.duck, name, rows)
     try:
@@ -175,7 +188,7 @@ def _rewritten(call: Call, connection: Connection, tree: exp.Expr) -> Iterator[e
 def _run(call: Call, connection: Connection, tree: exp.Expr) -> Result:
     if isinstance(tree, exp.Query):
         with transactions.reading(connection):
-            return _query(connection, tree, call.binds)
+            return _query(connection, tree, call.binds, most=int(session_text(call.session, "ROWS_PER_RESULTSET")))
     if isinstance(tree, exp.Transaction | exp.Commit | exp.Rollback):
         return _transaction(connection, tree)
     if isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
@@ -194,7 +207,10 @@ def _transaction(connection: Connection, tree: exp.Expr) -> Result:
     return status()
 
 
-def _query(connection: Connection, tree: exp.Expr, binds: Mapping[str, Any], *, rows: bool = True) -> Result:
+def _query(
+    connection: Connection, tree: exp.Expr, binds: Mapping[str, Any], *, rows: bool = True, most: int = 0
+) -> Result:
+    """Run a query; `most`: the largest number of rows, 0 for no limit."""
     values = trees.remaining_binds(tree, binds)
     kinds = [projection.type for projection in tree.selects] if isinstance(tree, exp.Query) else []
     names = trees.full_names(tree)
@@ -205,7 +221,8 @@ def _query(connection: Connection, tree: exp.Expr, binds: Mapping[str, Any], *, 
     connection.need_functions(text)
     connection.require_only(names, duckdb_text(last.transform(_without_bind)) if values else text)
     relation = connection.duck.sql(text, params=values or None)
-    columns = data_types.semi_structured(data_types.columns(relation), kinds)
+    relation = relation.limit(most) if most else relation
+    columns = result_types.described(data_types.semi_structured(data_types.columns(relation), kinds), tree)
     return Result(columns, (), SELECT, arrow=relation.to_arrow_table() if rows else data_types.no_rows(columns))
 
 

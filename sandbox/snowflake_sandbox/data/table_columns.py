@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.data import result_types
 from snowflake_sandbox.dialect import sizes
 from snowflake_sandbox.dialect.conversions import Formats
 from snowflake_sandbox.dialect.families import DType
@@ -81,16 +82,22 @@ def column_type(record: Mapping[str, Any]) -> exp.DataType:
     kind = data_type(record["base"])
     numbers = tuple(record["numbers"])
     kind.meta[sizes.NUMBERS_OF_COLUMN] = numbers
+    kind.meta[result_types.NOT_NULL] = not record["nullable"]
     kind.meta[sizes.NAME_OF_COLUMN_TYPE] = DataType(record["base"], numbers).full
     return kind
 
 
-def output_formats(session: Session) -> Formats:
-    """Return the formats in which a session writes dates and times."""
+def session_formats(session: Session) -> Formats:
+    """Return the formats in which a session writes and reads dates, times and binary values."""
     general = session_text(session, "TIMESTAMP_OUTPUT_FORMAT")
     return Formats(
         ntz=session_text(session, "TIMESTAMP_NTZ_OUTPUT_FORMAT") or general,
         instant=session_text(session, "TIMESTAMP_LTZ_OUTPUT_FORMAT") or general,
         date=session_text(session, "DATE_OUTPUT_FORMAT"),
         time=session_text(session, "TIME_OUTPUT_FORMAT"),
+        binary=session_text(session, "BINARY_OUTPUT_FORMAT").upper(),
+        timestamp_read=session_text(session, "TIMESTAMP_INPUT_FORMAT"),
+        date_read=session_text(session, "DATE_INPUT_FORMAT"),
+        time_read=session_text(session, "TIME_INPUT_FORMAT"),
+        binary_read=session_text(session, "BINARY_INPUT_FORMAT"),
     )

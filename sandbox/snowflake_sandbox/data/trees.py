@@ -26,7 +26,10 @@ from snowflake_sandbox.statements.reader import Reader, tokenize
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_STAGE_FUNCTIONS = ("BUILD_SCOPED_FILE_URL", "BUILD_STAGE_FILE_URL")
+_STAGE_FUNCTIONS = (
+    *("BUILD_SCOPED_FILE_URL", "BUILD_STAGE_FILE_URL", "GET_PRESIGNED_URL", "GET_STAGE_LOCATION"),
+    *("GET_RELATIVE_PATH", "GET_ABSOLUTE_PATH", "DIRECTORY"),
+)
 _STAGE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
 _START_TRANSACTION = re.compile(r"^\s*START\s+TRANSACTION\b", re.IGNORECASE)
 _HIGHLIGHT = re.compile(r"\x1b\[[0-9;]*m")

@@ -86,7 +86,8 @@ def _require_plain(value: exp.Expr) -> None:
         SnowflakeError: 002014.
     """
     is_variant = family(value) is Family.VARIANT and not is_null(value)
-    if is_variant or value.find(exp.Query, exp.Window, exp.AggFunc, *_NOT_CONSTANT) is not None:
+    is_digest = any(str(call.this).endswith(".sf_sha2") for call in value.find_all(exp.Anonymous))
+    if is_variant or is_digest or value.find(exp.Query, exp.Window, exp.AggFunc, *_NOT_CONSTANT) is not None:
         raise SnowflakeError(
             2014,
             "22000",

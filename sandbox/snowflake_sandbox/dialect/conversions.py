@@ -24,12 +24,21 @@ _READERS = {Family.NTZ: "ntz", Family.INSTANT: "ltz", Family.DATE: "date", Famil
 
 @dataclass(frozen=True)
 class Formats:
-    """The session's output formats, in Snowflake's notation."""
+    """The session's formats, in Snowflake's notation: those in which values are written, then those that are read."""
 
     ntz: str = "YYYY-MM-DD HH24:MI:SS.FF3"
     instant: str = "YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM"
     date: str = "YYYY-MM-DD"
     time: str = "HH24:MI:SS"
+    binary: str = "HEX"
+    timestamp_read: str = "AUTO"
+    date_read: str = "AUTO"
+    time_read: str = "AUTO"
+    binary_read: str = "HEX"
+
+    def read(self, kind: Family) -> str:
+        """Return the format in which texts of a family are read."""
+        return {Family.DATE: self.date_read, Family.TIME: self.time_read}.get(kind, self.timestamp_read)
 
     def of(self, kind: Family) -> str:
         """Return the format in which values of a family are written."""
@@ -51,7 +60,7 @@ def to_text(node: exp.Expr, formats: Formats) -> exp.Expr:
     if kind is Family.VARIANT:
         converted = macros.call("text", node)
     elif kind is Family.BINARY:
-        converted = exp.Anonymous(this="HEX", expressions=[node])
+        converted = exp.Anonymous(this=formats.binary, expressions=[node])
     elif kind is Family.FLOAT:
         converted = macros.call("float_text", node)
     elif kind in TIMES:
@@ -88,8 +97,15 @@ def to_time(node: exp.Expr, target: Family, formats: Formats, *, optional: bool 
     duckdb_type = {Family.NTZ: "TIMESTAMP", Family.INSTANT: "TIMESTAMPTZ", Family.DATE: "DATE", Family.TIME: "TIME"}
     result = {Family.NTZ: DType.TIMESTAMPNTZ, Family.INSTANT: DType.TIMESTAMPLTZ, Family.DATE: DType.DATE}
     converted: exp.Expr
-    if is_null(node) or (target is not Family.TIME and isinstance(node, exp.Literal) and _ISO.fullmatch(node.name)):
+    is_auto = formats.read(target).upper() == "AUTO"
+    if is_null(node) or (
+        is_auto and target is not Family.TIME and isinstance(node, exp.Literal) and _ISO.fullmatch(node.name)
+    ):
         converted = plain_cast(node, duckdb_type[target])
+    elif kind is Family.TEXT and not is_auto:
+        reader = "TRY_STRPTIME" if optional else "STRPTIME"
+        form = exp.Literal.string(time_formats.directives(formats.read(target)))
+        converted = plain_cast(exp.Anonymous(this=reader, expressions=[node, form]), duckdb_type[target])
     elif kind in (Family.TEXT, Family.VARIANT):
         converted = macros.call(prefix + _READERS[target], to_text(node, formats))
     elif kind in NUMBERS:
@@ -174,7 +190,7 @@ def _unified(node: exp.Expr, families: set[Family], beside_date: Family, formats
     if Family.BOOLEAN in families:
         return to_boolean(node)
     if Family.BINARY in families:
-        return to_binary(node)
+        return to_binary(node, formats.binary_read)
     return to_number(node) if family(node) is Family.VARIANT or not isinstance(node, exp.Literal) else node
 
 
@@ -185,7 +201,7 @@ def convert(node: exp.Expr, target: Family, formats: Formats, *, optional: bool 
     if target is Family.BOOLEAN:
         return to_boolean(node, optional=optional)
     if target is Family.BINARY:
-        return to_binary(node, optional=optional)
+        return to_binary(node, formats.binary_read, optional=optional)
     return to_text(node, formats) if target is Family.TEXT else to_variant(node, formats)
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from snowflake_sandbox import errors
-from snowflake_sandbox.dialect import macros, native, number_formats
+from snowflake_sandbox.dialect import by_type, macros, native, number_formats
+from snowflake_sandbox.dialect.arrays import json_list
 from snowflake_sandbox.dialect.conversions import Formats, plain_cast, to_number, to_text, to_time, to_variant, typed
 from snowflake_sandbox.dialect.families import DType, Family, family, is_null
-from snowflake_sandbox.dialect.named import json_list
 from snowflake_sandbox.dialect.snowflake_functions import is_built_in
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ def truncate_time(node: exp.Expr, formats: Formats) -> exp.Expr:
     result = exp.Anonymous(this="DATE_TRUNC", expressions=[exp.Literal.string(name), value])
     if family(value) is Family.DATE:
         return typed(plain_cast(result, "DATE"), DType.DATE)
-    if family(value) is Family.TIME:
-        raise errors.not_supported("DATE_TRUNC of a TIME")
-    return result
+    return by_type.truncate_time(value, name) if family(value) is Family.TIME else result
 
 
 def add_time(node: exp.Expr, formats: Formats) -> exp.Expr:
@@ -171,7 +169,7 @@ def _collected(value: exp.Expr, order: exp.Expr | None, formats: Formats) -> exp
 def unique_aggregate(node: exp.Expr, formats: Formats) -> exp.Expr:
     """ARRAY_UNIQUE_AGG."""
     values = _collected(exp.Distinct(expressions=[node.this]), None, formats)
-    return typed(macros.call("array_sort", values), DType.ARRAY)
+    return typed(macros.call("array_sort", values, exp.true(), exp.false()), DType.ARRAY)
 
 
 def list_aggregate(node: exp.Expr, formats: Formats) -> exp.Expr:
@@ -310,15 +308,15 @@ def of_two(macro: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
 
 def pad(node: exp.Expr, formats: Formats) -> exp.Expr:
     """LPAD, RPAD: no longer than the longest text."""
-    node = texts()(node, formats)
+    node = texts("this", "fill_pattern")(node, formats)
     node.set("expression", macros.call("limit", node.expression, node.expression.copy()))
     return node
 
 
 _NOW = (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.Localtime, exp.Localtimestamp)
 _ONE_TEXT = (
-    *(exp.Upper, exp.Lower, exp.Initcap, exp.Reverse, exp.Left, exp.Right, exp.SplitPart, exp.Split),
-    *(exp.MD5, exp.SHA, exp.SHA2, exp.Unicode, exp.Ascii, exp.Strtok, exp.StrtokToArray),
+    *(exp.Upper, exp.Lower, exp.Initcap, exp.SplitPart, exp.Split),
+    *(exp.MD5, exp.SHA, exp.Unicode, exp.Ascii, exp.Strtok, exp.StrtokToArray),
     *(exp.RegexpExtract, exp.RegexpCount, exp.RegexpInstr, exp.Stuff, exp.Levenshtein),
 )
 _NUMBERS = (
@@ -337,14 +335,19 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     **dict.fromkeys(_TIMES, times("this")),
     **dict.fromkeys((exp.Replace, exp.StartsWith, exp.EndsWith), texts("this", "expression")),
     **dict.fromkeys((exp.Concat, exp.ConcatWs), texts("expressions")),
-    exp.StrPosition: texts("this", "substr"),
+    exp.StrPosition: by_type.not_binary("POSITION", texts("this", "substr")),
+    exp.Left: by_type.left(texts()),
+    exp.Right: by_type.right(texts()),
+    exp.Reverse: by_type.not_binary("REVERSE", texts()),
+    exp.ConvertTimezone: by_type.convert_timezone,
+    exp.RegexpExtractAll: by_type.matches,
     exp.Repeat: repeat,
     exp.Space: space,
     exp.Sqrt: only_of("root_of"),
     exp.Ln: only_of("logarithm_of"),
     exp.Log: of_two("logarithm"),
     exp.Pow: of_two("power"),
-    exp.Pad: pad,
+    exp.Pad: by_type.not_binary("LPAD and RPAD", pad),
     exp.Round: round_number,
     exp.Trim: trim,
     exp.Length: length,

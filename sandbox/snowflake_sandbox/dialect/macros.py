@@ -49,6 +49,8 @@ sf_try_ntz(t) := sf_wall(t);
 sf_try_ltz(t) := sf_instant(t);
 sf_try_date(t) := CAST(sf_wall(t) AS DATE);
 sf_try_time(t) := sf_clock(t);
+sf_with_offset(t, wall, x) := t || ' ' || CASE WHEN wall < timezone('UTC', x) THEN '-' ELSE '+' END
+    || strftime(TIMESTAMP '1970-01-01' + to_seconds(CAST(abs(epoch(wall) - epoch(x)) AS BIGINT)), '%H%M');
 sf_zone_text(x, separator) := (CASE WHEN timezone_hour(x) * 60 + timezone_minute(x) < 0 THEN '-' ELSE '+' END)
     || lpad(CAST(abs(timezone_hour(x)) AS VARCHAR), 2, '0') || separator
     || lpad(CAST(abs(timezone_minute(x)) AS VARCHAR), 2, '0');
@@ -60,7 +62,8 @@ sf_boolean(t) := CASE WHEN lower(t) IN ('true', 't', 'yes', 'y', 'on', '1') THEN
     WHEN t IS NULL THEN NULL ELSE sf_refused('Boolean value', t) END;
 sf_try_boolean(t) := CASE WHEN lower(t) IN ('true', 't', 'yes', 'y', 'on', '1') THEN TRUE
     WHEN lower(t) IN ('false', 'f', 'no', 'n', 'off', '0') THEN FALSE ELSE NULL END;
-sf_float_text(x) := regexp_replace(CAST(x AS VARCHAR), '\.0$', '');
+sf_float_text(x) := CASE WHEN isnan(CAST(x AS DOUBLE)) THEN 'NaN'
+    ELSE regexp_replace(CAST(x AS VARCHAR), '\.0$', '') END;
 sf_is_hex(t) := regexp_full_match(t, '(?:[0-9A-Fa-f]{2})*');
 sf_unhex(t) := CASE WHEN sf_is_hex(t) THEN unhex(t) WHEN t IS NULL THEN NULL
     ELSE error('The following string is not a legal hex-encoded value: ''' || t || '''') END;
@@ -70,11 +73,15 @@ sf_try_base64(t) := CASE WHEN sf_is_base64(t) THEN from_base64(t) ELSE NULL END;
 sf_base64(t) := CASE WHEN sf_is_base64(t) THEN from_base64(t) WHEN t IS NULL THEN NULL
     ELSE error('The following string is not a legal base64-encoded value: ''' || t || '''') END;
 sf_bytes(x, first, number) := unhex(substr(hex(x), 2 * first - 1, 2 * number));
+sf_last_bytes(x, n) := unhex(right(hex(x), 2 * n));
 sf_fit_text(t, n) := CASE WHEN length(t) > n
     THEN error('String ''' || t || ''' is too long and would be truncated') ELSE t END;
 sf_try_fit_text(t, n) := CASE WHEN length(t) > n THEN NULL ELSE t END;
 sf_fit_binary(b, n) := CASE WHEN octet_length(b) > n
     THEN error('Binary value ''' || hex(b) || ''' is too long and would be truncated') ELSE b END;
+sf_getbit(x, n) := CASE WHEN n < 64 THEN (CAST(x AS BIGINT) >> n) & 1 WHEN x < 0 THEN 1 ELSE 0 END;
+sf_signed(n) := CAST(CASE WHEN n > 9223372036854775807 THEN CAST(n AS HUGEINT) - 18446744073709551616
+    ELSE n END AS BIGINT);
 sf_limit(n, size) := CASE WHEN size > 134217728
     THEN error('String of ' || size || ' characters is too long and would be truncated') ELSE n END;
 sf_undefined(call) := error('Invalid floating point operation: ' || call);
@@ -107,7 +114,9 @@ sf_occurrences(t, p, first) := regexp_extract_all(substr(t, first), p);
 
 _VALUES = r"""
 sf_text(j) := (j ->> '$');
-sf_parse_json(t) := CASE WHEN regexp_full_match(trim(t), '-?\d+(\.\d+)?[eE][+-]?\d+') THEN CAST(trim(t) AS JSON)
+sf_parse_json(t) := CASE WHEN trim(t, chr(9) || chr(10) || chr(13) || ' ') = '' THEN NULL
+    WHEN lower(trim(t)) IN ('null', 'true', 'false') THEN CAST(lower(trim(t)) AS JSON)
+    WHEN regexp_full_match(trim(t), '-?\d+(\.\d+)?[eE][+-]?\d+') THEN CAST(trim(t) AS JSON)
     ELSE json(t) END;
 sf_element(j, i) := json_extract(j, '$[' || CAST(i AS VARCHAR) || ']');
 sf_typeof(j) := CASE json_type(j) WHEN 'NULL' THEN 'NULL_VALUE' WHEN 'UBIGINT' THEN 'INTEGER'
@@ -128,25 +137,32 @@ sf_array_prepend(a, v) := to_json(list_prepend(v, sf_list(a)));
 sf_array_cat(a, b) := CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE to_json(list_concat(sf_list(a), sf_list(b))) END;
 sf_array_compact(a) := to_json(list_filter(sf_list(a), lambda x: x IS NOT NULL AND json_type(x) <> 'NULL'));
 sf_array_distinct(a) := to_json(list_filter(sf_list(a), lambda x, i: list_position(sf_list(a), x) = i));
-sf_array_insert(a, p, v) := to_json(list_concat(list_append(
-    list_slice(sf_list(a), 1, CASE WHEN p < 0 THEN json_array_length(a) + p ELSE p END), v),
+sf_array_insert(a, p, v) := to_json(list_concat(list_append(list_concat(
+    list_slice(sf_list(a), 1, CASE WHEN p < 0 THEN json_array_length(a) + p ELSE p END),
+    list_transform(range(greatest(p - CAST(json_array_length(a) AS BIGINT), 0)), lambda i: CAST(NULL AS JSON))), v),
     list_slice(sf_list(a), CASE WHEN p < 0 THEN json_array_length(a) + p ELSE p END + 1, json_array_length(a))));
 sf_array_slice(a, first, last) := to_json(list_slice(sf_list(a),
-    CASE WHEN first < 0 THEN json_array_length(a) + first ELSE first END + 1,
+    CASE WHEN first < 0 THEN greatest(CAST(json_array_length(a) AS BIGINT) + first, 0) ELSE first END + 1,
     CASE WHEN last < 0 THEN json_array_length(a) + last ELSE last END));
-sf_array_remove(a, v) := to_json(list_filter(sf_list(a), lambda x: x <> v));
+sf_is_number(j) := COALESCE(json_type(j) IN ('UBIGINT', 'BIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE'), FALSE);
+sf_are_equal(x, v) := COALESCE(CASE WHEN sf_is_number(x) AND sf_is_number(v)
+    THEN CAST(x ->> '$' AS DOUBLE) = CAST(v ->> '$' AS DOUBLE) ELSE x = v END, FALSE);
+sf_array_remove(a, v) := CASE WHEN v IS NOT NULL
+    THEN to_json(list_filter(sf_list(a), lambda x: NOT sf_are_equal(x, v))) END;
 sf_array_remove_at(a, p) := to_json(list_filter(sf_list(a), lambda x, i:
     i <> CASE WHEN p < 0 THEN json_array_length(a) + p ELSE p END + 1));
 sf_array_reverse(a) := to_json(list_reverse(sf_list(a)));
 sf_array_contains(v, a) := list_contains(sf_list(a), v);
 sf_array_position(v, a) := CASE WHEN list_contains(sf_list(a), v) THEN list_position(sf_list(a), v) - 1 END;
-sf_array_to_string(a, s) := array_to_string(list_transform(sf_list(a), lambda x: COALESCE(x ->> '$', '')), s);
-sf_times(l, x) := len(list_filter(l, lambda y: y = x));
-sf_array_intersection(a, b) := to_json(list_filter(sf_list(a), lambda x, i:
-    sf_times(list_slice(sf_list(a), 1, i), x) <= sf_times(sf_list(b), x)));
-sf_array_except(a, b) := to_json(list_filter(sf_list(a), lambda x, i:
-    sf_times(list_slice(sf_list(a), 1, i), x) > sf_times(sf_list(b), x)));
-sf_arrays_overlap(a, b) := list_has_any(sf_list(a), sf_list(b));
+sf_array_to_string(a, s) := CASE WHEN s IS NOT NULL
+    THEN array_to_string(list_transform(sf_list(a), lambda x: COALESCE(x ->> '$', '')), s) END;
+sf_times(l, x) := len(list_filter(l, lambda y: y IS NOT DISTINCT FROM x));
+sf_array_intersection(a, b) := CASE WHEN b IS NOT NULL THEN to_json(list_filter(sf_list(a), lambda x, i:
+    sf_times(list_slice(sf_list(a), 1, i), x) <= sf_times(sf_list(b), x))) END;
+sf_array_except(a, b) := CASE WHEN b IS NOT NULL THEN to_json(list_filter(sf_list(a), lambda x, i:
+    sf_times(list_slice(sf_list(a), 1, i), x) > sf_times(sf_list(b), x))) END;
+sf_has_null(a) := list_count(sf_list(a)) < json_array_length(a);
+sf_arrays_overlap(a, b) := list_has_any(sf_list(a), sf_list(b)) OR (sf_has_null(a) AND sf_has_null(b));
 sf_kind_rank(v) := CASE json_type(v) WHEN 'VARCHAR' THEN 2 WHEN 'BOOLEAN' THEN 3 WHEN 'ARRAY' THEN 4
     WHEN 'OBJECT' THEN 5 ELSE 1 END;
 sf_variant_order(v) := CASE WHEN json_type(v) <> 'NULL' THEN {
@@ -163,15 +179,19 @@ sf_variant_least(l) := CASE WHEN list_count(l) = len(l) THEN sf_variant_least_of
 sf_sorted(a) := list_transform(list_sort(list_transform(list_filter(sf_list(a),
     lambda x: x IS NOT NULL AND json_type(x) <> 'NULL'),
     lambda x: {'n': TRY_CAST(x ->> '$' AS DOUBLE), 't': x ->> '$', 'v': x})), lambda s: s.v);
-sf_array_sort(a) := to_json(sf_sorted(a));
+sf_nulls(a) := list_filter(sf_list(a), lambda x: x IS NULL OR json_type(x) = 'NULL');
+sf_in_order(a, is_up) := CASE WHEN is_up THEN sf_sorted(a) ELSE list_reverse(sf_sorted(a)) END;
+sf_array_sort(a, is_up, nulls_first) := to_json(CASE WHEN nulls_first
+    THEN list_concat(sf_nulls(a), sf_in_order(a, is_up)) ELSE list_concat(sf_in_order(a, is_up), sf_nulls(a)) END);
 sf_array_min(a) := list_first(sf_sorted(a));
 sf_array_max(a) := list_last(sf_sorted(a));
 sf_array_range(first, last, step) := to_json(range(first, last, step));
-sf_array_flatten(a) := to_json(flatten(CAST(a AS JSON[][])));
+sf_array_flatten(a) := CASE WHEN NOT sf_has_null(a) THEN to_json(flatten(CAST(a AS JSON[][]))) END;
 sf_object_keys(o) := CASE WHEN json_type(o) = 'OBJECT' THEN to_json(json_keys(o)) END;
 sf_member(o, k) := json_extract(o, '$."' || k || '"');
 sf_object_of(o, ks) := (SELECT COALESCE(json_group_object(k, sf_member(o, k)), '{}'::JSON)
     FROM (SELECT unnest(ks) AS k));
+sf_texts_of(a) := list_transform(sf_list(a), lambda x: x ->> '$');
 sf_object_delete(o, ks) := sf_object_of(o, list_filter(json_keys(o), lambda k: NOT list_contains(ks, k)));
 sf_object_pick(o, ks) := sf_object_of(o, list_filter(json_keys(o), lambda k: list_contains(ks, k)));
 sf_object_insert(o, k, v, is_update) := CASE

@@ -5,16 +5,14 @@ sqlglot has classes for many of them, but loses a format or an argument, or read
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from sqlglot import exp
 
 from snowflake_sandbox import errors
-from snowflake_sandbox.dialect import macros, native, number_formats, time_formats
+from snowflake_sandbox.dialect import arrays, macros, native, number_formats, time_formats
+from snowflake_sandbox.dialect.arrays import json_null
+from snowflake_sandbox.dialect.calls import MANY, Arguments, Function, Rewrite, constant_format, to_macro
 from snowflake_sandbox.dialect.conversions import (
     Formats,
-    constant_text,
     plain_cast,
     to_binary,
     to_boolean,
@@ -26,39 +24,10 @@ from snowflake_sandbox.dialect.conversions import (
 )
 from snowflake_sandbox.dialect.families import NUMBERS, TIMES, DType, Family, family, is_null
 
-Arguments = list[exp.Expr]
-Rewrite = Callable[[str, Arguments, Formats], exp.Expr]
-
-
-@dataclass(frozen=True)
-class Function:
-    """A Snowflake function.
-
-    Attributes:
-        returns: the type of its result.
-        rewrite: translates a call to DuckDB, from the function's name and arguments.
-        minimum, maximum: the allowed number of arguments.
-    """
-
-    returns: exp.DType
-    rewrite: Rewrite
-    minimum: int = 1
-    maximum: int = 1
-
-
-def _format(name: str, arguments: Arguments, position: int = 1) -> str | None:
-    """Return the format argument, which must be a constant text."""
-    if len(arguments) <= position:
-        return None
-    text = constant_text(arguments[position])
-    if text is None:
-        raise errors.not_supported(f"{name} with a format that is not constant")
-    return text
-
 
 def _to_char(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
     value, kind = arguments[0], family(arguments[0])
-    text = _format(name, arguments)
+    text = constant_format(name, arguments)
     if text is None:
         return to_text(value, formats)
     if kind is Family.BINARY:
@@ -87,6 +56,8 @@ def _to_time(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
     optional = name.startswith("TRY_")
     target = _TARGETS.get(name.removeprefix("TRY_").removeprefix("TO_"), Family.INSTANT)
     value = arguments[0]
+    if len(arguments) == 1 and family(value) in NUMBERS and target in (Family.DATE, Family.TIME):
+        raise errors.invalid_type(f"{name}({value.sql('snowflake')})", name)
     if len(arguments) == 1:
         return to_time(value, target, formats, optional=optional)
     if family(value) in NUMBERS:
@@ -96,7 +67,7 @@ def _to_time(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
             if target is Family.NTZ
             else exp.Anonymous(this="TIMEZONE", expressions=[exp.Literal.string("UTC"), instant])
         )
-    text = _format(name, arguments) or ""
+    text = constant_format(name, arguments) or ""
     if text.upper() == "AUTO":
         return to_time(value, target, formats, optional=optional)
     reader = "TRY_STRPTIME" if optional else "STRPTIME"
@@ -112,8 +83,8 @@ def _to_boolean(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
 
 
 def _to_binary(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
-    del formats
-    return to_binary(arguments[0], _format(name, arguments) or "HEX", optional=name.startswith("TRY_"))
+    encoding = constant_format(name, arguments) or formats.binary_read
+    return to_binary(arguments[0], encoding, optional=name.startswith("TRY_"))
 
 
 def _hex_encode(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
@@ -132,68 +103,8 @@ def _decoder(macro: str, *, as_text: bool) -> Rewrite:
     return rewrite
 
 
-def _macro(macro: str, kinds: str) -> Rewrite:
-    """Return the translation to a macro, with a letter per argument: `v` VARIANT, `t` text, `n` number, `x` as is."""
-
-    def rewrite(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
-        converters: dict[str, Callable[[exp.Expr], exp.Expr]] = {
-            "v": lambda node: to_variant(node, formats),
-            "t": lambda node: to_text(node, formats),
-            "n": to_number,
-            "x": lambda node: node,
-        }
-        return macros.call(macro, *(converters[kind](node) for kind, node in zip(kinds, arguments, strict=False)))
-
-    return rewrite
-
-
-def json_list(arguments: Arguments, formats: Formats) -> exp.Expr:
-    """Return a semi-structured array of values."""
-    values = [_json_null(to_variant(node, formats)) for node in arguments]
-    if not values:
-        return plain_cast(exp.Literal.string("[]"), "JSON")
-    return exp.Anonymous(this="TO_JSON", expressions=[exp.Anonymous(this="LIST_VALUE", expressions=values)])
-
-
-def _json_null(node: exp.Expr) -> exp.Expr:
-    return plain_cast(exp.null(), "JSON") if is_null(node) else node
-
-
-def _array_construct(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
-    return json_list(arguments, formats)
-
-
-def _array_construct_compact(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
-    return macros.call("array_compact", json_list(arguments, formats))
-
-
-def _array_generate_range(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
-    del formats
-    first, last, *step = arguments
-    return macros.call("array_range", first, last, *(step or [exp.Literal.number(1)]))
-
-
-def _object_insert(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
-    subject, key, value, *update = arguments
-    return macros.call(
-        "object_insert",
-        to_variant(subject, formats),
-        to_text(key, formats),
-        _json_null(to_variant(value, formats)),
-        *(update or [exp.false()]),
-    )
-
-
-def _with_keys(macro: str) -> Rewrite:
-    def rewrite(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
-        keys = exp.Anonymous(this="LIST_VALUE", expressions=[to_text(node, formats) for node in arguments[1:]])
-        return macros.call(macro, to_variant(arguments[0], formats), keys)
-
-    return rewrite
-
-
 def _typeof(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
-    return macros.call("typeof", _json_null(to_variant(arguments[0], formats)))
+    return macros.call("typeof", json_null(to_variant(arguments[0], formats)))
 
 
 def _is(*kinds: str) -> Rewrite:
@@ -228,7 +139,7 @@ def _strip_null(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
 
 
 def _path_text(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
-    path = _format("JSON_EXTRACT_PATH_TEXT", arguments) or ""
+    path = constant_format("JSON_EXTRACT_PATH_TEXT", arguments) or ""
     value = plain_cast(to_text(arguments[0], formats), "JSON")
     return exp.Anonymous(this="JSON_EXTRACT_STRING", expressions=[value, exp.Literal.string(f"$.{path}")])
 
@@ -265,12 +176,52 @@ def _bytes_of(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
     return exp.Anonymous(this="OCTET_LENGTH", expressions=[value])
 
 
+def _sha2(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    value, *size = arguments
+    if family(value) is Family.BINARY:
+        if [item.name for item in size] not in ([], ["256"]):
+            raise errors.not_supported("SHA2 of a BINARY with another size than 256")
+        return exp.Anonymous(this="SHA256", expressions=[value])
+    return native.call("sha2", to_text(value, formats), plain_cast((size or [exp.Literal.number(256)])[0], "BIGINT"))
+
+
+def _half_of_md5(start: int) -> Rewrite:
+    """Return the translation of MD5_NUMBER_UPPER64 (the first 16 digits) or …LOWER64 (the last ones)."""
+
+    def rewrite(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+        value = arguments[0] if family(arguments[0]) is Family.BINARY else to_text(arguments[0], formats)
+        digits = exp.Anonymous(
+            this="SUBSTR",
+            expressions=[
+                exp.Anonymous(this="MD5", expressions=[value]),
+                exp.Literal.number(start),
+                exp.Literal.number(16),
+            ],
+        )
+        number = exp.DPipe(this=exp.Literal.string("0x"), expression=digits)
+        return plain_cast(plain_cast(exp.paren(number), "UBIGINT"), "HUGEINT")
+
+    return rewrite
+
+
+def _hash(_name: str, arguments: Arguments, _formats: Formats) -> exp.Expr:
+    """HASH: a signed number, while DuckDB's has none below 0."""
+    return macros.call("signed", exp.Anonymous(this="HASH", expressions=arguments))
+
+
+def _getbit(_name: str, arguments: Arguments, _formats: Formats) -> exp.Expr:
+    return macros.call("getbit", *arguments)
+
+
+def _distinct_count(_name: str, arguments: Arguments, _formats: Formats) -> exp.Expr:
+    return exp.Anonymous(this="APPROX_COUNT_DISTINCT", expressions=arguments)
+
+
 def _bits_of(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
     return exp.Paren(this=exp.Mul(this=_bytes_of(name, arguments, formats), expression=exp.Literal.number(8)))
 
 
 _VARCHAR, _BOOLEAN, _BINARY, _ARRAY, _OBJECT = DType.VARCHAR, DType.BOOLEAN, DType.BINARY, DType.ARRAY, DType.OBJECT
-_MANY = 1000
 
 FUNCTIONS: dict[str, Function] = {
     **dict.fromkeys(("TO_CHAR", "TO_VARCHAR"), Function(_VARCHAR, _to_char, 1, 2)),
@@ -302,17 +253,17 @@ FUNCTIONS: dict[str, Function] = {
     "TYPEOF": Function(_VARCHAR, _typeof),
     "TO_VARIANT": Function(DType.VARIANT, _variant),
     "TO_OBJECT": Function(_OBJECT, _variant),
-    "TO_ARRAY": Function(_ARRAY, _macro("to_array", "v")),
+    "TO_ARRAY": Function(_ARRAY, to_macro("to_array", "v")),
     "TO_JSON": Function(_VARCHAR, _to_json),
     "CHECK_JSON": Function(_VARCHAR, _check_json),
     "STRIP_NULL_VALUE": Function(DType.VARIANT, _strip_null),
     "JSON_EXTRACT_PATH_TEXT": Function(_VARCHAR, _path_text, 2, 2),
-    **dict.fromkeys(("AS_CHAR", "AS_VARCHAR"), Function(_VARCHAR, _macro("as_text", "v"))),
-    "AS_INTEGER": Function(DType.BIGINT, _macro("as_integer", "v")),
-    **dict.fromkeys(("AS_DOUBLE", "AS_REAL"), Function(DType.DOUBLE, _macro("as_number", "v"))),
-    "AS_BOOLEAN": Function(_BOOLEAN, _macro("as_boolean", "v")),
-    "AS_ARRAY": Function(_ARRAY, _macro("as_array", "v")),
-    "AS_OBJECT": Function(_OBJECT, _macro("as_object", "v")),
+    **dict.fromkeys(("AS_CHAR", "AS_VARCHAR"), Function(_VARCHAR, to_macro("as_text", "v"))),
+    "AS_INTEGER": Function(DType.BIGINT, to_macro("as_integer", "v")),
+    **dict.fromkeys(("AS_DOUBLE", "AS_REAL"), Function(DType.DOUBLE, to_macro("as_number", "v"))),
+    "AS_BOOLEAN": Function(_BOOLEAN, to_macro("as_boolean", "v")),
+    "AS_ARRAY": Function(_ARRAY, to_macro("as_array", "v")),
+    "AS_OBJECT": Function(_OBJECT, to_macro("as_object", "v")),
     # The sandbox's VARIANT represents dates, times and binary values as texts.
     **dict.fromkeys(
         (
@@ -321,7 +272,7 @@ FUNCTIONS: dict[str, Function] = {
             *("IS_BINARY", "AS_DECIMAL", "AS_NUMBER", "SOUNDEX_P123", "HASH_AGG"),
             *("XMLGET", "PARSE_XML", "COLLATE", "COLLATION", "COMPRESS", "DECOMPRESS_STRING"),
         ),
-        Function(_VARCHAR, _refused, 0, _MANY),
+        Function(_VARCHAR, _refused, 0, MANY),
     ),
     "IS_INTEGER": Function(_BOOLEAN, _is("INTEGER")),
     "IS_DECIMAL": Function(_BOOLEAN, _is("INTEGER", "DECIMAL")),
@@ -331,40 +282,19 @@ FUNCTIONS: dict[str, Function] = {
     "IS_ARRAY": Function(_BOOLEAN, _is("ARRAY")),
     "IS_OBJECT": Function(_BOOLEAN, _is("OBJECT")),
     "IS_NULL_VALUE": Function(_BOOLEAN, _is("NULL_VALUE")),
-    "ARRAY_CONSTRUCT": Function(_ARRAY, _array_construct, 0, _MANY),
-    "ARRAY_CONSTRUCT_COMPACT": Function(_ARRAY, _array_construct_compact, 0, _MANY),
-    "ARRAY_SIZE": Function(DType.BIGINT, _macro("array_size", "v")),
-    "ARRAY_APPEND": Function(_ARRAY, _macro("array_append", "vv"), 2, 2),
-    "ARRAY_PREPEND": Function(_ARRAY, _macro("array_prepend", "vv"), 2, 2),
-    "ARRAY_CAT": Function(_ARRAY, _macro("array_cat", "vv"), 2, 2),
-    "ARRAY_COMPACT": Function(_ARRAY, _macro("array_compact", "v")),
-    "ARRAY_DISTINCT": Function(_ARRAY, _macro("array_distinct", "v")),
-    "ARRAY_INSERT": Function(_ARRAY, _macro("array_insert", "vxv"), 3, 3),
-    "ARRAY_SLICE": Function(_ARRAY, _macro("array_slice", "vxx"), 3, 3),
-    "ARRAY_REMOVE": Function(_ARRAY, _macro("array_remove", "vv"), 2, 2),
-    "ARRAY_REMOVE_AT": Function(_ARRAY, _macro("array_remove_at", "vx"), 2, 2),
-    "ARRAY_REVERSE": Function(_ARRAY, _macro("array_reverse", "v")),
-    "ARRAY_CONTAINS": Function(_BOOLEAN, _macro("array_contains", "vv"), 2, 2),
-    "ARRAY_POSITION": Function(DType.BIGINT, _macro("array_position", "vv"), 2, 2),
-    "ARRAY_TO_STRING": Function(_VARCHAR, _macro("array_to_string", "vt"), 2, 2),
-    "ARRAY_INTERSECTION": Function(_ARRAY, _macro("array_intersection", "vv"), 2, 2),
-    "ARRAY_EXCEPT": Function(_ARRAY, _macro("array_except", "vv"), 2, 2),
-    "ARRAYS_OVERLAP": Function(_BOOLEAN, _macro("arrays_overlap", "vv"), 2, 2),
-    "ARRAY_SORT": Function(_ARRAY, _macro("array_sort", "v")),
-    "ARRAY_MIN": Function(DType.VARIANT, _macro("array_min", "v")),
-    "ARRAY_MAX": Function(DType.VARIANT, _macro("array_max", "v")),
-    "ARRAY_FLATTEN": Function(_ARRAY, _macro("array_flatten", "v")),
-    "ARRAY_GENERATE_RANGE": Function(_ARRAY, _array_generate_range, 2, 3),
-    "OBJECT_KEYS": Function(_ARRAY, _macro("object_keys", "v")),
-    "OBJECT_INSERT": Function(_OBJECT, _object_insert, 3, 4),
-    "OBJECT_DELETE": Function(_OBJECT, _with_keys("object_delete"), 2, _MANY),
-    "OBJECT_PICK": Function(_OBJECT, _with_keys("object_pick"), 2, _MANY),
+    **arrays.FUNCTIONS,
     "GET": Function(DType.VARIANT, _get, 2, 2),
-    "GET_IGNORE_CASE": Function(DType.VARIANT, _macro("get_ignore_case", "vt"), 2, 2),
+    "GET_IGNORE_CASE": Function(DType.VARIANT, to_macro("get_ignore_case", "vt"), 2, 2),
     "WIDTH_BUCKET": Function(DType.BIGINT, _width_bucket, 4, 4),
-    "TRANSLATE": Function(_VARCHAR, _macro("translate", "ttt"), 3, 3),
-    "MONTHS_BETWEEN": Function(DType.DOUBLE, _macro("months_between", "xx"), 2, 2),
+    "TRANSLATE": Function(_VARCHAR, to_macro("translate", "ttt"), 3, 3),
+    "MONTHS_BETWEEN": Function(DType.DOUBLE, to_macro("months_between", "xx"), 2, 2),
     "CONTAINS": Function(_BOOLEAN, _text("CONTAINS"), 2, 2),
+    **dict.fromkeys(("SHA2", "SHA2_HEX"), Function(_VARCHAR, _sha2, 1, 2)),
+    "MD5_NUMBER_UPPER64": Function(DType.DECIMAL, _half_of_md5(1)),
+    "MD5_NUMBER_LOWER64": Function(DType.DECIMAL, _half_of_md5(17)),
+    "HASH": Function(DType.BIGINT, _hash, 1, MANY),
+    "GETBIT": Function(DType.BIGINT, _getbit, 2, 2),
+    "HLL": Function(DType.BIGINT, _distinct_count),
     "OCTET_LENGTH": Function(DType.BIGINT, _bytes_of),
     "BIT_LENGTH": Function(DType.BIGINT, _bits_of),
 }

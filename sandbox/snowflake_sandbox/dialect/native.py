@@ -6,8 +6,11 @@ could take forever, and would stop the whole process.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import itertools
 import json
+import re
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 # The schema of DuckDB that has them, which each session can access.
 SCHEMA = "SYSTEM.MAIN"
 _WORD = 0xFFFFFFFF
+_SHA2 = (224, 256, 384, 512)
+# A step of a path: a key, a quoted key or an index.
+_STEP = re.compile(r"([A-Za-z_][\w$]*)|\['([^']*)'\]|\[(\d+)\]")
+_PLAIN_KEY = re.compile(r"[A-Za-z_][\w$]*")
 
 
 def number_text(number: str, form: str) -> str:
@@ -108,6 +115,67 @@ def ip(text: str, permissive: int) -> str:
     return json.dumps(described)
 
 
+def arrays_to_object(keys: str, values: str) -> str:
+    """ARRAYS_TO_OBJECT; a NULL among the keys is left out."""
+    pairs = zip(json.loads(keys), json.loads(values), strict=True)
+    return json.dumps({key: value for key, value in pairs if key is not None})
+
+
+def arrays_zip(first: str, second: str) -> str:
+    """ARRAYS_ZIP of two arrays; the shorter one is filled up with NULLs."""
+    pairs = itertools.zip_longest(json.loads(first), json.loads(second))
+    return json.dumps([{"$1": one, "$2": two} for one, two in pairs])
+
+
+def sha2(text: str, size: int) -> str:
+    """SHA2(text, size)."""
+    if size not in _SHA2:
+        raise ValueError(f"Invalid digest size {size}")
+    return hashlib.new(f"sha{size}", text.encode()).hexdigest()
+
+
+def flatten(value: str, path: str, mode: str, outer: int, recursive: int) -> str:
+    """FLATTEN: a list of [key, path, index, this, value], as JSON; the value is missing in the row of no parts.
+
+    Args:
+        value: the JSON to expand; "" for NULL.
+        path: to the element that is expanded, such as `a.b[0]`.
+        mode: OBJECT, ARRAY or BOTH.
+        outer: whether an element without parts has a row.
+        recursive: whether parts are expanded, too.
+    """
+    element = json.loads(value) if value else None
+    for name, quoted, number in _STEP.findall(path):
+        container: Any = dict(enumerate(element)) if isinstance(element, list) else element
+        key = int(number) if number else name or quoted
+        element = container.get(key) if isinstance(container, dict) else None
+    rows = _parts(element, path, mode, recursive=bool(recursive))
+    if not rows and outer:
+        rows = [[None, path, None, *([] if element is None else [element])]]
+    return json.dumps(rows)
+
+
+def _parts(element: Any, path: str, mode: str, *, recursive: bool) -> list[list[Any]]:
+    rows: list[list[Any]] = []
+    parts: list[tuple[str | None, str, int | None, Any]]
+    if isinstance(element, dict) and mode != "ARRAY":
+        prefix = path + "." if path else ""
+        parts = [(key, f"{prefix}{_key(key)}", None, part) for key, part in sorted(element.items())]
+    elif isinstance(element, list) and mode != "OBJECT":
+        parts = [(None, f"{path}[{index}]", index, part) for index, part in enumerate(element)]
+    else:
+        return rows
+    for key, place, index, part in parts:
+        rows.append([key, place, index, element, part])
+        if recursive:
+            rows += _parts(part, place, mode, recursive=True)
+    return rows
+
+
+def _key(key: str) -> str:
+    return key if _PLAIN_KEY.fullmatch(key) else f"['{key}']"
+
+
 # Name -> the function and DuckDB's types of its arguments.
 FUNCTIONS: dict[str, tuple[Callable[..., str], tuple[Literal["varchar", "bigint"], ...]]] = {
     "sf_number_text": (number_text, ("varchar", "varchar")),
@@ -115,6 +183,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., str], tuple[Literal["varchar", "bigint"
     "sf_soundex": (soundex, ("varchar",)),
     "sf_url": (url, ("varchar", "bigint")),
     "sf_ip": (ip, ("varchar", "bigint")),
+    "sf_arrays_to_object": (arrays_to_object, ("varchar", "varchar")),
+    "sf_arrays_zip": (arrays_zip, ("varchar", "varchar")),
+    "sf_sha2": (sha2, ("varchar", "bigint")),
+    "sf_flatten": (flatten, ("varchar", "varchar", "varchar", "bigint", "bigint")),
 }
 
 

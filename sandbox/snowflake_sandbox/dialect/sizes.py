@@ -109,11 +109,8 @@ def fit_text(value: exp.Expr, length: int, *, optional: bool = False) -> exp.Exp
 
 
 def _is_short(value: exp.Expr, length: int) -> bool:
-    """Whether a text is known to fit: a literal, or a column that is no longer."""
-    if isinstance(value, exp.Literal):
-        return len(value.name) <= length
-    of_source = declared(value.type)
-    return bool(of_source) and family(value) is Family.TEXT and of_source[0] <= length
+    """Whether a text is known to fit. The declared length of a column is not asked: its type may be a function's."""
+    return isinstance(value, exp.Literal) and len(value.name) <= length
 
 
 def length_of(target: exp.DataType) -> int | None:

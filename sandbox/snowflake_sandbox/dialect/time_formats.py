@@ -69,6 +69,13 @@ def directives(text: str) -> str:
     return re.sub("\0.?\0", "%z", pieces)
 
 
+def elements(text: str) -> str:
+    """Return a format in directives as Snowflake writes it."""
+    for element, directive in _ELEMENTS.items():
+        text = text.replace(directive, element)
+    return text.replace("%z", "TZHTZM").replace("%%", "%")
+
+
 def write(node: exp.Expr, kind: Family, text: str) -> exp.Expr:
     """Return the expression that writes a date, time or timestamp in a format."""
     directives(text)

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from snowflake_sandbox.dialect import annotation, assignments, exact_numbers, functions, named, operators
 from snowflake_sandbox.dialect.conversions import Formats
-from snowflake_sandbox.dialect.whole_queries import grouping, ordering, sampling, set_operations
+from snowflake_sandbox.dialect.whole_queries import flattening, grouping, ordering, sampling, set_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,6 +64,7 @@ def translate(tree: exp.Expr, context: Context) -> exp.Expr:
     holder = exp.Paren(this=ordering.by_columns(tree))
     for node in reversed(list(holder.this.walk())):
         _apply(node, context.formats)
+    flattening.rewrite(holder)
     for node in list(holder.find_all(exp.Insert)):
         assignments.insert(node, context.columns, context.formats)
     for column in list(holder.find_all(exp.Column)):

@@ -17,6 +17,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data.temporary import drop_temporary
 from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.parameters import SESSION, checked, require_supported
 from snowflake_sandbox.protocol import identities
 from snowflake_sandbox.session import Session, TaskContext
 from snowflake_sandbox.statements.reader import ObjectName
@@ -106,6 +107,8 @@ def log_in(world: World, login: Login) -> Session:
             f"Role '{role}' specified in the connect string is not granted to this user. Contact your local system"
             " administrator, or attempt to login with another role, e.g. PUBLIC.",
         )
+    own = {key.upper(): value for key, value in (login.parameters or {}).items()}
+    require_supported({key: checked(key, value) for key, value in own.items() if key in SESSION})
     return open_session(
         world,
         name,
@@ -113,7 +116,7 @@ def log_in(world: World, login: Login) -> Session:
         warehouse=identifier(login.warehouse) or user["default_warehouse"],
         database=identifier(login.database),
         schema=identifier(login.schema),
-        parameters={**user.parameters, **(login.parameters or {})},
+        parameters={**user.parameters, **own},
         login=f"user {user.id}",
     )
 

@@ -373,7 +373,7 @@ def _success(query: Query, result: Result) -> Response:
         "numberOfBinds": 0,
         "arrayBindSupported": result.statement_type == 0x3100,  # noqa: PLR2004  # INSERT, result.py
         "version": 1,
-        **wire.result_data(result, arrow=arrow),
+        **wire.result_data(result, arrow=arrow, indent=int(session_value(session, "JSON_INDENT"))),
     }
     return _answer(data)
 

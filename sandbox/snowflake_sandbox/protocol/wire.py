@@ -41,13 +41,13 @@ def rowtype(column: ResultColumn) -> dict[str, Any]:
     elif column.type == "text":
         length, byte_length = column.length or _TEXT_LENGTH, min(4 * (column.length or _TEXT_LENGTH), _TEXT_LENGTH)
     elif column.type == "binary":
-        length, byte_length = _BINARY_LENGTH, _BINARY_LENGTH
+        length = byte_length = column.length or _BINARY_LENGTH
     return {
         "name": column.name,
         "database": "",
         "schema": "",
         "table": "",
-        "nullable": True,
+        "nullable": column.nullable,
         "type": column.type,
         "byteLength": byte_length,
         "length": length,
@@ -57,19 +57,20 @@ def rowtype(column: ResultColumn) -> dict[str, Any]:
     }
 
 
-def result_data(result: Result, *, arrow: bool) -> dict[str, Any]:
+def result_data(result: Result, *, arrow: bool, indent: int = 2) -> dict[str, Any]:
     """Return the fields of a query response that depend on the rows.
 
     Args:
         result: the statement's result.
         arrow: whether the client reads Arrow; rows that are not in Arrow are sent as JSON even then.
+        indent: the session's JSON_INDENT; 0 writes a semi-structured value in one line.
     """
     if result.data is not None:
         return dict(result.data)
     if result.statements:
         # Clients fetch each statement's result by its id.
         return {
-            **result_data(replace(result, statements=()), arrow=False),
+            **result_data(replace(result, statements=()), arrow=False, indent=indent),
             "resultIds": ",".join(query_id for query_id, _kind in result.statements),
             "resultTypes": ",".join(str(kind) for _query_id, kind in result.statements),
         }
@@ -81,11 +82,11 @@ def result_data(result: Result, *, arrow: bool) -> dict[str, Any]:
             "returned": result.arrow.num_rows,
             "queryResultFormat": "arrow",
             # Without rows the connector builds an empty table itself; it cannot read a stream without batches.
-            "rowsetBase64": base64.b64encode(arrow_stream(result.columns, result.arrow)).decode()
+            "rowsetBase64": base64.b64encode(arrow_stream(result.columns, result.arrow, indent)).decode()
             if result.arrow.num_rows
             else "",
         }
-    rows = json_rows(result)
+    rows = json_rows(result, indent)
     return {
         "rowtype": described,
         "rowset": rows,
@@ -95,11 +96,11 @@ def result_data(result: Result, *, arrow: bool) -> dict[str, Any]:
     }
 
 
-def json_rows(result: Result) -> list[list[str | None]]:
+def json_rows(result: Result, indent: int = 2) -> list[list[str | None]]:
     """Return rows as in a JSON rowset: text or null (a JSON number breaks the Go driver's decoding)."""
     types = [column.type for column in result.columns]
     return [
-        [None if value is None else _cell(kind, value) for kind, value in zip(types, row, strict=True)]
+        [None if value is None else _cell(kind, value, indent) for kind, value in zip(types, row, strict=True)]
         for row in python_rows(result)
     ]
 
@@ -111,7 +112,7 @@ def python_rows(result: Result) -> Sequence[tuple[Any, ...]]:
     return list(zip(*[column.to_pylist() for column in result.arrow.columns], strict=True))
 
 
-def _cell(kind: str, value: Any) -> str:  # noqa: PLR0911  # one return per type
+def _cell(kind: str, value: Any, indent: int) -> str:  # noqa: PLR0911  # one return per type
     if kind == "boolean":
         return "1" if value in (True, "true", "TRUE", "1") else "0"
     if kind.startswith("timestamp") and isinstance(value, datetime):
@@ -124,19 +125,20 @@ def _cell(kind: str, value: Any) -> str:  # noqa: PLR0911  # one return per type
     if isinstance(value, bytes):
         return value.hex().upper()
     if kind in _SEMI_STRUCTURED:
-        return semi_structured_text(value)
+        return semi_structured_text(value, indent)
     if isinstance(value, Decimal):
         return f"{value:f}"
     return str(value)
 
 
-def semi_structured_text(value: Any) -> str:
+def semi_structured_text(value: Any, indent: int = 2) -> str:
     """Return a VARIANT, OBJECT or ARRAY as clients get it: indented, with sorted keys (to_json, "Usage notes")."""
     if isinstance(value, str):
         if not value.startswith(("{", "[")):
             return value
         value = json.loads(value)
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str)
+    layout: dict[str, Any] = {"indent": indent} if indent else {"separators": (",", ":")}
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str, **layout)
 
 
 def _timestamp_cell(kind: str, value: datetime) -> str:
@@ -151,11 +153,11 @@ def _timestamp_cell(kind: str, value: datetime) -> str:
     return f"{text} {int(offset.total_seconds() // 60) + _OFFSET_SHIFT}"
 
 
-def arrow_stream(columns: Sequence[ResultColumn], table: pa.Table) -> bytes:
+def arrow_stream(columns: Sequence[ResultColumn], table: pa.Table, indent: int = 2) -> bytes:
     """Return an Arrow IPC stream of one batch, in the layout that the connector's converters expect."""
     arrays, fields = [], []
     for column, chunked in zip(columns, table.columns, strict=True):
-        array = _arrow_array(column, chunked.combine_chunks())
+        array = _arrow_array(column, chunked.combine_chunks(), indent)
         metadata = {
             "logicalType": column.type.upper(),
             "precision": str(column.precision),
@@ -171,7 +173,7 @@ def arrow_stream(columns: Sequence[ResultColumn], table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _arrow_array(column: ResultColumn, array: pa.Array) -> pa.Array:  # noqa: PLR0911  # one return per type
+def _arrow_array(column: ResultColumn, array: pa.Array, indent: int) -> pa.Array:  # noqa: PLR0911  # one return per type
     kind = array.type
     if pa.types.is_timestamp(kind):
         return _timestamp_struct(array)
@@ -190,7 +192,7 @@ def _arrow_array(column: ResultColumn, array: pa.Array) -> pa.Array:  # noqa: PL
     if pa.types.is_float32(kind):
         return array.cast(pa.float64())
     if pa.types.is_nested(kind) or pa.types.is_null(kind) or column.type in _SEMI_STRUCTURED:
-        texts = [None if value is None else semi_structured_text(value) for value in array.to_pylist()]
+        texts = [None if value is None else semi_structured_text(value, indent) for value in array.to_pylist()]
         return pa.array(texts, pa.string())
     if pa.types.is_dictionary(kind):
         return array.cast(pa.string())

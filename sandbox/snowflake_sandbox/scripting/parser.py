@@ -65,12 +65,22 @@ class Parser(Pieces):
         declarations = self._declarations() if self.reader.accept("DECLARE") else ()
         self.reader.expect("BEGIN")
         body = self._body("EXCEPTION", "END")
+        self._require_new(declarations, body)
         handlers: list[syntax.Handler] = []
         if self.reader.accept("EXCEPTION"):
             while self.reader.accept("WHEN"):
                 handlers.append(self._handler())
         self.reader.expect("END")
         return syntax.Block(position, declarations, body, tuple(handlers))
+
+    def _require_new(self, declarations: tuple[Statement, ...], body: tuple[Statement, ...]) -> None:
+        """Refuse LET of a name that the same block has declared (a guess: no page says what accounts answer)."""
+        names = {declaration.name for declaration in declarations if isinstance(declaration, syntax.Declarations)}
+        for statement in body:
+            if isinstance(statement, syntax.Declarations):
+                if statement.name in names:
+                    raise errors.syntax_error(statement.name, statement.position, self.reader.text)
+                names.add(statement.name)
 
     def _declarations(self) -> tuple[Statement, ...]:
         declarations: list[Statement] = []

@@ -176,6 +176,9 @@ class Statements(Evaluation):
             error = SnowflakeError(904, "42000", f"SQL compilation error:\ninvalid identifier '{statement.name}'")
             raise Raised(STATEMENT_ERROR, error, statement.position)
         if isinstance(statement, syntax.Open):
+            if cursor.rows is not None:
+                error = SnowflakeError(90230, "24000", f"Cursor '{statement.name}' is already open.")  # guess
+                raise Raised(STATEMENT_ERROR, error, statement.position)
             cursor.rows, cursor.fetched = (yield from self._opened(cursor, statement, scope)), 0
             return
         if cursor.rows is None:

@@ -80,6 +80,9 @@ class DeclareException(Statement):
     text: str = ""
 
 
+Declarations = Declare | DeclareResultSet | DeclareCursor | DeclareException
+
+
 @dataclass(frozen=True)
 class Assign(Statement):
     """`name := …`."""

@@ -142,6 +142,10 @@ def _read_property(
         # `COMMENT 'x'`, or a property's name used in another way: leave it to the kind's own reader.
         reader.index -= 1
         return False
+    if (properties[word].key in values) if word in properties else word in parameters:
+        # guess: the number; no page says what accounts answer to a property that stands twice
+        repeated = reader.tokens[reader.index - 2]
+        raise errors.syntax_error(repeated.text, repeated.start, reader.text)
     if word in properties:
         values[properties[word].key] = properties[word].read(reader)
     else:

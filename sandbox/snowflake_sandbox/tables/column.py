@@ -141,6 +141,8 @@ def from_result(result_column: ResultColumn) -> TableColumn:
     """Return the column that CREATE TABLE … AS creates for a query's column."""
     if result_column.type == "fixed":
         return TableColumn(result_column.name, "NUMBER", (result_column.precision, result_column.scale))
+    if result_column.length is not None:
+        return TableColumn(result_column.name, _FROM_RESULT[result_column.type], (result_column.length,))
     return TableColumn(result_column.name, _FROM_RESULT[result_column.type])
 
 

@@ -221,6 +221,7 @@ def _load(call: Call) -> Result:
         tuple(projections),
         by_name=str(options.flags.get("MATCH_BY_COLUMN_NAME", "NONE")).upper() != "NONE",
         has_texts=file_format.get("TYPE", "CSV").upper() == "CSV",
+        is_json=file_format.get("TYPE", "CSV").upper() == "JSON",
     )
 
     def statement(path: Path) -> str:

@@ -22,6 +22,9 @@ from snowflake_sandbox.dialect.families import DType
 if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
+# The column in which DuckDB's reader has the values of a JSON file.
+_JSON = "json"
+
 
 @dataclass(frozen=True)
 class CopyRequest:
@@ -32,6 +35,7 @@ class CopyRequest:
         projections: the expressions of a transformation over `$1`, `$2`, …; empty: the file's columns unchanged.
         by_name: MATCH_BY_COLUMN_NAME.
         has_texts: whether the file is CSV.
+        is_json: whether each row of the file is one semi-structured value.
     """
 
     table: SnowflakeObject
@@ -39,6 +43,7 @@ class CopyRequest:
     projections: tuple[exp.Expr, ...] = ()
     by_name: bool = False
     has_texts: bool = True
+    is_json: bool = False
 
     def statement(self, source: str) -> str:
         """Return the statement for one file.
@@ -79,12 +84,23 @@ class CopyRequest:
         permitted.check_expression(node)
         holder = exp.Paren(this=node.copy())
         for extract in list(holder.find_all(exp.JSONExtract)):
-            if isinstance(extract.this, exp.Parameter):
+            if isinstance(extract.this, exp.Parameter) and self.is_json:
+                extract.set("this", exp.column(_JSON, quoted=True))
+            elif isinstance(extract.this, exp.Parameter):
                 key = extract.expression.find(exp.JSONPathKey)
                 name = key.this if key is not None else extract.expression.name or extract.expression.sql("snowflake")
-                extract.replace(exp.column(name, quoted=True))
+                _replace_field(extract, exp.column(name, quoted=True))
         for parameter in list(holder.find_all(exp.Parameter)):
-            field: exp.Expr = exp.Var(this=f"#{parameter.name}")
+            field: exp.Expr = exp.column(_JSON, quoted=True) if self.is_json else exp.Var(this=f"#{parameter.name}")
             parameter.replace(exp.cast(field, "VARCHAR") if self.has_texts else field)
         query = translation.translate(exp.select(trees.unwrapped(holder)), translation.Context())
         return ", ".join(duckdb_text(projection) for projection in query.expressions)
+
+
+def _replace_field(extract: exp.Expr, field: exp.Expr) -> None:
+    """Replace `$1:A` by a column; a list or structure of a Parquet file is JSON where it becomes semi-structured."""
+    cast = extract.parent
+    if isinstance(cast, exp.Cast) and cast.to.this in (DType.OBJECT, DType.ARRAY, DType.VARIANT):
+        cast.replace(exp.Anonymous(this="TO_JSON", expressions=[field]))
+    else:
+        extract.replace(field)

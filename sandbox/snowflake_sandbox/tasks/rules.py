@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.errors import SnowflakeError, invalid_value
+from snowflake_sandbox.parameters import require_supported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,12 +32,13 @@ def require_session_parameters(parameters: Mapping[str, Any]) -> None:
     """Refuse session parameters that tasks do not support: SEARCH_PATH, and AUTOCOMMIT = FALSE.
 
     Raises:
-        SnowflakeError: 001008 (guess: the number).
+        SnowflakeError: 001008 (guess: the number); 000002 for a value without effect in the sandbox.
     """
     for name, refused_value in _NOT_OF_TASKS.items():
         value = parameters.get(name)
         if value is not None and refused_value in (None, value):
             raise invalid_value(str(value), name)
+    require_supported(parameters)
 
 
 # Sizes in order; synonyms without their hyphen are the same.

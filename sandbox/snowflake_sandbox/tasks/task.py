@@ -26,7 +26,7 @@ from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import links, rules, schedule, scheduler, showing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
@@ -161,9 +161,22 @@ def _finish(call: Call, creation: Creation) -> None:
     rules.require_session_parameters(creation.parameters)
     rules.require_sizes(creation.parameters)
     rules.require_root_settings(creation.name, properties, creation.parameters)
+    _require_integrations(call, properties)
     interval = properties.get("target_completion_interval")
     rules.require_serverless(creation.name, properties.get("warehouse"), creation.parameters, interval)
     properties |= {"state": "suspended", "uuid": call.world.new_id(), "last_committed_on": None, "revision": 0}
+
+
+def _require_integrations(call: Call, properties: Mapping[str, Any]) -> None:
+    """Require that the integrations that a task names exist (a guess: no page says what accounts answer).
+
+    Raises:
+        SnowflakeError: 002003.
+    """
+    with call.world.store.reading() as tx:
+        for key in ("error_integration", "success_integration"):
+            if properties.get(key):
+                catalog.get(tx, "NOTIFICATION INTEGRATION", ObjectName(properties[key]))
 
 
 def _created(call: Call, task: SnowflakeObject) -> None:
@@ -173,6 +186,7 @@ def _created(call: Call, task: SnowflakeObject) -> None:
 
 
 def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> None:
+    _require_integrations(call, {key: value for key, value in after.properties.items() if before[key] != value})
     with call.world.store.transaction() as tx:
         links.require_changeable(tx, before)
         given = {name: value for name, value in after.parameters.items() if before.parameters.get(name) != value}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from jobgraph.instance_families import FAMILIES
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.services import node_sizes
 from snowflake_sandbox.services.spec import Container, Specification, fill_template, parse
+
+from jobgraph.instance_families import FAMILIES
 
 WHOLE = """
 spec:
@@ -103,7 +104,7 @@ def test_probes_and_sizes_as_in_the_reference() -> None:
     text = """
 spec:
   containers:
-  - {name: a, image: x, readinessProbe: {port: 8080, path: /ready}, livenessProbe: {port: 8080, path: /, periodSeconds: 5}}
+  - {name: a, image: x, readinessProbe: {port: 8080, path: /ready}, livenessProbe: {port: 80, path: /}}
   volumes:
   - {name: m, source: memory, size: 2G}
   - {name: b, source: block, size: 5Gi}
