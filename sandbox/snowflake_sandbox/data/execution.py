@@ -26,7 +26,6 @@ from snowflake_sandbox.data import (
     expand,
     load_metadata,
     merge_by_name,
-    result_types,
     rewrite,
     table_columns,
     transactions,
@@ -34,6 +33,7 @@ from snowflake_sandbox.data import (
 )
 from snowflake_sandbox.data.adapter import duckdb_text, quoted
 from snowflake_sandbox.dialect import permitted, translation
+from snowflake_sandbox.dialect.whole_queries import result_types
 from snowflake_sandbox.parameters import session_text
 from snowflake_sandbox.result import INSERT, SELECT, Result, status
 from snowflake_sandbox.statements.reader import ObjectName

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.data import result_types
 from snowflake_sandbox.dialect import sizes
 from snowflake_sandbox.dialect.conversions import Formats
 from snowflake_sandbox.dialect.families import DType
+from snowflake_sandbox.dialect.whole_queries import result_types
 from snowflake_sandbox.parameters import session_text
 from snowflake_sandbox.statements.reader import DataType, ObjectName
 

@@ -66,7 +66,7 @@ def test_no_more_rows_than_the_session_allows(world: Any) -> None:
 @pytest.mark.parametrize(("indent", "text"), [(0, '{"a":[1],"b":2}'), (1, '{\n "a": [\n  1\n ],\n "b": 2\n}')])
 def test_the_indentation_of_semi_structured_values(world: Any, indent: int, text: str) -> None:
     session = logins.open_session(world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="W")
-    result = dispatch.execute(world, session, "SELECT PARSE_JSON('{\"b\":2,\"a\":[1]}') AS V")
+    result = dispatch.execute(world, session, 'SELECT PARSE_JSON(\'{"b":2,"a":[1]}\') AS V')
     assert wire.result_data(result, arrow=False, indent=indent)["rowset"] == [[text]]
 
 

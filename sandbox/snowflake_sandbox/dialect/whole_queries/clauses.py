@@ -83,10 +83,10 @@ def _check_pivot(pivot: exp.Expr, _text: str) -> None:
 
 def _check_uniform(call: exp.Expr, _text: str) -> None:
     """Refuse a minimum above the maximum, where both are numbers (a guess: no page says what accounts answer)."""
-    least, most = call.this, call.expression
-    are_numbers = all(isinstance(node, exp.Literal) and not node.is_string for node in (least, most))
-    if are_numbers and float(least.name) > float(most.name):
-        raise errors.invalid_value(least.name, "UNIFORM")
+    minimum, maximum = call.this, call.expression
+    are_numbers = all(isinstance(node, exp.Literal) and not node.is_string for node in (minimum, maximum))
+    if are_numbers and float(minimum.name) > float(maximum.name):
+        raise errors.invalid_value(minimum.name, "UNIFORM")
 
 
 def _check_interval(interval: exp.Expr, _text: str) -> None:

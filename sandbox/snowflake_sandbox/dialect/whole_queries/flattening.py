@@ -65,9 +65,9 @@ def _options(called: exp.Explode) -> dict[str, str | bool]:
 
 
 def _constant(name: str, value: exp.Expr) -> str | bool:
-    wanted = exp.Boolean if isinstance(_DEFAULTS[name], bool) else exp.Literal
+    expected = exp.Boolean if isinstance(_DEFAULTS[name], bool) else exp.Literal
     if isinstance(value, exp.Null):
         return _DEFAULTS[name]
-    if not isinstance(value, wanted):
+    if not isinstance(value, expected):
         raise errors.invalid_value(value.sql("snowflake"), name)
     return bool(value.this) if isinstance(value, exp.Boolean) else value.name.upper() if name == "MODE" else value.name

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 # Marks the type of a table's column that takes no NULL.
 NOT_NULL = "not null"
-_WRITTEN, _COLUMNS = "written", "known columns"
+_WRITTEN, _COLUMNS = "written", "origins of columns"
 _SEMI_STRUCTURED: dict[object, ColumnType] = {DType.ARRAY: "array", DType.OBJECT: "object"}
 
 
 @dataclass(frozen=True)
-class Known:
+class Origin:
     """What is known of a column of a query."""
 
     type: exp.DataType | None = None
@@ -35,8 +35,7 @@ class Known:
     nullable: bool = True
 
 
-_NOTHING = Known()
-Named = dict[str, Known]
+_NOTHING = Origin()
 
 
 def mark_literals(tree: exp.Expr) -> None:
@@ -49,28 +48,28 @@ def mark_literals(tree: exp.Expr) -> None:
 
 def remember(tree: exp.Expr, lookup: Callable[[exp.Table], Columns]) -> None:
     """Keep what is known of the columns of a query, whose tables have full names, for `described`."""
-    known = _of_query(tree, _Sources(lookup)) if isinstance(tree, exp.Query) else None
-    if known is not None:
-        tree.meta[_COLUMNS] = [item for _, item in known]
+    origins = _of_query(tree, _Sources(lookup)) if isinstance(tree, exp.Query) else None
+    if origins is not None:
+        tree.meta[_COLUMNS] = [item for _, item in origins]
 
 
 def described(columns: tuple[ResultColumn, ...], tree: exp.Expr) -> tuple[ResultColumn, ...]:
     """Return the columns of a query as DuckDB describes them, with what was remembered."""
-    known: list[Known] = tree.meta.get(_COLUMNS, [])
-    if len(known) != len(columns):
+    origins: list[Origin] = tree.meta.get(_COLUMNS, [])
+    if len(origins) != len(columns):
         return columns
-    return tuple(_described(column, item) for column, item in zip(columns, known, strict=True))
+    return tuple(_described(column, item) for column, item in zip(columns, origins, strict=True))
 
 
-def _described(column: ResultColumn, known: Known) -> ResultColumn:
-    kind = None if known.type is None else _SEMI_STRUCTURED.get(known.type.this)
+def _described(column: ResultColumn, origin: Origin) -> ResultColumn:
+    kind = None if origin.type is None else _SEMI_STRUCTURED.get(origin.type.this)
     if kind is not None and column.type == "variant":
         column = replace(column, type=kind)
-    column = replace(column, nullable=known.nullable)
-    if column.type in ("text", "binary") and known.numbers:
-        return replace(column, length=known.numbers[0])
-    if column.type == "fixed" and not column.scale and known.numbers and (*known.numbers, 0)[1] == 0:
-        return replace(column, precision=known.numbers[0])
+    column = replace(column, nullable=origin.nullable)
+    if column.type in ("text", "binary") and origin.numbers:
+        return replace(column, length=origin.numbers[0])
+    if column.type == "fixed" and not column.scale and origin.numbers and (*origin.numbers, 0)[1] == 0:
+        return replace(column, precision=origin.numbers[0])
     return column
 
 
@@ -78,11 +77,11 @@ class _Sources:
     """The columns that each source of a query has, by the source's name and in order."""
 
     def __init__(
-        self, lookup: Callable[[exp.Table], Columns], common: Mapping[str, list[tuple[str, Known]]] | None = None
+        self, lookup: Callable[[exp.Table], Columns], common: Mapping[str, list[tuple[str, Origin]]] | None = None
     ) -> None:
         self.lookup, self.common = lookup, common or {}
 
-    def of(self, source: exp.Expr) -> list[tuple[str, Known]] | None:
+    def of(self, source: exp.Expr) -> list[tuple[str, Origin]] | None:
         """Return the columns of a source in FROM; None if they are not known."""
         if isinstance(source, exp.Table) and not source.args.get("pivots") and isinstance(source.this, exp.Identifier):
             if not source.db and _upper(source.this) in self.common:
@@ -90,10 +89,14 @@ class _Sources:
             columns = self.lookup(source)
             return [(name, _of_type(kind)) for name, kind in columns.items()] or None
         if isinstance(source, exp.Subquery) and not source.args.get("pivots"):
-            known = _of_query(source.this, self)
+            origins = _of_query(source.this, self)
             alias = source.args.get("alias")
             names = [_upper(column) for column in alias.columns] if alias is not None else []
-            return known if not names or known is None else list(zip(names, [item for _, item in known], strict=False))
+            return (
+                origins
+                if not names or origins is None
+                else list(zip(names, [item for _, item in origins], strict=False))
+            )
         return None
 
 
@@ -106,12 +109,12 @@ def _upper(node: exp.Expr | None) -> str:
     return ""
 
 
-def _of_type(kind: exp.DataType) -> Known:
+def _of_type(kind: exp.DataType) -> Origin:
     numbers = tuple(sizes.declared(kind))
-    return Known(kind, numbers, nullable=not kind.meta.get(NOT_NULL))
+    return Origin(kind, numbers, nullable=not kind.meta.get(NOT_NULL))
 
 
-def _of_query(query: exp.Expr, sources: _Sources) -> list[tuple[str, Known]] | None:
+def _of_query(query: exp.Expr, sources: _Sources) -> list[tuple[str, Origin]] | None:
     """Return the columns of a query in order, with their names; None if they are not known."""
     if isinstance(query, exp.Subquery):
         return _of_query(query.this, sources)
@@ -126,55 +129,55 @@ def _of_query(query: exp.Expr, sources: _Sources) -> list[tuple[str, Known]] | N
     return _of_select(query, _Sources(sources.lookup, common)) if isinstance(query, exp.Select) else None
 
 
-def _of_select(query: exp.Select, sources: _Sources) -> list[tuple[str, Known]] | None:
+def _of_select(query: exp.Select, sources: _Sources) -> list[tuple[str, Origin]] | None:
     start, joins = query.args.get("from_"), query.args.get("joins") or []
     listed = [start.this, *(join.this for join in joins)] if start is not None else []
     is_outer = any(join.side or join.args.get("using") or join.method for join in joins)
     is_outer |= bool(query.args.get("laterals"))
     by_name = {_upper(source.args.get("alias") or source.this): sources.of(source) for source in listed}
     if is_outer:
-        by_name = {name: _all_nullable(known) for name, known in by_name.items()}
-    columns: list[tuple[str, Known]] = []
+        by_name = {name: _all_nullable(origins) for name, origins in by_name.items()}
+    columns: list[tuple[str, Origin]] = []
     for projection in query.expressions:
         if projection.is_star:
             table = _upper(projection.args.get("table")) if isinstance(projection, exp.Column) else ""
             star = projection.this if isinstance(projection, exp.Column) else projection
-            known = _of_star(by_name, table) if not any(star.args.values()) and not is_outer else None
-            if known is None:
+            origins = _of_star(by_name, table) if not any(star.args.values()) and not is_outer else None
+            if origins is None:
                 return None
-            columns += known
+            columns += origins
         else:
             name = projection.args.get("alias") if isinstance(projection, exp.Alias) else projection
             columns.append((_upper(name), _of_expression(projection, by_name)))
     return columns
 
 
-def _all_nullable(known: list[tuple[str, Known]] | None) -> list[tuple[str, Known]] | None:
-    return None if known is None else [(name, replace(item, nullable=True)) for name, item in known]
+def _all_nullable(origins: list[tuple[str, Origin]] | None) -> list[tuple[str, Origin]] | None:
+    return None if origins is None else [(name, replace(item, nullable=True)) for name, item in origins]
 
 
-def _of_star(by_name: Mapping[str, list[tuple[str, Known]] | None], table: str) -> list[tuple[str, Known]] | None:
-    chosen: Sequence[list[tuple[str, Known]] | None] = [by_name.get(table)] if table else list(by_name.values())
-    columns: list[tuple[str, Known]] = []
-    for known in chosen:
-        if known is None:
+def _of_star(by_name: Mapping[str, list[tuple[str, Origin]] | None], table: str) -> list[tuple[str, Origin]] | None:
+    chosen: Sequence[list[tuple[str, Origin]] | None] = [by_name.get(table)] if table else list(by_name.values())
+    columns: list[tuple[str, Origin]] = []
+    for origins in chosen:
+        if origins is None:
             return None
-        columns += known
+        columns += origins
     return columns
 
 
-def _of_expression(projection: exp.Expr, by_name: Mapping[str, list[tuple[str, Known]] | None]) -> Known:
+def _of_expression(projection: exp.Expr, by_name: Mapping[str, list[tuple[str, Origin]] | None]) -> Origin:
     value = projection.unalias().unnest()
     if isinstance(value, exp.Column):
         table = _upper(value.args.get("table"))
         owners = [by_name.get(table)] if table else list(by_name.values())
-        matching = [item for known in owners for name, item in known or () if name == _upper(value)]
+        matching = [item for origins in owners for name, item in origins or () if name == _upper(value)]
         return matching[0] if len(matching) == 1 and None not in owners else _NOTHING
     if isinstance(value, exp.Literal) and value.meta.get(_WRITTEN):
         is_sized = value.is_string or value.name.isdigit()
-        return Known(None, (max(len(value.name), 1),) if is_sized else (), nullable=False)
+        return Origin(None, (max(len(value.name), 1),) if is_sized else (), nullable=False)
     if isinstance(value, exp.Cast) and of_type(value.to) in (Family.TEXT, Family.NUMBER):
-        return Known(None, _written_numbers(value.to))
+        return Origin(None, _written_numbers(value.to))
     return _NOTHING
 
 
