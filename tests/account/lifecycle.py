@@ -18,7 +18,7 @@ from tests.account.scratch import MARK
 from tests.lifecycle.project import BIN, PARTS, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from tests.account.scratch import Ask
@@ -39,6 +39,8 @@ DIRECT = "kit_direct"
 ALERT = ("EXECUTE ALERT",)
 _TELLS = frozenset({"message", "alert"})
 _PATIENCE = 300.0
+# A step that takes longer hangs; once interrupted, it may take as long to end what it has begun.
+STEP_SECONDS, ENDING_SECONDS = 1800.0, 120.0
 _UP = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK)
 FIRST_UP, SECOND_UP = "first up", "first up, again"
 # What decision 0020 could not settle: the steps after the first do not depend on it.
@@ -114,12 +116,21 @@ def address_of(ask: Ask) -> str:
     return str(rows[0]["email"] or "") if rows else ""
 
 
-def live(folder: Path, environment: Mapping[str, str], ask: Ask, address: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each step and how it went; what follows a failure is left out, but for the destruction."""
+def live(
+    folder: Path,
+    environment: Mapping[str, str],
+    ask: Ask,
+    address: str = "",
+    over: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[str, str]]:
+    """Yield each step and how it went; what follows a failure is left out, but for the destruction.
+
+    So is what would begin when the budget is `over`.
+    """
     failed = False
     for name, command in STEPS:
-        if failed and name != "destroy":
-            yield name, "left out"
+        if (failed or over()) and name != "destroy":
+            yield name, "left out" if failed else "left out: the budget is spent"
             continue
         if name in _TELLS and not address:
             yield name, "ok, left out: the user has no address"
@@ -162,8 +173,8 @@ def _evaluated(ask: Ask) -> str:
 def _run(command: tuple[str, ...], folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command in a process group of its own, so that Ctrl-C reaches it only through this process.
 
-    If this process is interrupted, the command is, too: the engine then ends the steps that it has begun, so that
-    nothing is created after the kit has removed its objects.
+    If this process is interrupted, or the command takes too long, the command is interrupted, too: the engine then ends
+    the steps that it has begun, so that nothing is created after the kit has removed its objects.
     """
     process = subprocess.Popen(
         command,
@@ -177,9 +188,24 @@ def _run(command: tuple[str, ...], folder: Path, environment: Mapping[str, str])
     )
     with process:
         try:
-            out, err = process.communicate()
+            out, err = process.communicate(timeout=STEP_SECONDS)
+        except subprocess.TimeoutExpired:
+            out, err = _ended(process)
+            return subprocess.CompletedProcess(
+                command, process.returncode or 1, out, f"{err}\nnot ended after {STEP_SECONDS:.0f} s"
+            )
         except KeyboardInterrupt:
             process.send_signal(signal.SIGINT)
             process.communicate()
             raise
     return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def _ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Interrupt a command; if it does not end by that, end it and all that it has started."""
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.communicate(timeout=ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate()

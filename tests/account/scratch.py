@@ -5,6 +5,7 @@ Knows SHOW and DROP. Must not know what a case does.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 MARK = "JOBGRAPH_KIT"
 MARK_OF_CASES = f"{MARK}_C"
 WAREHOUSE = f"{MARK}_WAREHOUSE"
+# Whole names: others may have the mark in the names of what is theirs.
+_OF_A_CASE = re.compile(rf"(?:[A-Za-z]+[-_]?)?{MARK_OF_CASES}\d+(?:_[A-Z]+)?")
+_OF_THE_STACK = re.compile(
+    rf"{MARK}_(?:STACK|ROLE|POOL_XS|POOL_S|(?:STACK_|LATE_)?WAREHOUSE|STACK_PUBLIC_JOBGRAPH_[A-Z0-9_]+)"
+)
 # Users of others, then what holds others: databases first, for tasks in them use warehouses and roles own them.
 _KINDS = {
     "DATABASE": "DATABASES",
@@ -33,8 +39,13 @@ def left_over(ask: Ask, mark: str = MARK) -> Iterator[tuple[str, str]]:
     """Yield kind and name of everything that a kit has left."""
     for kind, plural in _KINDS.items():
         for row in ask(f"SHOW {plural}"):
-            if mark in str(row["name"]):
+            if is_own(str(row["name"]), mark):
                 yield kind, str(row["name"])
+
+
+def is_own(name: str, mark: str = MARK) -> bool:
+    """Whether a kit makes objects of this name; with MARK_OF_CASES, whether its cases do."""
+    return bool(_OF_A_CASE.fullmatch(name)) or (mark == MARK and bool(_OF_THE_STACK.fullmatch(name)))
 
 
 def sweep(ask: Ask, mark: str = MARK) -> list[str]:

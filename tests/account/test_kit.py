@@ -17,6 +17,8 @@ from click.testing import CliRunner
 from snowflake_sandbox.session import ObjectScope
 
 from jobgraph.config.reading import parse
+from jobgraph.plan.notifying import email_integration_name
+from jobgraph.settings import read_settings
 from tests.account import __main__ as kit
 from tests.account import comparing, cost, late_warehouse, lifecycle, scratch
 from tests.account.__main__ import CORPUS, ROOT, main, variables
@@ -122,15 +124,30 @@ def test_every_kind_of_objects_of_the_account_is_swept(service: Any) -> None:
 def test_only_the_kits_own_objects_are_swept(service: Any) -> None:
     with service.connect() as connection:
         session = Session(connection)
-        session.rows("CREATE OR REPLACE DATABASE JOBGRAPH_KITTEN_X")
-        session.rows("CREATE OR REPLACE DATABASE OTHERS")
+        others = ("JOBGRAPH_KITTEN_X", "OTHERS", "MY_JOBGRAPH_KIT", "JOBGRAPH_KIT_NOTES", "JOBGRAPH_KIT_CATS")
+        for name in others:
+            session.rows(f"CREATE OR REPLACE DATABASE {name}")
         session.rows(f"CREATE OR REPLACE WAREHOUSE {scratch.WAREHOUSE}")
         assert scratch.sweep(session.rows, scratch.MARK_OF_CASES) == []
         assert f"WAREHOUSE {scratch.WAREHOUSE}" in scratch.sweep(session.rows)
         names = {row["name"] for row in session.rows("SHOW DATABASES")}
-        assert "OTHERS" in names
-        session.rows("DROP DATABASE OTHERS")
-        session.rows("DROP DATABASE IF EXISTS JOBGRAPH_KITTEN_X")
+        assert names >= set(others)
+        for name in others:
+            session.rows(f"DROP DATABASE {name}")
+
+
+def test_every_name_that_the_kit_makes_is_its_own() -> None:
+    settings = lifecycle.SETTINGS
+    pools = [pool["name"] for pool in settings["pools"].values()]
+    names = [settings["database"], settings["role"], settings["warehouse"], *pools, late_warehouse.WAREHOUSE]
+    email = email_integration_name(read_settings(settings, "x"))
+    assert all(scratch.is_own(name) for name in [*names, scratch.WAREHOUSE, email])
+    assert not any(scratch.is_own(name, scratch.MARK_OF_CASES) for name in names)
+    created = {
+        name for case in CASES for text in (*case.get("setup", ()), case["sql"]) for name in CREATED.findall(text)
+    }
+    own = {name.strip('"').replace("@DB", f"{scratch.MARK_OF_CASES}12") for name in created if "@DB" in name}
+    assert {name for name in own if not scratch.is_own(name, scratch.MARK_OF_CASES)} == set()
 
 
 def settled(text: str, *outcomes: comparing.Outcome, folder: Path) -> list[dict[str, Any]]:
@@ -241,7 +258,8 @@ def test_the_cost_is_told_before_the_login_and_counted_by_the_time_that_it_took(
     kit_of_no_cases: Path, monkeypatch: pytest.MonkeyPatch, part: str, seconds: tuple[float, float], counted: str
 ) -> None:
     events: list[str] = []
-    times = iter([100.0, 100.0 + seconds[0], 100.0 + sum(seconds)])
+    # when it begins, after its case, when the cases have ended, at its end
+    times = iter([100.0, 100.0 + seconds[0], 100.0 + seconds[0], 100.0 + sum(seconds)])
     connect = snowflake.connector.connect
 
     def login(**options: Any) -> Any:
