@@ -52,7 +52,7 @@ def cli(context: click.Context, connection: str | None, database: str | None, sc
     the local sandbox: eval "$(jobgraph sandbox env)".
 
     Exit codes: 0 done, 1 the run or a job failed, 2 wrong usage or configuration, 3 cannot connect, 4 timed out,
-    130 interrupted.
+    5 a deploy would succeed but runs fail (doctor), 130 interrupted.
     """
     application = context.obj if isinstance(context.obj, Application) else Application()
     choice = ConnectionChoice(connection, database, schema, dict(os.environ))

@@ -44,7 +44,8 @@ KIT = (str(projects.BIN / "python"), "-m", "tests.account", "--stack-only", "--b
 MARK = "JOBGRAPH_KIT_UNDER_TEST"
 # What a copy has of its own: the warehouse of the tests' session.
 OF_THE_TEST = "WAREHOUSES FOR_EVERYBODY"
-PATIENCE = 900.0
+# Whole kits on a busy machine.
+PATIENCE = 3600.0
 
 
 def changes(statement: str) -> bool:

@@ -6,6 +6,7 @@ Knows what may happen to a kit and what it must leave then. Must not know which 
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -17,7 +18,6 @@ from tests.reliability.kit.stack import PATIENCE, Kit, account, changes
 from tests.reliability.kit.trap import FAULTS, INTERRUPTED, Case, Trap
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
@@ -50,7 +50,13 @@ def disturb(kit: Kit, case: Case) -> tuple[str, list[str]]:
     trap = Trap(case, spring, changes)
     kit.proxy.around = trap.around
     process.append(kit.start())
-    process[0].communicate(timeout=PATIENCE)
+    try:
+        process[0].communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        kit.kill()
+        process[0].communicate()
+        kit.sweep()
+        return trap.statement, [f"{case} ({trap.statement}): not ended after {PATIENCE:.0f} s"]
     if not trap.statement:
         return "", [f"{case}: there was no such statement"]
     kit.kill()
