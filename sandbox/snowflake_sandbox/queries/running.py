@@ -6,6 +6,7 @@ request id, after a lost connection) gets the statement that is already running,
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections import OrderedDict
@@ -83,6 +84,10 @@ class Queries:
         self._lock = threading.Lock()
         self._queries: OrderedDict[str, Query] = OrderedDict()
         self._by_request: dict[str, Query] = {}
+        self._under_way: dict[str, Query] = {}
+        # of the results of the ended ones, and their sum: a statement need not look at all others
+        self._sizes: dict[str, int] = {}
+        self._total_size = 0
 
     def start(self) -> None:
         """Do nothing: threads are started with statements."""
@@ -112,12 +117,12 @@ class Queries:
             earlier = self._by_request.get(request_id) if request_id else None
             if earlier is not None and earlier.session is session:
                 return earlier
-            under_way = [query for query in self._queries.values() if not query.future.done()]
-            if _is_too_much(session, under_way):
+            if _is_too_much(session, self._not_done()):
                 raise errors.too_many_statements(_MOST_OF_A_SESSION)
             query = Query(self._world.new_id(), request_id, session, text, self._world.clock.now(), Future())
             query.parameters = parameters or {}
             self._remember(query)
+            self._under_way[query.id] = query
         self._threads.submit(self._run, query, binds, describe_only)
         return query
 
@@ -125,7 +130,8 @@ class Queries:
         self._queries[query.id] = query
         if query.request_id:
             self._by_request[query.request_id] = query
-        self._forget([query for query in list(self._queries.values())[:-_MOST_RESULTS] if query.future.done()])
+        surplus = list(itertools.islice(self._queries.values(), max(0, len(self._queries) - _MOST_RESULTS)))
+        self._forget(query for query in surplus if query.future.done())
 
     def remember_result(self, session: Session, query_id: str, text: str, result: Result) -> None:
         """Store the result of a statement that ran inside another one, for RESULT_SCAN."""
@@ -133,23 +139,30 @@ class Queries:
         query.future.set_result(result)
         with self._lock:
             self._remember(query)
-        self._bound_memory()
+        self._end(query)
 
     def _forget(self, queries: Iterable[Query]) -> None:
         for query in queries:
             self._queries.pop(query.id, None)
             self._by_request.pop(query.request_id, None)
+            self._total_size -= self._sizes.pop(query.id, 0)
 
-    def _bound_memory(self) -> None:
-        """Forget the oldest results while all of them use too much memory; the newest stays, however large."""
+    def _end(self, query: Query) -> None:
+        """Count the result of a statement that has ended; forget the oldest ones while all use too much memory.
+
+        The newest result stays, however large.
+        """
         with self._lock:
-            ended = [query for query in self._queries.values() if query.future.done()]
-            total = sum(_size(query) for query in ended)
-            for query in ended[:-1]:
-                if total <= _MOST_BYTES:
-                    return
-                total -= _size(query)
-                self._forget([query])
+            self._under_way.pop(query.id, None)
+            if query.id not in self._queries:
+                return
+            self._sizes[query.id] = _size(query)
+            self._total_size += self._sizes[query.id]
+            if self._total_size > _MOST_BYTES:
+                ended = [query for query in self._queries.values() if query.id in self._sizes]
+                for old in ended[:-1]:
+                    if self._total_size > _MOST_BYTES:
+                        self._forget([old])
 
     def forget_session(self, session: Session, *, last: bool = False) -> None:
         """Forget the results of an ended session; the last one only if `last`, because its user may still fetch it."""
@@ -178,7 +191,8 @@ class Queries:
             query.future.set_exception(errors.disk_full() if is_full else errors.internal(query.id))
         else:
             query.future.set_result(result)
-            self._bound_memory()
+        finally:
+            self._end(query)
 
     def find(self, query_id: str) -> Query | None:
         """Return the statement with that query id, as long as it is remembered."""
@@ -188,7 +202,10 @@ class Queries:
     def running(self) -> list[Query]:
         """Return the statements that have not ended."""
         with self._lock:
-            return [query for query in self._queries.values() if not query.future.done()]
+            return self._not_done()
+
+    def _not_done(self) -> list[Query]:
+        return [query for query in self._under_way.values() if not query.future.done()]
 
     def abort_request(self, session: Session, request_id: str) -> bool:
         """Abort the statement that a request of the session's user started; return False if there is none."""

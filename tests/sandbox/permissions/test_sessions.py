@@ -150,6 +150,22 @@ def test_old_results_are_forgotten_when_all_of_them_are_large(client: Client, mo
     assert 1 <= len(kept) <= 3
 
 
+def test_nothing_is_kept_of_forgotten_statements(own_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each statement looks at what is kept: a sandbox that has answered thousands answers the next one as fast."""
+    monkeypatch.setattr(running, "_MOST_RESULTS", 5)
+    queries = own_client.world.parts["queries"]
+    for number in range(20):
+        queries.submit(
+            own_client.session, "select 1" if number % 2 else "select no_such_column", {}, ""
+        ).future.exception(LONG)
+    queries.stop()
+    assert len(queries._queries) <= 5
+    assert queries._sizes.keys() == queries._queries.keys()
+    assert queries._total_size == sum(queries._sizes.values())
+    assert queries.running() == []
+    assert queries._under_way == {}
+
+
 @pytest.mark.parametrize("path", ["/session/v1/login-request", "/queries/v1/query-request"])
 def test_a_small_body_that_unpacks_to_a_large_one_is_refused(
     service: Service, path: str, monkeypatch: pytest.MonkeyPatch
