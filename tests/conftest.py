@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
+from xdist.remote import Producer
 
-from tests import tiers
+from tests import scheduling, tiers
 
 pytest.register_assert_rewrite("tests.golden")  # so that a failure shows the difference
 # CI tries the same examples each time, so that a merge does not fail by chance; people's runs try new ones.
@@ -27,30 +28,6 @@ settings.load_profile(tiers.QUICK)
 os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
 
 ROOT = Path(__file__).parent
-# Files that run longest, longest first. Two workers take file by file: a long one at the end would leave one idle.
-LONGEST = (
-    "runner/test_containers.py",
-    "deploys/test_engine.py",
-    "page/test_browser.py",
-    "lifecycle/operating/test_direct.py",
-    "lifecycle/account/test_privileges.py",
-    "deploys/test_disturbed.py",
-    "packaging/test_new_project.py",
-    "lifecycle/deploying/test_in_flight.py",
-    "lifecycle/deploying/test_component.py",
-    "lifecycle/deploying/test_deploy.py",
-    "lifecycle/account/test_account_document.py",
-    "lifecycle/deploying/test_changes.py",
-    "lifecycle/operating/test_examples.py",
-    "lifecycle/operating/test_quickstart.py",
-    "lifecycle/account/test_images.py",
-    "lifecycle/operating/test_past_runs.py",
-    "lifecycle/account/test_two_stacks.py",
-    "lifecycle/deploying/test_adopt.py",
-    "lifecycle/operating/test_trouble.py",
-)
-
-
 # What says in a file that it starts processes, and that each of its tests does.
 MARKS = re.compile(r"mark\.(engine|sandbox)\b")
 ALL_MARKED = re.compile(
@@ -117,9 +94,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     mistakes = () if is_partial else tiers.mistakes(item.nodeid for item in items)
     if mistakes:
         raise pytest.UsageError("\n".join(mistakes))
-    place = {ROOT / name: number for number, name in enumerate(LONGEST)}
     processes = {item.path for item in items if item.get_closest_marker("engine") or item.get_closest_marker("sandbox")}
-    items.sort(key=lambda item: (place.get(item.path, len(place)), item.path not in processes, item.path))
+    items.sort(key=lambda item: (scheduling.place(item.path), item.path not in processes, item.path))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> scheduling.Scheduling | None:
+    """Let one worker run files that share something."""
+    return scheduling.Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:

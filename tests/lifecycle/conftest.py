@@ -1,4 +1,4 @@
-"""One deployed project for all tests of this folder that leave it as they found it; others make their own."""
+"""A deployed project and one that is not, for all tests of this folder that leave it so; others make their own."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[projects.Proj
     project = projects.make(tmp_path_factory.mktemp("deployed") / "project", forking=True)
     try:
         project.up()
+        yield project
+    finally:
+        project.jobgraph("sandbox", "stop", check=False)
+
+
+@pytest.fixture(scope="session")
+def undeployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[projects.Project]:
+    """A project that was set up: its tests do not deploy it, or destroy what they have deployed."""
+    project = projects.make(tmp_path_factory.mktemp("undeployed") / "project", forking=True)
+    try:
         yield project
     finally:
         project.jobgraph("sandbox", "stop", check=False)

@@ -121,7 +121,12 @@ sys.exit(main())
 
 def as_forked(python: str, command: tuple[str, ...]) -> list[str]:
     """Return the command line that has the server start a command of `jobgraph`, whose first word is its script."""
-    return [python, "-I", "-S", "-c", CLIENT, COMMAND, *command]
+    return program_as_forked(python, COMMAND, *command)
+
+
+def program_as_forked(python: str, program: str, *arguments: str) -> list[str]:
+    """Return the command line that has the server run a program, as `python -c` would."""
+    return [python, "-I", "-S", "-c", CLIENT, program, *arguments]
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""docs/account.md line by line, on a sandbox as if it were an empty account."""
+"""docs/account.md line by line, on a sandbox as if it were an empty account; what the run at its end has left."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from tests.lifecycle import stack
 from tests.lifecycle.project import ROOT
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from tests.lifecycle.project import Project
 
+JOBS = [f"T_MYJOB_{number}" for number in range(1, 7)]
 VALUES = {"<ORGANIZATION>": "LOCAL", "<ACCOUNT>": "SANDBOX", "<OWNER>": "shop", "<REPOSITORY>": "jobs"}
 
 
@@ -70,3 +72,16 @@ def test_every_line_works_from_an_empty_account_to_a_run(fresh: Project, tmp_pat
             (home / "connections.toml").chmod(0o600)
     assert "DONE" in done.stdout
     administrate([line.rstrip(";") for language, lines in blocks("CI") if language == "sql" for line in lines])
+    fresh.environment = administrator
+    check_what_the_run_left(fresh)
+
+
+def check_what_the_run_left(project: Project) -> None:
+    """Six tables with a row each, an attempt of each job, and the states of all tasks."""
+    for number in range(1, 7):
+        ((*columns,),) = project.query(f"SELECT * FROM {stack.PLACE}.RESULTS_{number}")
+        assert columns == ["TIME", "'HELLO'"]
+    rows = project.query(f"SELECT TASK_NAME, JOB_STATUS, ATTEMPT FROM {stack.PLACE}.JOBS_RUN_STATS ORDER BY TASK_NAME")
+    assert [tuple(row.values()) for row in rows] == [(job, "DONE", 1) for job in JOBS]
+    tasks = project.query(f"SELECT NAME, STATE FROM {stack.PLACE}.TASK_LOGGING_STATS ORDER BY NAME")
+    assert [tuple(row.values()) for row in tasks] == [(name, "SUCCEEDED") for name in ("ROOT_TASK", *JOBS)]

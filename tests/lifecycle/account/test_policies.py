@@ -11,6 +11,8 @@ from tests.lifecycle import stack
 from tests.lifecycle.project import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.lifecycle.project import Project
 
 PACK = ROOT / "policies" / "pack"
@@ -29,22 +31,32 @@ def policies(project: Project) -> tuple[bool, str]:
     return done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_engine_enforces_every_rule_on_what_a_preview_plans(fresh: Project) -> None:
+@pytest.fixture
+def project(undeployed: Project) -> Iterator[Project]:
+    """The project, whose settings and login are put back at the end."""
+    environment = dict(undeployed.environment)
+    yield undeployed
+    undeployed.environment = environment
+    stack.choose(undeployed)
+    undeployed.query("DROP ROLE IF EXISTS DEPLOYS")
+
+
+def test_the_engine_enforces_every_rule_on_what_a_preview_plans(project: Project) -> None:
     # the sandbox's administrator deploys as ACCOUNTADMIN, which one rule forbids
-    kept, text = policies(fresh)
+    kept, text = policies(project)
     assert not kept, text
     assert all(part in text for part in OWNED), text
     assert not any(f"[mandatory]  {rule} " in text for rule in RULES if rule != OWNED[0]), text
 
-    fresh.query("CREATE ROLE DEPLOYS")
-    fresh.query("GRANT ROLE ACCOUNTADMIN TO ROLE DEPLOYS")
-    fresh.query("GRANT ROLE DEPLOYS TO USER SANDBOX_ADMIN")
-    fresh.environment["SNOWFLAKE_ROLE"] = "DEPLOYS"
-    kept, text = policies(fresh)
+    project.query("CREATE ROLE DEPLOYS")
+    project.query("GRANT ROLE ACCOUNTADMIN TO ROLE DEPLOYS")
+    project.query("GRANT ROLE DEPLOYS TO USER SANDBOX_ADMIN")
+    project.environment["SNOWFLAKE_ROLE"] = "DEPLOYS"
+    kept, text = policies(project)
     assert kept, text
     assert "jobgraph@v1.0.0" in text
 
-    stack.choose(fresh, pools={"PR_STD_POOL_XS": {"auto_suspend_secs": 0}, "PR_STD_POOL_S": {}})
-    kept, text = policies(fresh)
+    stack.choose(project, pools={"PR_STD_POOL_XS": {"auto_suspend_secs": 0}, "PR_STD_POOL_S": {}})
+    kept, text = policies(project)
     assert not kept, text
     assert all(part in text for part in IDLE), text

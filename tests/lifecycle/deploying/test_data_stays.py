@@ -77,8 +77,7 @@ def other_defaults(kind: str, values: dict[str, Any]) -> None:
 def test_other_defaults_of_a_plugin_replace_nothing(filled: Project, state: str) -> None:
     before = rows_and_files(filled)
     plant(filled, state, other_defaults)
-    filled.pulumi("preview", "--expect-no-changes")
-    filled.up()
+    filled.up("--expect-no-changes")
     assert rows_and_files(filled) == before
 
 

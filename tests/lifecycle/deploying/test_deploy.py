@@ -135,12 +135,12 @@ def test_what_was_changed_behind_pulumi_is_found_and_mended(deployed: Project) -
     deployed.pulumi("preview", "--expect-no-changes")
 
 
-def test_destroy_leaves_no_object_behind(fresh: Project) -> None:
-    before = inventory(fresh)
-    fresh.up()
-    assert inventory(fresh) != before
-    fresh.pulumi("destroy", "--yes", "--skip-preview")
-    assert inventory(fresh) == before
+def test_destroy_leaves_no_object_behind(undeployed: Project) -> None:
+    before = inventory(undeployed)
+    undeployed.up()
+    assert inventory(undeployed) != before
+    undeployed.pulumi("destroy", "--yes", "--skip-preview")
+    assert inventory(undeployed) == before
 
 
 def inventory(project: Project) -> dict[str, list[str]]:

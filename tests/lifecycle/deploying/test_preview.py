@@ -41,8 +41,8 @@ def normalised(preview: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(steps, key=lambda step: (step["type"], step["name"]))
 
 
-def test_the_first_preview_reads_as_text(fresh: Project) -> None:
-    steps = normalised(fresh.preview())
+def test_the_first_preview_reads_as_text(undeployed: Project) -> None:
+    steps = normalised(undeployed.preview())
     tasks = [step for step in steps if step["type"] == "snowflake:index/task:Task"]
     assert len(tasks) == 8
     for task in tasks:

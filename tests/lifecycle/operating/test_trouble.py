@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.lifecycle.project import Project
 
 SCHEMA = "PR_CONTAINER_ORCHESTRATION.PUBLIC"
@@ -32,12 +34,19 @@ def test_a_taken_port_is_named(fresh: Project) -> None:
     assert "Traceback" not in told(done)
 
 
-def test_without_a_sandbox_up_and_run_say_how_to_start_it(fresh: Project) -> None:
-    fresh.jobgraph("sandbox", "stop")
-    done = fresh.jobgraph("run", "--wait", check=False)
+@pytest.fixture
+def stopped(undeployed: Project) -> Iterator[Project]:
+    """The project without its sandbox, which is started again at the end."""
+    undeployed.jobgraph("sandbox", "stop")
+    yield undeployed
+    undeployed.jobgraph("sandbox", "start")
+
+
+def test_without_a_sandbox_up_and_run_say_how_to_start_it(stopped: Project) -> None:
+    done = stopped.jobgraph("run", "--wait", check=False)
     assert done.returncode == 3
     assert "jobgraph sandbox start" in told(done)
-    done = fresh.pulumi("up", "--yes", "--skip-preview", check=False)
+    done = stopped.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode != 0
     assert "127.0.0.1" in told(done)
     assert "jobgraph sandbox start" in told(done)
