@@ -147,8 +147,7 @@ class Deployed:
             f"TASK_NAME => '{self.graph.finalizer.name}')) WHERE STATE NOT IN ('SCHEDULED', 'EXECUTING')"
             " ORDER BY COMPLETED_TIME"
         )
-        with self.changed:
-            assert self.changed.wait_for(lambda: len(self.rows(asked)) >= count, patience), "a finalizer has not ended"
+        assert self._wait(lambda: len(self.rows(asked)) >= count, patience), "a finalizer has not ended"
         rows = self.rows(asked)
         assert {row["STATE"] for row in rows} == {"SUCCEEDED"}, rows
         return [str(row["GRAPH_RUN_GROUP_ID"]) for row in rows]
@@ -159,8 +158,19 @@ class Deployed:
             "SELECT NAME FROM TABLE(D.INFORMATION_SCHEMA.TASK_HISTORY(RESULT_LIMIT => 10000))"
             " WHERE STATE IN ('SCHEDULED', 'EXECUTING')"
         )
+        assert self._wait(lambda: not self.rows(asked), patience), "runs go on"
+
+    def _wait(self, condition: Callable[[], bool], patience: float) -> bool:
+        """Wait for what changes only when a run begins or ends: a query at each step takes longer than the step."""
+        active: frozenset[int] | None = None
+
+        def is_met() -> bool:
+            nonlocal active
+            before, active = active, frozenset(self.world.parts["tasks"]._active)
+            return active != before and condition()
+
         with self.changed:
-            assert self.changed.wait_for(lambda: not self.rows(asked), patience), "runs go on"
+            return self.changed.wait_for(is_met, patience)
 
     def attempts(self) -> dict[str, list[dict[str, Any]]]:
         """The history rows by task."""
