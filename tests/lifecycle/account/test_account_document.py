@@ -6,6 +6,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+import yaml
+
 from tests.lifecycle import stack
 from tests.lifecycle.project import ROOT
 
@@ -77,11 +79,15 @@ def test_every_line_works_from_an_empty_account_to_a_run(fresh: Project, tmp_pat
 
 
 def check_what_the_run_left(project: Project) -> None:
-    """Six tables with a row each, an attempt of each job, and the states of all tasks."""
+    """Six tables with a row each, an attempt of each job with the pushed image, and the states of all tasks."""
     for number in range(1, 7):
         ((*columns,),) = project.query(f"SELECT * FROM {stack.PLACE}.RESULTS_{number}")
         assert columns == ["TIME", "'HELLO'"]
     rows = project.query(f"SELECT TASK_NAME, JOB_STATUS, ATTEMPT FROM {stack.PLACE}.JOBS_RUN_STATS ORDER BY TASK_NAME")
     assert [tuple(row.values()) for row in rows] == [(job, "DONE", 1) for job in JOBS]
+    settings = yaml.safe_load((project.folder / "Pulumi.prod.yaml").read_text())["config"]["jobgraph:settings"]
+    ran = project.query(f"SELECT DISTINCT IMAGE_DIGEST FROM {stack.PLACE}.JOBS_RUN_STATS")
+    assert [row["IMAGE_DIGEST"] for row in ran] == [settings["image_digests"]["my_job_image:1.1.0"]]
+    assert project.query(f"SHOW STAGES LIKE 'IMAGE_BUILD%' IN SCHEMA {stack.PLACE}") == []
     tasks = project.query(f"SELECT NAME, STATE FROM {stack.PLACE}.TASK_LOGGING_STATS ORDER BY NAME")
     assert [tuple(row.values()) for row in tasks] == [(name, "SUCCEEDED") for name in ("ROOT_TASK", *JOBS)]

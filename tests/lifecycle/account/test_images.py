@@ -42,6 +42,16 @@ def test_an_image_goes_from_its_folder_to_a_run(fresh: Project) -> None:
     assert [row["DIGEST"] for row in ran] == [digest]
 
 
+def test_a_preview_tells_which_jobs_lack_their_image(deployed: Project) -> None:
+    deployed.edit("my_job_image:1.1.0", "my_job_image:2.0.0")
+    try:
+        shown = deployed.pulumi("preview").stdout
+    finally:
+        deployed.restore()
+    assert "my_job_image:2.0.0 is not in the repository, so T_MYJOB_1, " in shown
+    assert "jobgraph image push t_myjob_1 --environment dev" in shown
+
+
 def test_a_build_that_fails_says_so_with_its_log(deployed: Project) -> None:
     folder = deployed.folder / "images" / "broken"
     folder.mkdir()

@@ -17,6 +17,6 @@ pytestmark = pytest.mark.sandbox
 def test_a_killed_finalizer_loses_and_doubles_nothing(tmp_path: Path) -> None:
     with failing_night(tmp_path) as night:
         for notify in (True, False):
-            kills, wrong = sweep(night, notify=notify, every=7)
+            kills, wrong = sweep(night, notify=notify, every=18)
             assert kills
             assert wrong == []

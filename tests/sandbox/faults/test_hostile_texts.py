@@ -153,8 +153,20 @@ def test_a_statement_that_is_too_deep_or_too_long_is_refused_as_such(client: Cli
     assert "incident" not in error.message
 
 
-ROWS, EXPRESSIONS = 200_000, 16_384
+ROWS, EXPRESSIONS = lists.MOST_ROWS, 16_384
 _IN_LIST = "select 1 where 1 in ({})".format(", ".join(["2"] * EXPRESSIONS))
+
+
+def test_more_rows_than_the_limit_are_refused_by_their_number(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a limit that takes no seconds to reach: `make slow` reaches the real one."""
+    assert lists.MOST_ROWS == 200_000
+    monkeypatch.setattr(lists, "MOST_ROWS", 3)
+    client.rows("create table T (v int)")
+    client.rows("insert into T values (1),(1),(1)")
+    with pytest.raises(SnowflakeError, match="expected at most 3, got 4") as refused:
+        client.rows(f"insert into T values (1),(1),(1),(1{' ' * 2 * EXPRESSIONS})")  # a short one is not looked at
+    assert refused.value.errno == 1795
+    assert "line 1 at position 14" in refused.value.message
 
 
 @pytest.mark.parametrize(
