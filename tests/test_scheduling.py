@@ -31,9 +31,12 @@ def test_who_uses_what_takes_long_to_make_is_in_its_unit(
     request: pytest.FixtureRequest, fixture: str, files: tuple[str, ...]
 ) -> None:
     """Seen where all tests are loaded: in `make test`."""
+    folder = scheduling.ROOT / files[0].partition("/")[0]
     users = {
         str(item.path.relative_to(scheduling.ROOT))
         for item in request.session.items
-        if fixture in getattr(item, "fixturenames", ()) and not item.get_closest_marker("slow")
+        if folder in item.path.parents
+        and fixture in getattr(item, "fixturenames", ())
+        and not item.get_closest_marker("slow")
     }
     assert users - set(files) == set()
