@@ -34,7 +34,7 @@ demo: setup ## deploy the quickstart's graph onto a local Snowflake, run it, sho
 	jobgraph run --wait --picture .jobgraph/graph.svg
 
 # Three workers on two cores: those of the lifecycle often wait for processes, and the third uses that time. Each
-# further one costs twenty seconds of the processor: it loads all tests and deploys a project of its own.
+# further one costs eight seconds of the processor: it loads all tests, and the libraries that its processes share.
 test: setup policies ## the tests, the lifecycle with the real Pulumi engine included
 	@$(BIN)/python -m pytest -q -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
 

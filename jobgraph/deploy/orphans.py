@@ -130,14 +130,15 @@ def already_there(token: str, inputs: Mapping[str, Any]) -> AlreadyThere | None:
     full_name = quoted(*inside, name)
     types = ", ".join(argument["argDataType"] for argument in inputs.get("arguments") or ())
     signature = f"({types})" if kind.word in {"FUNCTION", "PROCEDURE"} else ""
+    comment = str(inputs.get("comment") or "")
     return AlreadyThere(
         kind=kind,
         name=name,
-        comment=str(inputs.get("comment") or ""),
+        comment=comment,
         show=f"SHOW {kind.plural} LIKE {literal(name)}{place}",
         contents=tuple(statement.format(full_name) for statement in kind.contents),
         drop=f"DROP {kind.word} IF EXISTS {full_name}{signature}",
-        set_comment=f"ALTER {kind.word} {full_name}{signature} SET COMMENT = {literal(str(inputs.get('comment') or ''))}",
+        set_comment=f"ALTER {kind.word} {full_name}{signature} SET COMMENT = {literal(comment)}",
     )
 
 

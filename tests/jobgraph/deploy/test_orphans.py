@@ -58,7 +58,7 @@ def test_each_kind_is_shown_and_dropped_by_its_full_name(kind: str, inputs: Any,
     ("kind", "name", "taken_over"),
     [("Schema", "PUBLIC", True), ("Schema", "public", True), ("Schema", "S", False), ("Database", "PUBLIC", False)],
 )
-def test_the_provider_takes_over_the_schema_public_alone(kind: str, name: str, taken_over: bool) -> None:
+def test_the_provider_takes_over_the_schema_public_alone(kind: str, name: str, *, taken_over: bool) -> None:
     assert looked_at(kind, name=name, database="D").is_taken_over is taken_over
 
 
