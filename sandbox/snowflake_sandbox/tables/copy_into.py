@@ -164,7 +164,8 @@ def _unload(call: Call) -> Result:
         raise errors.SnowflakeError(
             1030, "22000", f"Files already existing at the unload destination: {location.name}/{name}. Use overwrite."
         )
-    target.write_bytes(content)
+    with stage_files.whole(target) as partial:
+        partial.write_bytes(content)
     rows = len(wire.python_rows(result))
     return Result(_UNLOADED, ((rows, len(content), len(content)),), DDL)
 

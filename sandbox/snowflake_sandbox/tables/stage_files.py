@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import shutil
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -25,6 +27,7 @@ from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tables.file_patterns import FilePattern
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from snowflake_sandbox.call import Call, World
@@ -34,6 +37,8 @@ _REFERENCE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?"""
 _TRANSFER = re.compile(r"^(PUT|GET)\s+(.*)$", re.IGNORECASE | re.DOTALL)
 _WORD = re.compile(r"""'(?:[^'\\]|\\.|'')*'|(?:"(?:[^"]|"")*"|\S)+""")
 _LONGEST_PATH, _LONGEST_NAME = 1024, 255
+# The name of a file that is being written.
+_PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")
 # How many characters of a path that is too long appear in the error.
 _LONGEST_EXCERPT = 60
 # The match starts at the first of several blanks: a new search from each of them would take quadratic time.
@@ -63,7 +68,7 @@ class Location:
 
     def files(self) -> list[Path]:
         """Return the files whose path starts with the location's, sorted; no links, which may lead out of the stage."""
-        files = [path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink()]
+        files = [path for path in self.root.rglob("*") if _is_file(path)]
         return sorted(path for path in files if str(path.relative_to(self.root)).startswith(self.path))
 
     def target(self, name: str) -> Path:
@@ -77,6 +82,18 @@ class Location:
     def room_for(self, name: str) -> Path:
         """Return the path of a file that is to be written, and create its folder; see `room_for` below."""
         return room_for(self.root, name)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a path is that of a file of the stage: no link, and not a part that a killed process has left."""
+    return path.is_file() and not path.is_symlink() and _PARTIAL.fullmatch(path.name) is None
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what a process left that was killed while it wrote files of stages."""
+    for path in folder.rglob(".*.partial"):
+        if _PARTIAL.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def inside(root: Path, path: str) -> Path:
@@ -106,6 +123,20 @@ def room_for(root: Path, path: str) -> Path:
         raise errors.not_supported(f"a file called like the folder {path} of the stage")
     place.parent.mkdir(parents=True, exist_ok=True)
     return place
+
+
+@contextmanager
+def whole(place: Path) -> Iterator[Path]:
+    """Yield a path beside a file's; what is written there becomes the file at the end, all of it or nothing.
+
+    A full disk or the end of the process leaves the former file as it was. The name is that of no file of a stage.
+    """
+    partial = place.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        yield partial
+        partial.replace(place)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def normal(path: str) -> str:
@@ -342,14 +373,14 @@ def _copy_files(call: Call) -> Result:
             reader.boolean()
     folder = source.path if source.path.endswith("/") else source.path.rpartition("/")[0]
     rows = []
-    for path in source.files():
-        name = str(path.relative_to(source.root)).removeprefix(folder).lstrip("/")
-        if (chosen is not None and name not in chosen) or not matcher.fullmatch(str(path.relative_to(source.root))):
-            continue
-        place = "/".join(part for part in (target.path.strip("/"), name) if part)
-        copy = target.room_for(place)
-        shutil.copyfile(path, copy)
-        rows.append((place,))
+    with ExitStack() as copies:  # all files, or none
+        for path in source.files():
+            name = str(path.relative_to(source.root)).removeprefix(folder).lstrip("/")
+            is_chosen = chosen is None or name in chosen
+            if is_chosen and matcher.fullmatch(str(path.relative_to(source.root))):
+                place = "/".join(part for part in (target.path.strip("/"), name) if part)
+                shutil.copyfile(path, copies.enter_context(whole(target.room_for(place))))
+                rows.append((place,))
     return Result(columns("file"), rows, SHOW)
 
 

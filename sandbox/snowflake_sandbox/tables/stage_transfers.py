@@ -13,7 +13,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox.tables.stage_files import inside, room_for
+from snowflake_sandbox.objects import stage
+from snowflake_sandbox.tables.stage_files import inside, remove_parts, room_for, whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,15 +53,10 @@ class Transfer:
         """Write a file completely or not at all, so that nobody reads a part; return whether it may be written."""
         if self.names is not None:
             return False
-        place = room_for(self.folder, name)
-        partial = place.with_name(f".{secrets.token_hex(8)}.partial")
-        try:
-            with partial.open("wb") as target:
-                async for chunk in chunks:
-                    target.write(chunk)
-            partial.replace(place)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole(room_for(self.folder, name)) as partial, partial.open("wb") as target:
+            async for chunk in chunks:
+                target.write(chunk)
+            target.flush()
         return True
 
 
@@ -78,7 +74,8 @@ class StageTransfers:
     _transfers: dict[str, Transfer] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Do nothing: there are no threads."""
+        """Remove parts of files that a killed process has left."""
+        remove_parts(stage.root(self.world))
 
     def stop(self) -> None:
         """Do nothing: there are no threads."""
