@@ -4,8 +4,6 @@ well again, and a backfill. Real containers, the real finalizer, a real browser.
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,12 +11,12 @@ import yaml
 from playwright.sync_api import expect, sync_playwright
 
 from tests.page.serving import CHROMIUM, served
-from tests.runner.deployed import Deployed, deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import DEFAULTS, Deployed, deployed, write_image
 from tests.runner.test_failing_night import JOBS, Hooks, hooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Page
 
@@ -40,14 +38,10 @@ def receiver() -> Iterator[Hooks]:
 
 @pytest.fixture
 def night(tmp_path: Path, receiver: Hooks) -> Iterator[Deployed]:
-    image = tmp_path / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).parents[1] / "runner" / "program.py", image / "program.py")
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    write_image(tmp_path / "images")
     graph = {"notify": NOTIFY, "schedule": {"cron": "0 2 * * *", "timezone": "UTC"}, "jobs": JOBS}
     file = tmp_path / "jobs.yaml"
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"nightly": graph}}))
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": {"nightly": graph}}))
     with deployed(tmp_path / "sandbox", tmp_path / "images", file, lambda task: task.sql) as deployment:
         deployment.world.webhook_receiver = f"http://127.0.0.1:{receiver.server_port}"
         deployment.rows("CREATE USER OPS EMAIL = 'ops@example.org'")

@@ -1,10 +1,11 @@
-"""A graph on a sandbox in this process, deployed by plain SQL from its plan: real procedures, real containers.
+"""A graph on a sandbox in this process, deployed by plain SQL from its plan, and the image of its containers.
 
 Knows how a plan becomes statements. Must not know what any test claims.
 """
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from contextlib import contextmanager
@@ -46,6 +47,16 @@ SETTINGS = Settings(
     ),
 )
 PATIENCE = 60.0
+# no pandas: containers load it if it is there
+BASE = "FROM python:3.11-slim\nRUN pip install snowflake-snowpark-python\n"
+DOCKERFILE = f'{BASE}WORKDIR /app\nCOPY program.py ./\nENTRYPOINT ["python3", "program.py"]\n'
+# the program is the same for both runners: job_run.py asks for the run that it is part of where no runner tells it
+ENTRYPOINT = 'ENTRYPOINT ["python3", "job_run.py", "python3", "program.py"]'
+RUNTIME = Path(__file__).resolve().parents[2] / "images" / "runtime"
+PARTS = ("job_run", "job_session", "masking", "verdicts")
+PROGRAM = Path(__file__).with_name("program.py")
+# what the jobs of a graph have in common
+DEFAULTS: dict[str, Any] = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
 
 
 class Deployed:
@@ -225,3 +236,21 @@ def deployed(  # noqa: PLR0913  # one for each thing that a test may have its ow
             server.should_exit = True
             thread.join()
             world.stop(made)
+
+
+def write_image(folder: Path, program: str | None = None) -> Path:
+    """Make the image `job` of program.py, or of another program, in a folder of images; return its own folder."""
+    image = folder / "job"
+    image.mkdir(parents=True)
+    (image / "Dockerfile").write_text(DOCKERFILE)
+    (image / "program.py").write_text(PROGRAM.read_text("utf-8") if program is None else program)
+    return image
+
+
+def write_image_with_runtime(folder: Path) -> None:
+    """Make the image `job` of program.py, started by the runtime, in a folder of images."""
+    image = folder / "job"
+    image.mkdir(parents=True)
+    (image / "Dockerfile").write_text(f"{BASE}WORKDIR /app\nCOPY . ./\n{ENTRYPOINT}\n")
+    for file in (PROGRAM, *(RUNTIME / f"{name}.py" for name in PARTS)):
+        shutil.copy(file, image / file.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,7 @@ from jobgraph.account.queries import Place, Statement
 from jobgraph.cli.application import Application
 from jobgraph.cli.command_line import cli
 from jobgraph.runs.operations import filled
-from tests.runner.deployed import Deployed, deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import DEFAULTS, Deployed, deployed, write_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,13 +50,9 @@ def jobgraph(graph: Deployed, *arguments: str) -> Result:
 
 @pytest.fixture
 def graph(tmp_path: Path) -> Iterator[Deployed]:
-    image = tmp_path / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    write_image(tmp_path / "images")
     file = tmp_path / "jobs.yaml"
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": {"jobs": JOBS}}}))
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": {"g": {"jobs": JOBS}}}))
     with deployed(tmp_path / "sandbox", tmp_path / "images", file, lambda task: task.sql) as found:
         yield found
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from tests.runner.deployed import Deployed, deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import DEFAULTS, Deployed, deployed, write_image
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jobgraph.plan.planning import TaskPlan
 
 pytestmark = pytest.mark.sandbox
@@ -34,14 +33,10 @@ RUNS: tuple[tuple[dict[str, Any], set[str]], ...] = (
 
 
 def test_values_of_a_run_decide_which_jobs_run(tmp_path: Path) -> None:
-    image = tmp_path / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    write_image(tmp_path / "images")
     file = tmp_path / "jobs.yaml"
     graphs = {"g": {"config": CONFIG, "jobs": JOBS}}
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": graphs}))
     with deployed(tmp_path / "sandbox", tmp_path / "images", file, _body) as graph:
         for count, (values, _) in enumerate(RUNS, 1):
             graph.start(values)

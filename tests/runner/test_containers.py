@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +16,7 @@ from jobgraph.cost.rates import published
 from jobgraph.procedures import run_job
 from jobgraph.procedures.attempt import JobFailed
 from tests.procedures.recording import RecordingSession, Service
-from tests.runner.deployed import Deployed, deployed
+from tests.runner.deployed import Deployed, deployed, write_image_with_runtime
 from tests.runner.jobs import ATTEMPTS, ENDS, EXPECTED, HOSTILE, SECRET, TRIES, jobs_of
 
 if TYPE_CHECKING:
@@ -28,12 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.sandbox
 
-# no pandas: containers load it if it is there
-BASE = "FROM python:3.11-slim\nRUN pip install snowflake-snowpark-python\n"
-DOCKERFILE = f'{BASE}WORKDIR /app\nCOPY program.py ./\nENTRYPOINT ["python3", "program.py"]\n'
-# the program is the same for both runners: job_run.py asks for the run that it is part of where no runner tells it
-ENTRYPOINT = 'ENTRYPOINT ["python3", "job_run.py", "python3", "program.py"]'
-RUNTIME = Path(__file__).resolve().parents[2] / "images" / "runtime"
 MET = ("t_cancelled_job", "t_cancelled_task", "t_preempted")
 
 
@@ -45,18 +37,6 @@ def _changed(task: TaskPlan) -> str:
     return task.sql
 
 
-def build_image(folder: Path) -> None:
-    """Make the image `job` of the program, in a folder of images."""
-    image = folder / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(f"{BASE}WORKDIR /app\nCOPY . ./\n{ENTRYPOINT}\n")
-    for file in (Path(__file__).with_name("program.py"), *(RUNTIME / f"{name}.py" for name in PARTS)):
-        shutil.copy(file, image / file.name)
-
-
-PARTS = ("job_run", "job_session", "masking", "verdicts")
-
-
 @pytest.fixture(scope="module", params=[MANAGED, DIRECT])
 def runner(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -65,7 +45,7 @@ def runner(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def ran(runner: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("containers")
-    build_image(folder / "images")
+    write_image_with_runtime(folder / "images")
     jobs = jobs_of(runner)
     for name in MET:
         os.mkfifo(folder / name)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.runner.deployed import Deployed, deployed
+from tests.runner.deployed import Deployed, deployed, write_image_with_runtime
 from tests.runner.test_backfills import containers, intervals, jobgraph
-from tests.runner.test_containers import build_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +30,7 @@ JOBS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def graph(tmp_path: Path) -> Iterator[Deployed]:
-    build_image(tmp_path / "images")
+    write_image_with_runtime(tmp_path / "images")
     defaults: dict[str, Any] = {"image": "job:latest", "compute_pool": "POOL", "timeout": "60 seconds"}
     defaults |= {"runner": "direct", "retries": 0}
     jobs = {name: {"command": PROGRAM, **job} for name, job in JOBS.items()}

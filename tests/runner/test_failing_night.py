@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import http.server
 import json
-import shutil
 import threading
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,11 +20,11 @@ from jobgraph.account.queries import Place
 from jobgraph.cli.application import Application
 from jobgraph.cli.command_line import cli
 from tests import in_process
-from tests.runner.deployed import Deployed, deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import DEFAULTS, Deployed, deployed, write_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from click.testing import Result
 
@@ -122,14 +120,10 @@ class Night:
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     folder = tmp_path_factory.mktemp("night")
-    image = folder / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    write_image(folder / "images")
     graph = {"notify": NOTIFY, "schedule": {"cron": "0 2 * * *", "timezone": "UTC"}, "jobs": JOBS}
     file = folder / "jobs.yaml"
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"nightly": graph}}))
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": {"nightly": graph}}))
     with (
         hooks() as receiver,
         deployed(folder / "sandbox", folder / "images", file, lambda task: task.sql) as deployment,

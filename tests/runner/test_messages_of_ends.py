@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from email import message_from_bytes
 from email.policy import default
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from jobgraph.procedures.requested.request import REQUEST, Request
-from tests.runner.deployed import Deployed, deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import DEFAULTS, Deployed, deployed, write_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,14 +32,10 @@ NOTIFY = [{"email": ["ops@example.org"], "events": ["failure", "success"]}]
 def mails(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[EmailMessage]]:
     """The messages on a bad run, on its retry, and on a good run of one job."""
     folder = tmp_path_factory.mktemp("ends")
-    image = folder / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    write_image(folder / "images")
     file = folder / "jobs.yaml"
     graphs = {"nightly": {"notify": NOTIFY, "jobs": JOBS}}
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": graphs}))
     with deployed(folder / "sandbox", folder / "images", file, lambda task: task.sql) as graph:
         graph.rows("CREATE USER OPS EMAIL = 'ops@example.org'")
         for integration in graph.planned.notifying.integrations:

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from jobgraph.runs.attempts import one_line
-from tests.runner.deployed import Deployed, deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import DEFAULTS, Deployed, deployed, write_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,14 +22,10 @@ ADDS, CREATES = "`pulumi up` adds it", "`pulumi up` creates and grants it"
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder: Path = tmp_path_factory.mktemp("lacking")
-    image = folder / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    (image / "program.py").write_text("")
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    write_image(folder / "images", "")
     graphs = {"nightly": {"jobs": {"a": {}}, "notify": [{"email": ["ops@example.org"], "events": ["success"]}]}}
     file = folder / "jobs.yaml"
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": graphs}))
     with deployed(folder / "sandbox", folder / "images", file, lambda task: task.sql) as found:
         yield found
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from jobgraph.procedures.requested.request import REQUEST, Request
-from tests.runner.deployed import Deployed, deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import DEFAULTS, Deployed, deployed, write_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,13 +31,9 @@ JOBS: dict[str, dict[str, Any]] = {
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deployed, list[str]]]:
     """A graph that ran as a whole, then without its first and last job, then with values, as a whole."""
     folder = tmp_path_factory.mktemp("partial")
-    image = folder / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    write_image(folder / "images")
     file = folder / "jobs.yaml"
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": {"jobs": JOBS}}}))
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": {"g": {"jobs": JOBS}}}))
     with deployed(folder / "sandbox", folder / "images", file, lambda task: task.sql) as graph:
         graph.start()
         graph.finish_all(1)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests.runner.deployed import deployed
-from tests.runner.test_containers import build_image
+from tests.runner.deployed import deployed, write_image_with_runtime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +26,7 @@ _JOBS = {
 
 
 def test_pauses_between_attempts_are_those_of_the_reference(tmp_path: Path) -> None:
-    build_image(tmp_path / "images")
+    write_image_with_runtime(tmp_path / "images")
     defaults = {"image": "job:latest", "compute_pool": "POOL"}
     jobs = {f"t_{name}": {"args": ["exit", "3"], "retries": retries} for name, (retries, _) in _JOBS.items()}
     file = tmp_path / "jobs.yaml"

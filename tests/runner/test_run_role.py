@@ -8,9 +8,7 @@ names the object at best; `jobgraph doctor --account` names the privilege, and i
 from __future__ import annotations
 
 import re
-import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,8 +19,7 @@ from jobgraph.inspection.answers import Answers
 from jobgraph.inspection.findings import findings
 from jobgraph.inspection.questions import RUN_ROLE_GRANTS, show_grants
 from jobgraph.plan.roles import RUN_ROLE, roles
-from tests.runner.deployed import Deployed, deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import DEFAULTS, Deployed, deployed, write_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,14 +91,10 @@ class RunRole:
 @pytest.fixture(scope="module")
 def run_role(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunRole]:
     folder = tmp_path_factory.mktemp("run_role")
-    image = folder / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    write_image(folder / "images")
     graphs = {"g": {"notify": {"email": ["ops@example.org"], "events": ["success", "failure"]}, "jobs": JOBS}}
     file = folder / "jobs.yaml"
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": graphs}))
     with deployed(folder / "sandbox", folder / "images", file, lambda task: task.sql) as graph:
         yield RunRole(graph)
 

@@ -10,8 +10,7 @@ import pytest
 import yaml
 
 from jobgraph.account import queries
-from tests.runner.deployed import SETTINGS, deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import DEFAULTS, SETTINGS, deployed, write_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,14 +30,10 @@ NOTIFY = [{"email": ["ops@example.org"], "events": ["failure", "success", "recov
 
 
 def test_a_job_that_fails_beside_its_graph_is_a_failure_and_the_next_good_run_a_recovery(tmp_path: Path) -> None:
-    image = tmp_path / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    (image / "program.py").write_text(FAILS_ASIDE)
+    image = write_image(tmp_path / "images", FAILS_ASIDE)
     file = tmp_path / "jobs.yaml"
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
     graphs = {"nightly": {"notify": NOTIFY, "jobs": JOBS}}
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": graphs}))
     good_runs = queries.spans(queries.Place("D", "S"), queries.Tables(), 10).text
     with deployed(tmp_path / "sandbox", tmp_path / "images", file, lambda task: task.sql) as graph:
         graph.rows("CREATE USER OPS EMAIL = 'ops@example.org'")

@@ -9,10 +9,8 @@ Commands run as users of their own, through the real connector, on a sandbox tha
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,11 +21,11 @@ from jobgraph.account import client
 from jobgraph.cli.application import Application
 from jobgraph.cli.command_line import cli
 from jobgraph.plan.roles import OPERATOR, VIEWER, roles
-from tests.runner.deployed import Deployed, deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import DEFAULTS, Deployed, deployed, write_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from click.testing import Result
 
@@ -91,14 +89,10 @@ class People:
 @contextmanager
 def populated(folder: Path, *args: str) -> Iterator[People]:
     """A graph of one job, whose program gets `args`, under way; a user who looks and a user who operates."""
-    image = folder / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    write_image(folder / "images")
     file = folder / "jobs.yaml"
     graphs = {"g": {"jobs": {"one": {"args": [*args]}}}}
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": graphs}))
     with deployed(folder / "sandbox", folder / "images", file, lambda task: task.sql) as graph:
         graph.start()
         yield People(graph, folder)

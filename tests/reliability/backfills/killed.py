@@ -7,7 +7,6 @@ Must not know how the figures are shown.
 from __future__ import annotations
 
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +21,7 @@ import yaml
 from jobgraph.account.client import ConnectionChoice, connect
 from jobgraph.account.queries import Statement
 from jobgraph.errors import UserError
-from tests.runner.deployed import deployed
-from tests.runner.test_containers import DOCKERFILE
+from tests.runner.deployed import deployed, write_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +61,7 @@ def run(seed: int, _count: int) -> tuple[list[str], list[str]]:
 
 
 def _prepare(folder: Path) -> None:
-    image = folder / "images" / "job"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).parents[2] / "runner" / "program.py", image / "program.py")
+    write_image(folder / "images")
     graphs = {"g": {"jobs": JOBS}}
     (folder / "jobs.yaml").write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": graphs}))
 
