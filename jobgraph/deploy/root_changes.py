@@ -18,7 +18,7 @@ from jobgraph.plan.sql import SUSPENDED_BY_FAILURES
 from jobgraph.plan.task_rows import definition, finalized_root, key_of_comment, predecessors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from jobgraph.plan.planning import GraphPlan, TaskPlan
     from jobgraph.plan.task_rows import Row
@@ -194,9 +194,9 @@ def _torn(task: TaskPlan, root: str, present: Mapping[str, Row]) -> bool:
     return any(name not in present or str(present[name].get("created_on") or "") > created for name in lost)
 
 
-def left_over(row: Row, graph: str) -> bool:
-    """Whether a deploy created the task for that graph, so that a deploy may drop and create it again."""
-    return definition(row).get("graph") == graph
+def left_over(row: Row, graphs: Collection[str]) -> bool:
+    """Whether a deploy created the task for one of these graphs, so that a deploy may drop and create it again."""
+    return definition(row).get("graph") in graphs
 
 
 def left_over_root(row: Row, graph: GraphPlan, *, is_followed: bool) -> bool:
@@ -209,8 +209,12 @@ def left_over_root(row: Row, graph: GraphPlan, *, is_followed: bool) -> bool:
     return same and not predecessors(row) and (row["state"] == "suspended" or not is_followed)
 
 
-def left_overs(graphs: Iterable[GraphPlan], present: Mapping[str, Row]) -> dict[str, str]:
-    """Return the planned tasks that exist and that a deploy may drop and create again: name -> full name."""
+def left_overs(graphs: Sequence[GraphPlan], present: Mapping[str, Row]) -> dict[str, str]:
+    """Return the planned tasks that exist and that a deploy may drop and create again: name -> full name.
+
+    A task may have been left by a deploy that planned it for another of these graphs.
+    """
+    keys = {graph.key for graph in graphs}
     followed = {name for row in present.values() for name in (*predecessors(row), finalized_root(row))}
     return {
         task.name: task.full_name
@@ -218,9 +222,8 @@ def left_overs(graphs: Iterable[GraphPlan], present: Mapping[str, Row]) -> dict[
         for task in graph.all_tasks
         if (row := present.get(task.name)) is not None
         and (
-            left_over_root(row, graph, is_followed=task.name in followed)
-            if task is graph.root
-            else left_over(row, graph.key)
+            left_over(row, keys)
+            or (task is graph.root and left_over_root(row, graph, is_followed=task.name in followed))
         )
     }
 

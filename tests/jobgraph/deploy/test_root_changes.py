@@ -173,9 +173,9 @@ def test_a_root_that_failed_too_often_is_reason_enough_and_one_that_an_operator_
 def test_only_what_a_deploy_of_the_graph_made_is_left_over(tmp_path: Path) -> None:
     (graph,) = planned(tmp_path, ONE)
     root, job, *_ = rows(graph, state="suspended")
-    assert left_over(job, "g")
-    assert not left_over(job, "another")
-    assert not left_over({**job, "definition": "CALL SOMETHING()"}, "g")
+    assert left_over(job, {"g", "another"})
+    assert not left_over(job, {"another"})
+    assert not left_over({**job, "definition": "CALL SOMETHING()"}, {"g"})
     assert left_over_root(root, graph, is_followed=True)
     assert not left_over_root({**root, "comment": "mine"}, graph, is_followed=False)
     assert not left_over_root({**root, "state": "started"}, graph, is_followed=True)
