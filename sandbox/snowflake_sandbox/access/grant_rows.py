@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.catalog.kind import Kind
     from snowflake_sandbox.store import Snapshot
 
 _GRANTS = columns("created_on@ privilege granted_on name granted_to grantee_name grant_option granted_by")
@@ -114,11 +115,29 @@ def read_object(call: Call, command: str) -> SnowflakeObject:
         if item is None:
             raise errors.does_not_exist("INTEGRATION", name.name)
         return item
-    kind = read_kind(call.world, call.reader)
+    kind = _kind_of_relation(call) if _is_untyped(call) else read_kind(call.world, call.reader)
     match = find_for(call, kind, command)
     if match is None:
         raise errors.does_not_exist(kind.name, "")
     return match
+
+
+def _is_untyped(call: Call) -> bool:
+    """Whether a name without a kind comes next, as dbt-snowflake writes it: `ON db.schema.t TO r`."""
+    reader, ahead = call.reader, 1
+    while reader.peek(ahead) == ".":
+        ahead += 2
+    return reader.peek(ahead) in ("TO", "FROM", "") and reader.peek() not in call.world.kinds
+
+
+def _kind_of_relation(call: Call) -> Kind:
+    """Return the kind of the relation whose name comes next: VIEW if there is such a view, else TABLE."""
+    start = call.reader.index
+    name = call.session.resolve(call.reader.object_name(), ObjectScope.SCHEMA, "GRANT")
+    call.reader.index = start
+    with call.world.store.reading() as tx:
+        is_view = catalog.find(tx, "VIEW", name) is not None
+    return call.world.kinds["VIEW" if is_view else "TABLE"]
 
 
 def _existing(call: Call, kind: str, name: str) -> None:

@@ -79,22 +79,8 @@ def _read_target(call: Call) -> Target:
     for word in ("ALL", "FUTURE"):
         if reader.accept(word):
             return _read_many(call, future=word == "FUTURE")
-    _require_type(call)
     item = grant_rows.read_object(call, "GRANT")
     return Target(item.kind, (item,))
-
-
-def _require_type(call: Call) -> None:
-    """Refuse `ON t TO ROLE r`: the object's type must not be omitted (sql-reference/sql/grant-privilege).
-
-    Raises:
-        SnowflakeError: 001003; that the message names the object's name as unexpected is a guess.
-    """
-    reader, ahead = call.reader, 1
-    while reader.peek(ahead) == ".":
-        ahead += 2
-    if reader.peek(ahead) in ("TO", "FROM") and reader.peek() not in call.world.kinds:
-        raise reader.unexpected()
 
 
 def _read_many(call: Call, *, future: bool) -> Target:

@@ -93,6 +93,8 @@ class Kind:
         show: columns of SHOW <plural>; `show_row` returns one row.
         terse: columns of SHOW TERSE <plural> with their values, where `FROM_SHOW` means the value of the same column of
             SHOW; empty: TERSE is refused.
+        implied_rows: returns the rows of SHOW for what every database has without being in the catalog, given the
+            name of a database or None for all.
         describe: returns the result of DESCRIBE <name>; None: DESCRIBE is refused.
         read_definition: reads what follows the name in CREATE other than `NAME = value` pairs; called repeatedly while
             the next token is not the name of a property; returns False if it cannot use the token.
@@ -123,6 +125,7 @@ class Kind:
     terse: Mapping[str, Any] = field(default_factory=dict)
     properties: tuple[Property, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
+    implied_rows: Callable[[Call, str | None], list[tuple[Any, ...]]] | None = None
     describe: Callable[[Call, SnowflakeObject], Result] | None = None
     read_definition: Callable[[Call, Creation], bool] | None = None
     finish_definition: Callable[[Call, Creation], None] | None = None

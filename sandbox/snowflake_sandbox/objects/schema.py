@@ -152,6 +152,22 @@ def _show_row(call: Call, schema: SnowflakeObject) -> tuple[Any, ...]:
     )
 
 
+def _information_schemas(call: Call, database: str | None) -> list[tuple[Any, ...]]:
+    """Return the row of each database's INFORMATION_SCHEMA, which nobody owns (sql-reference/sql/show-schemas)."""
+    with call.world.store.reading() as tx:
+        databases = access.visible(call, catalog.listing(tx, "DATABASE", None, None, None))
+    comment = "Views describing the contents of schemas in this database"
+    return [
+        (call.now, "INFORMATION_SCHEMA", "N", _is_current(call, name), name, "", comment, "", "1", None, "")
+        for name in (item.name.name for item in databases)
+        if database in (None, name)
+    ]
+
+
+def _is_current(call: Call, database: str) -> str:
+    return "Y" if (call.session.database, call.session.schema) == (database, "INFORMATION_SCHEMA") else "N"
+
+
 def _describe(call: Call, schema: SnowflakeObject) -> Result:
     with call.world.store.reading() as tx:
         inside = catalog.children(tx, schema.name.schema or "", schema.name.name)
@@ -168,6 +184,7 @@ KIND = Kind(
         " owner_role_type"
     ),
     show_row=_show_row,
+    implied_rows=_information_schemas,
     terse=terse(schema_name=None),
     properties=(Property("COMMENT", Reader.string),),
     parameters=DATABASE_PARAMETERS | {"PIPE_EXECUTION_PAUSED": "false"},

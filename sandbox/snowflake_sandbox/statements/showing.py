@@ -120,6 +120,8 @@ def show(call: Call) -> Result:
     root_only = listing.root_only
     objects = [item for item in listed(call, kind, listing) if not root_only or not item["after"]]
     rows = [row for row in (_row(call, kind, item) for item in objects) if row is not None]
+    if kind.implied_rows is not None:
+        rows = _with_implied(kind.show, rows, kind.implied_rows(call, listing.database), listing)
     if is_terse:
         return Result(*_terse(kind, rows), SHOW)
     if listing.history:
@@ -127,6 +129,22 @@ def show(call: Call) -> Result:
     # Dropped objects are listed only with HISTORY.
     selected = [position for position, column in enumerate(kind.show) if column.name != "dropped_on"]
     return Result(tuple(kind.show[at] for at in selected), [tuple(row[at] for at in selected) for row in rows], SHOW)
+
+
+def _with_implied(
+    described: Sequence[ResultColumn], rows: list[tuple[Any, ...]], implied: list[tuple[Any, ...]], listing: Listing
+) -> list[tuple[Any, ...]]:
+    """Return the rows with those that are no objects of the catalog, by name."""
+    name = [column.name for column in described].index("name")
+    pattern = catalog.like_pattern(listing.like)
+    selected = [
+        row
+        for row in implied
+        if (pattern is None or pattern.fullmatch(row[name]))
+        and row[name].startswith(listing.starts_with or "")
+        and row[name] > (listing.after or "")
+    ]
+    return sorted([*rows, *selected], key=lambda row: str(row[name]))[: listing.limit]
 
 
 def listed(call: Call, kind: Kind, listing: Listing) -> list[SnowflakeObject]:

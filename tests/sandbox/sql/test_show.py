@@ -42,7 +42,10 @@ def test_terse_rows(client: Client) -> None:
         "VIEWS": [("V", "VIEW", "D", "PUBLIC")],
         "TASKS": [("X", None, "D", "PUBLIC", "5 MINUTES")],
     }
-    assert [row["name"] for row in client.rows("SHOW TERSE SCHEMAS IN DATABASE D")] == ["PUBLIC"]
+    assert [row["name"] for row in client.rows("SHOW TERSE SCHEMAS IN DATABASE D")] == [
+        "INFORMATION_SCHEMA",
+        "PUBLIC",
+    ]
     assert client.errno("SHOW TERSE COMPUTE POOLS") == 2
 
 
