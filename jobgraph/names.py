@@ -49,6 +49,14 @@ def quoted(*parts: str) -> str:
     return ".".join(f'"{part}"' for part in parts)
 
 
+def shortened(name: str) -> str:
+    """Return a name that is built of others; of one that is too long for Snowflake, the start and a hash of it all."""
+    if len(name) <= LONGEST_IDENTIFIER:
+        return name
+    digest = content_hash(name, 8).upper()
+    return f"{name[: LONGEST_IDENTIFIER - len(digest) - 1]}_{digest}"
+
+
 def parts_of(text: str) -> tuple[str, ...]:
     """Return the parts of a name as `quoted` writes it; none if the text is no such name."""
     parts = tuple(part[1:-1] for part in text.split("."))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.names import quoted
+from jobgraph.names import quoted, shortened
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class BudgetStep:
 def monitor_name(settings: Settings) -> str | None:
     """Return the name of the warehouse's monitor; None if the stack has none. A warehouse has at most one monitor."""
     watched = settings.budget is not None and settings.budget.suspend and "warehouse" not in settings.existing
-    return f"{settings.warehouse}_MONITOR" if watched else None
+    return shortened(f"{settings.warehouse}_MONITOR") if watched else None
 
 
 def show_monitor(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.config.model import TimeOfDay
 from jobgraph.config.receivers import LATE, PAGERDUTY, RECOVERED
 from jobgraph.config.schedules import Cron, IntervalSchedule
-from jobgraph.names import content_hash, quoted
+from jobgraph.names import content_hash, quoted, shortened
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def notifying(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, 
 
 def email_integration_name(settings: Settings) -> str:
     """Return the name of the integration that sends the stack's e-mails. The name must be unique in the account."""
-    return f"{settings.database}_{settings.schema}_JOBGRAPH_EMAIL"
+    return shortened(f"{settings.database}_{settings.schema}_JOBGRAPH_EMAIL")
 
 
 def _webhook_integrations(graph: Graph, receiver: Receiver, settings: Settings) -> list[IntegrationPlan]:
@@ -158,7 +158,7 @@ def _template(webhook: WebhookChannel, graph: Graph, settings: Settings, action:
 
 def _webhook_integration_name(settings: Settings, webhook: WebhookChannel, template: Mapping[str, Any]) -> str:
     digest = content_hash([settings.full_name(webhook.secret or ""), _url(webhook), dict(template)], 8)
-    return f"{settings.database}_{settings.schema}_JOBGRAPH_{webhook.type}_{digest}".upper()
+    return shortened(f"{settings.database}_{settings.schema}_JOBGRAPH_{webhook.type}_{digest}".upper())
 
 
 def _email_integration(settings: Settings, addresses: Sequence[str]) -> IntegrationPlan:

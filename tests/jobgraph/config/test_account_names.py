@@ -9,6 +9,10 @@ import pytest
 from jobgraph.config.account_names import in_account
 from jobgraph.config.reading import parse
 from jobgraph.errors import UsageError
+from jobgraph.names import LONGEST_IDENTIFIER
+from jobgraph.plan.budgets import monitor_name
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.plan.roles import roles
 from jobgraph.settings import read_settings
 
 FILE = b"""\
@@ -56,3 +60,23 @@ def test_the_families_are_known_by_the_files_names_and_the_pools_by_the_accounts
     chosen = settings(pools={"A": {"name": "DEV_A", "instance_family": "CPU_X64_M"}})
     assert chosen.pool_families == {"A": "CPU_X64_M"}
     assert chosen.pool_names == ("DEV_A",)
+
+
+def test_names_that_are_built_of_the_longest_ones_are_legal_and_differ() -> None:
+    """They were longer than Snowflake allows, and every command ended in a traceback."""
+    name = "N" * LONGEST_IDENTIFIER
+    text = FILE + b"notify: [{email: [a@b.org]}, {webhook: {type: slack, secret: S}}]\n"
+    budget = {"credits_per_month": 5, "suspend": True}
+
+    def built(schema: str) -> list[str]:
+        pools = {"SMALL": {"name": name}, "LARGE": {}, "PLAIN": {}}
+        chosen = settings(database=name, schema=schema, warehouse=name, role=name, budget=budget, pools=pools)
+        planned = plan(parse(text, "jobs.yaml"), chosen, Procedures("a", "b", "c"))
+        assert [statement for role in roles(planned, {}) for statement in role.sql()]
+        monitor = monitor_name(chosen)
+        assert monitor is not None
+        return [*(integration.name for integration in planned.notifying.integrations), monitor]
+
+    first, second = built(name), built(f"{name[:-1]}S")
+    assert {len(each) for each in (*first, *second)} == {LONGEST_IDENTIFIER}
+    assert not {*first[:-1]} & {*second[:-1]}
