@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,9 @@ from jobgraph.preview.engine_preview import parse_preview
 from jobgraph.settings import Settings
 from policies.rules import over_budget, resources, violations
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -30,6 +34,7 @@ def main(file: Path, budget: float | None) -> None:
     """Exit with 1 if a preview breaks a rule. FILE is the output of `pulumi preview --json --show-sames`."""
     try:
         preview = parse_preview(file.read_text("utf-8"), str(file))
+        _check_whole(preview, str(file))
         broken = violations(resources(preview, os.environ.get("SNOWFLAKE_ROLE", "")))
         settings = stacks_of(Path.cwd() / PROJECT_FILE).settings(stack_of(preview)) or Settings()
         if budget is None and settings.budget is not None:
@@ -45,6 +50,22 @@ def main(file: Path, budget: float | None) -> None:
         click.echo(str(violation))
     click.echo(f"{len(broken)} violations of {file}", err=True)
     sys.exit(1 if broken else 0)
+
+
+def _check_whole(preview: Mapping[str, Any], where: str) -> None:
+    """Refuse a preview that does not show every resource: what it leaves out may break any rule.
+
+    Raises:
+        UsageError: it failed, or it leaves unchanged resources out.
+    """
+    steps = preview.get("steps") or ()
+    failed = any(entry.get("severity") == "error" for entry in preview.get("diagnostics") or ())
+    remedy = "pulumi preview --json --show-sames > preview.json"
+    if failed or not steps:
+        raise UsageError("The preview failed, so it does not show every resource", where=where, remedy=remedy)
+    unchanged = int((preview.get("changeSummary") or {}).get("same") or 0)
+    if sum(step["op"] == "same" for step in steps) < unchanged:
+        raise UsageError("The preview leaves out what does not change", where=where, remedy=remedy)
 
 
 if __name__ == "__main__":

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 def _check(
     check: Callable[[PlannedResource], Iterator[str]], arguments: ResourceValidationArgs, report: ReportViolation
 ) -> None:
-    for text in check(resource_of(arguments.resource_type, arguments.name, arguments.props)):
+    role = os.environ.get("SNOWFLAKE_ROLE", "")
+    for text in check(resource_of(arguments.resource_type, arguments.name, arguments.props, role)):
         report(text)
     provider = arguments.provider
     if provider is not None:
-        role = os.environ.get("SNOWFLAKE_ROLE", "")
         for text in check(resource_of(provider.resource_type, provider.name, provider.props, role)):
             report(f"{provider.name}: {text}")
 
