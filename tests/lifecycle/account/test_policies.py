@@ -56,7 +56,7 @@ def test_the_engine_enforces_every_rule_on_what_a_preview_plans(project: Project
     assert kept, text
     assert "jobgraph@v1.0.0" in text
     # what `python -m policies` sees of a first preview, in which much is known only after the deploy
-    assert [str(each) for each in violations(resources(fresh.preview("--show-sames"), "DEPLOYS"))] == []
+    assert [str(each) for each in violations(resources(project.preview("--show-sames"), "DEPLOYS"))] == []
 
     stack.choose(project, pools={"PR_STD_POOL_XS": {"auto_suspend_secs": 0}, "PR_STD_POOL_S": {}})
     kept, text = policies(project)
