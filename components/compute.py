@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph.components.options import adopting, grant_all, named
+from jobgraph.components.options import adopting, explained, grant_all, named
 from jobgraph.components.part import Part, Scope
 from jobgraph.plan.budgets import budget_steps, monitor_name, monitor_steps
 from jobgraph.plan.privileges import compute_grants
@@ -108,7 +108,6 @@ def _carry_out(part: Part, steps: Iterable[BudgetStep], needs: Sequence[pulumi.R
             if after
             else named(part, *needs)
         )
-        resources.append(
-            snowflake.Execute(part.named(step.name), execute=step.execute, revert=step.revert, opts=options)
-        )
+        opts = explained(part, options)
+        resources.append(snowflake.Execute(part.named(step.name), execute=step.execute, revert=step.revert, opts=opts))
     return resources

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph.components.options import adopting, grant_all, holding, named
+from jobgraph.components.options import adopting, explained, grant_all, holding, named
 from jobgraph.components.part import Part, Scope
 from jobgraph.errors import UserError
 from jobgraph.plan import history, history_repair, sql
@@ -93,7 +93,7 @@ class HistoryComponent(Part):
             self.named(f"{table.name}-table"),
             execute=history.create_statement(self._settings, table),
             revert=nothing,
-            opts=named(self, storage),
+            opts=explained(self, named(self, storage)),
         )
         if not table.added:
             return [created]
@@ -101,7 +101,7 @@ class HistoryComponent(Part):
             self.named(f"{table.name}-columns"),
             execute=history.add_columns_statement(self._settings.qualified(table.name), table.added),
             revert=nothing,
-            opts=named(self, created),
+            opts=explained(self, named(self, created)),
         )
         return [created, added]
 

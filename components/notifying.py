@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph.components.options import grant_all, named
+from jobgraph.components.options import explained, grant_all, named
 from jobgraph.components.part import Part, Scope
 from jobgraph.errors import UserError
 from jobgraph.inspection.questions import SHOW_USERS
@@ -71,7 +71,7 @@ class IntegrationsComponent(Part):
             self.named(integration.name),
             execute=integration.create,
             revert=integration.drop,
-            opts=named(self, *args.needs),
+            opts=explained(self, named(self, *args.needs)),
         )
         if integration.settle:
             snowflake.Execute(
@@ -99,13 +99,13 @@ class WatchComponent(Part):
             on=snowflake.GrantOwnershipOnArgs(
                 future=snowflake.GrantOwnershipOnFutureArgs(object_type_plural="ALERTS", in_schema=settings.qualified())
             ),
-            opts=named(self, *args.needs),
+            opts=explained(self, named(self, *args.needs)),
         )
         watch = snowflake.Execute(
             self.named(settings.alert),
             execute=alert.create,
             revert=alert.drop,
-            opts=named(self, *args.needs, *granted, owner),
+            opts=explained(self, named(self, *args.needs, *granted, owner)),
         )
         resumed = snowflake.Execute(
             self.named(f"{settings.alert}-resumed"),

@@ -29,6 +29,12 @@ def named(parent: pulumi.Resource, *depends_on: pulumi.Resource) -> pulumi.Resou
     return pulumi.ResourceOptions(parent=parent, depends_on=depends_on, delete_before_replace=True)
 
 
+def explained(parent: Part, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Return the options of a step or a grant that names the lacking privilege if Snowflake refuses it."""
+    hooks = pulumi.ResourceHookBinding(on_error=[parent.scope.login.refused])
+    return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(hooks=hooks))
+
+
 def holding(options: pulumi.ResourceOptions, *ignored: str) -> pulumi.ResourceOptions:
     """Return the options of an object that holds rows or files, which no deploy may replace.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph.components.options import grant_all
+from jobgraph.components.options import explained, grant_all
 from jobgraph.components.part import Part, Scope
 from jobgraph.plan import page, sql
 
@@ -47,7 +47,9 @@ class PageComponent(Part):
         stays = sql.nothing("the page stays")
         after_files = pulumi.ResourceOptions(parent=self, depends_on=[*steps, removal], replace_with=steps)
         # the resource has the name of the grant on it, so that the grant is replaced with it (see `grant_all`)
-        app = snowflake.Execute(self.named(page.NAME), execute=plan.create, revert=stays, opts=after_files)
+        app = snowflake.Execute(
+            self.named(page.NAME), execute=plan.create, revert=stays, opts=explained(self, after_files)
+        )
         after_app = pulumi.ResourceOptions(parent=self, depends_on=[app], replace_with=[app])
         live = self._step("live", plan.go_live, stays, after_app)
         for role in args.settings.page_roles:
