@@ -77,7 +77,13 @@ def test_an_empty_left_over_of_this_stack_is_dropped_and_made_again(
         ({}, "cannot see it"),
         ({SHOW: [{"name": "IMAGES", "comment": "another team's"}]}, "this stack has not made it"),
         ({SHOW: [{"name": "IMAGES", "comment": COMMENT.replace("9c", "9d")}]}, "this stack has not made it"),
-        ({SHOW: [{"name": "IMAGES", "comment": COMMENT}], CONTENTS: [{"image_name": "a"}]}, "not empty"),
+        (
+            {
+                SHOW: [{"name": "IMAGES", "comment": COMMENT, "created_on": "2026-01-01"}],
+                CONTENTS: [{"image_name": "a", "created_on": "2026-01-02"}],
+            },
+            "not empty",
+        ),
     ],
 )
 def test_all_else_stays_and_the_setting_that_takes_it_is_named(
