@@ -29,22 +29,25 @@ T = TypeVar("T")
 # Projects side by side; a case waits for processes to start most of the time.
 LANES = 2
 FINALIZER = {"finalizer_task": "CLOSING"}
+# Longer than the sweep: a run that starts when an old state is restored leaves its jobs in the account.
+SCHEDULE = {"schedule": "180 hours"}
 # 12 changes: three jobs removed, three added, four re-wired, the finalizer another one, the schedule another one.
 BEFORE: dict[str, Any] = {
     "one": {
         "jobs": {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"], "e": ["d"], "f": [], "g": ["f"], "x": ["e"]}
-        | {"y": ["x"], "z": []}
+        | {"y": ["x"], "z": []},
+        **SCHEDULE,
     }
 }
 AFTER: dict[str, Any] = {
     "one": {
         "jobs": {"d": [], "b": ["d"], "c": ["d"], "a": ["b", "c"], "e": [], "f": [], "g": ["f"]}
         | {"n": ["g"], "o": ["n", "a"], "p": []},
-        "schedule": "2 hours",
+        "schedule": "190 hours",
         **FINALIZER,
     }
 }
-SMALL: dict[str, Any] = {"one": {"jobs": {"a": [], "b": ["a"]}}}
+SMALL: dict[str, Any] = {"one": {"jobs": {"a": [], "b": ["a"]}, **SCHEDULE}}
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def prepare(client: Client) -> Client:
         client.rows(statement)
     thief = client.as_role("THIEF")
     for statement in (
-        "create table OWN.PUBLIC.T as select 7 as v",
+        "create table OWN.PUBLIC.T as select 7::int as v",
         "create stage OWN.PUBLIC.S",
         "create function OWN.PUBLIC.H(x int) returns int as 'x'",
     ):
@@ -64,7 +64,7 @@ def _answers(client: Client, number: int) -> list[str]:
         except SnowflakeError:
             return []
     if len(answers) > 1:
-        client.rows("create or replace table OWN.PUBLIC.T as select 7 as v")
+        client.rows("create or replace table OWN.PUBLIC.T as select 7::int as v")
     return answers
 
 

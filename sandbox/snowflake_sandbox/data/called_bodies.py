@@ -62,7 +62,7 @@ def put_values(body: exp.Paren, markers: dict[str, exp.Expr], *, rows: bool) -> 
 
 def _beside(body: exp.Expr, values: dict[str, exp.Expr], *, rows: bool) -> exp.Expr:
     aliased = [exp.alias_(value.copy(), trees.quoted(name)) for name, value in values.items()]
-    source = exp.select(*aliased).subquery(trees.quoted(_VALUES))
+    source = exp.Subquery(this=exp.select(*aliased), alias=exp.TableAlias(this=trees.quoted(_VALUES)))
     if not rows:
         whole = exp.Subquery(this=body) if isinstance(body, exp.Query) else body
         return exp.select(whole).from_(source)

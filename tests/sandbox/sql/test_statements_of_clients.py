@@ -22,7 +22,7 @@ def test_the_columns_of_a_result(client: Client) -> None:
         described = [(row["name"], row["type"], row["kind"], row["null?"]) for row in client.rows(text)]
         assert described == [
             ("A", "NUMBER(10,2)", "COLUMN", "Y"),
-            ("b", "VARCHAR(16777216)", "COLUMN", "Y"),
+            ("b", "VARCHAR(1)", "COLUMN", "Y"),
             ("V", "VARIANT", "COLUMN", "Y"),
         ]
     assert client.errno("describe result '01b00000-0000-0000-0000-000000000000'") == 709
