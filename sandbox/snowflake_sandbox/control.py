@@ -7,7 +7,6 @@ know what the sandbox answers. A lock that the system releases even after a kill
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import http.client
 import ipaddress
 import json
@@ -22,10 +21,10 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from snowflake_sandbox import process_log
+from snowflake_sandbox import folder_lock, process_log
 from snowflake_sandbox.store import DataFolderError
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import World
 
 HOST = "127.0.0.1"
-_LOCK, _PROCESS, _CREDENTIALS, LOG = "lock", "process.json", "credentials.json", process_log.NAME
+_PROCESS, _CREDENTIALS, LOG = "process.json", "credentials.json", process_log.NAME
 _ADMINISTRATOR = "SANDBOX_ADMIN"
 # Connections that wait in the socket's queue before the first one is accepted.
 _BACKLOG = 2048
@@ -79,7 +78,7 @@ def status(folder: Path) -> SandboxStatus:
     """Return whether a sandbox runs on a data folder, and on which port."""
     written = _read_json(folder / _PROCESS)
     pid, port = int(written.get("pid", 0)), int(written.get("port", 0))
-    return SandboxStatus(_is_locked(folder), pid, port)
+    return SandboxStatus(folder_lock.is_held(folder), pid, port)
 
 
 def credentials(folder: Path) -> Credentials:
@@ -262,7 +261,7 @@ def stop(folder: Path, timeout: float = 30.0) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(state.pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
-    while _is_locked(folder):
+    while folder_lock.is_held(folder):
         if time.monotonic() > deadline:
             raise SandboxError(
                 f"The sandbox (process {state.pid}) did not end within {timeout:g} seconds."
@@ -343,26 +342,14 @@ def _serve_http(world: World, listener: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[IO[str]]:
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SandboxError(
-                f"A sandbox is already running on {folder}. Use it, or stop it with `jobgraph sandbox stop`."
-            ) from error
-        yield lock
-
-
-def _is_locked(folder: Path) -> bool:
-    if not (folder / _LOCK).exists():
-        return False
-    with (folder / _LOCK).open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        with folder_lock.held(folder):
+            yield
+    except folder_lock.HeldError:
+        raise SandboxError(
+            f"A sandbox is already running on {folder}. Use it, or stop it with `jobgraph sandbox stop`."
+        ) from None
 
 
 @contextlib.contextmanager
