@@ -18,7 +18,7 @@ from snowflake_sandbox.dialect import permitted
 if TYPE_CHECKING:
     from snowflake_sandbox.catalog.signature import Argument
 
-_VALUES, _ROWS = "values of the call", "rows of the call"
+_VALUES, _ROWS, _ARGUMENT = "values of the call", "rows of the call", "argument "
 
 
 def mark(body: exp.Paren, arguments: list[Argument], values: list[exp.Expr]) -> dict[str, exp.Expr]:
@@ -72,12 +72,13 @@ def _beside(body: exp.Expr, values: dict[str, exp.Expr], *, rows: bool) -> exp.E
 
 
 def _names_columns(value: exp.Expr) -> bool:
-    """Whether a value has columns, or arguments of an outer function, which may become columns."""
-    return value.find(exp.Column, exp.Placeholder) is not None
+    """Whether a value has columns, or arguments of an outer function, which may become columns; not a bind variable."""
+    arguments = (each for each in value.find_all(exp.Placeholder) if each.name.startswith(_ARGUMENT))
+    return value.find(exp.Column) is not None or next(arguments, None) is not None
 
 
 def _marker(name: str) -> str:
-    return f"argument {name}"
+    return f"{_ARGUMENT}{name}"
 
 
 def _all_values(arguments: list[Argument], values: list[exp.Expr]) -> list[exp.Expr]:

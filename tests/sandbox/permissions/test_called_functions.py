@@ -80,3 +80,17 @@ def test_a_window_function_as_an_argument_of_such_a_function_is_refused(client: 
     for statement in _OBJECTS:
         client.rows(statement)
     assert client.errno("select N(row_number() over (order by A)) from T") == 2
+
+
+def test_a_variable_of_a_block_reaches_a_table_function_of_the_body(client: Client) -> None:
+    """As in the quickstart's finalizer, which passes its run to a function that asks the task history."""
+    client.rows(
+        "create or replace function RUNS_OF(TASK varchar) returns table (N varchar) as"
+        " 'select NAME from table(information_schema.task_history(task_name => TASK))'"
+    )
+    client.rows("create or replace table FOUND_RUNS (N varchar)")
+    block = (
+        "declare X string; begin X := 'NO_SUCH_TASK';"
+        " insert into FOUND_RUNS select * from table(RUNS_OF(:X)) where N != 'Y'; return 'done'; end"
+    )
+    assert client.values(f"execute immediate $${block}$$") == [("done",)]
