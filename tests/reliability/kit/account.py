@@ -79,7 +79,9 @@ class Account:
 
 
 def _stable(row: dict[str, Any]) -> str:
-    values = {name: value for name, value in row.items() if name not in _OF_THE_MOMENT}
+    # the schema of views of a database is as old as the statement that lists it
+    passing = _OF_THE_MOMENT | ({"created_on"} if row.get("name") == "INFORMATION_SCHEMA" else frozenset())
+    values = {name: value for name, value in row.items() if name not in passing}
     return json.dumps(values, default=str, sort_keys=True)
 
 
