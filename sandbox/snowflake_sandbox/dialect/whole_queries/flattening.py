@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.dialect import macros, native
+from snowflake_sandbox.dialect.whole_queries import table_calls
 
 _DEFAULTS: dict[str, str | bool] = {"PATH": "", "OUTER": False, "RECURSIVE": False, "MODE": "BOTH"}
 _MODES = ("OBJECT", "ARRAY", "BOTH")
@@ -43,13 +44,7 @@ def _replace(node: exp.Expr, called: exp.Explode) -> None:
             column.replace(text.copy() if column.name == "VALUE_TO_FLATTEN" else rows)
     alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier("FLATTEN"))
     alias.set("columns", None)
-    inside = exp.Subquery(this=query)
-    if isinstance(node.parent, exp.From):
-        inside.set("alias", alias)
-        inside.set("joins", node.args.get("joins"))
-        node.replace(inside)
-    else:
-        node.replace(exp.Lateral(this=inside, alias=alias))
+    table_calls.put_query(node, query, alias)
 
 
 def _options(called: exp.Explode) -> dict[str, str | bool]:

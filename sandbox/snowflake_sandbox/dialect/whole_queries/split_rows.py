@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from snowflake_sandbox.dialect.annotation import PIECES
 from snowflake_sandbox.dialect.parser import DIALECT
+from snowflake_sandbox.dialect.whole_queries import table_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,15 +33,9 @@ def rewrite(tree: exp.Expr) -> None:
             if column.name in values:
                 column.replace(values[column.name].copy())
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name))
-        rows = exp.Subquery(this=query)
-        if isinstance(node.parent, exp.From):
-            rows.set("alias", alias)
-            rows.set("joins", node.args.get("joins"))
-            node.replace(rows)
-        else:
-            lateral = exp.Lateral(this=rows, alias=alias)
+        lateral = table_calls.put_query(node, query, alias)
+        if lateral is not None:
             lateral.meta[PIECES] = True
-            node.replace(lateral)
 
 
 def _calls(tree: exp.Expr) -> Iterator[tuple[exp.Expr, str, list[exp.Expr]]]:
