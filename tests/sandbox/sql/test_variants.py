@@ -117,3 +117,15 @@ def test_expressions_over_a_key_of_the_groups(run: Any, query: str, expected: li
 
 def test_a_name_for_a_path_is_used_beside_it(run: Any) -> None:
     assert run("SELECT V:n AS K, K + 1, K || 'x' FROM VV WHERE K = 10") == [("10", 11.0, "10x")]
+
+
+@pytest.mark.parametrize(
+    ("call", "column"),
+    [
+        ("flatten(input => parse_json('[1, 2]'), outer => true)", "index"),
+        ("split_to_table('a.b', '.')", "index - 1"),
+    ],
+)
+def test_a_table_function_in_from_may_be_joined(run: Any, call: str, column: str) -> None:
+    query = f"select F.{column} as I, X.A from table({call}) F join (select 7 as A) X on true order by 1"
+    assert run(query) == [(0, 7), (1, 7)]
