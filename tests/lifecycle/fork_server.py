@@ -85,9 +85,10 @@ RESOURCES = (
 )
 
 # What the engine starts: it hands everything over, passes signals on, and ends as the forked process does. Without
-# `site`, the interpreter takes about 10 ms.
+# `site`, the interpreter takes about 10 ms. A thread waits for signals: a handler would not be called for one that
+# arrives just before `recv` blocks.
 CLIENT = """
-import array, json, os, signal, socket, sys
+import array, json, os, signal, socket, sys, threading
 signals = [signal.SIGINT, signal.SIGTERM]
 signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # they wait until there is a process to have them
 with socket.socket(socket.AF_UNIX) as server:
@@ -97,14 +98,13 @@ with socket.socket(socket.AF_UNIX) as server:
     server.sendmsg([len(start).to_bytes(4, "big")], streams)
     server.sendall(start)
     process = int.from_bytes(server.recv(4), "big")
-    def pass_on(number, _frame):
-        try:
-            os.kill(process, number)
-        except ProcessLookupError:
-            pass
-    for number in signals:
-        signal.signal(number, pass_on)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+    def pass_on():
+        while True:
+            try:
+                os.kill(process, signal.sigwait(signals))
+            except ProcessLookupError:
+                pass
+    threading.Thread(target=pass_on, daemon=True).start()
     code = server.recv(1)
 sys.exit(code[0] if code else 1)
 """

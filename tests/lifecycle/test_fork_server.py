@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Says what it was given, waits for a line, and ends with 3; an interrupt ends it with 4.
+# Says what it was given, waits for a line, and ends with 3; an interrupt ends it with 4, from a thread: a handler would
+# not be called for one that arrives just before `readline` blocks.
 STAND_IN = """
-import json, os, signal, sys
-signal.signal(signal.SIGINT, lambda *_: os._exit(4))
+import json, os, signal, sys, threading
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+def interrupted():
+    signal.sigwait([signal.SIGINT])
+    os._exit(4)
+threading.Thread(target=interrupted, daemon=True).start()
 given = {"arguments": sys.argv[1:], "folder": os.getcwd(), "variable": os.environ["MINE"], "process": os.getpid()}
 print(json.dumps(given | {"main": __name__, "forked": "pulumi_snowflake" in sys.modules}), flush=True)
 print(sys.stdin.readline(), end="", file=sys.stderr)
