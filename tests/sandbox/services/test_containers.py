@@ -100,7 +100,10 @@ def test_enough_memory_does_not(tmp_path: Path) -> None:
 
 
 def test_stop_lets_it_end_cleanly(tmp_path: Path) -> None:
-    program = "import signal,sys\nsignal.signal(15, lambda *_: sys.exit(7))\nprint('ready')\nsignal.pause()"
+    program = (
+        "import signal,sys\nsignal.pthread_sigmask(signal.SIG_BLOCK, [15])\nprint('ready')\n"
+        "signal.sigwait([15])\nsys.exit(7)"
+    )
     watched = python(tmp_path, program)
     process = watched.start()
     wait_for_line(tmp_path / "main.log")
