@@ -106,7 +106,7 @@ _RECORDED = {
 _EACH_WAIT, _EACH_CANCEL = ("'`jobgraph wait ' || GRAPH || '`'", "'`jobgraph cancel ' || GRAPH || '`'")
 _REFUSAL = (
     "COUNT(*) || IFF(COUNT(*) = 1, ' run is', ' runs are') || ' under way: '"
-    " || LISTAGG('run ' || RUN || ' of graph ' || GRAPH, ', ') WITHIN GROUP (ORDER BY RUN)"
+    " || LISTAGG('run ' || RUN || ' of graph ' || GRAPH, ', ') WITHIN GROUP (ORDER BY GRAPH, RUN)"
     " || '. Wait for ' || IFF(COUNT(*) = 1, 'it', 'them')"
     f" || ' (' || LISTAGG(DISTINCT {_EACH_WAIT}, ', ') WITHIN GROUP (ORDER BY {_EACH_WAIT})"
     " || '), cancel ' || IFF(COUNT(*) = 1, 'it', 'them')"
