@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobgraph.cost.ranges import comparable
+
 if TYPE_CHECKING:
     from jobgraph.cost.budgeting import BudgetExcess
     from jobgraph.cost.crowding import Crowd
     from jobgraph.cost.estimate import CostLine, Estimate, GraphCost
-    from jobgraph.cost.ranges import Range
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,6 @@ class CostChange:
         """The additional credits a month: of the usual amounts if both are known, otherwise of the highest."""
         before, after = comparable(self.old.estimate.credits, self.new.estimate.credits)
         return after - before
-
-
-def comparable(old: Range, new: Range) -> tuple[float, float]:
-    """Return two amounts of the same kind: the usual ones if both are known, otherwise the highest."""
-    if old.usual is not None and new.usual is not None:
-        return old.usual, new.usual
-    return old.high, new.high
 
 
 def changed(old: Priced, new: Priced) -> CostChange:

@@ -52,3 +52,10 @@ def between(low: float, high: float, usual: float | None = None) -> Range:
 def total(amounts: Iterable[Range]) -> Range:
     """Return the sum; zero if there are no amounts."""
     return sum(amounts, NOTHING)
+
+
+def comparable(old: Range, new: Range) -> tuple[float, float]:
+    """Return two amounts of the same kind: the usual ones if both are known, otherwise the highest."""
+    if old.usual is not None and new.usual is not None:
+        return old.usual, new.usual
+    return old.high, new.high

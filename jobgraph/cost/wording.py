@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobgraph.cost.change import comparable
+from jobgraph.cost.ranges import comparable
 from jobgraph.cost.usage import CLOSE, IDLE, JOB, WAIT, WAREHOUSE
 
 if TYPE_CHECKING:
