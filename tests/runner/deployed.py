@@ -56,7 +56,7 @@ RUNTIME = Path(__file__).resolve().parents[2] / "images" / "runtime"
 PARTS = ("job_run", "job_session", "masking", "verdicts")
 PROGRAM = Path(__file__).with_name("program.py")
 # what the jobs of a graph have in common
-DEFAULTS: dict[str, Any] = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+DEFAULTS: dict[str, Any] = {"image": "job:latest", "compute_pool": "POOL", "timeout": "3 minutes"}
 
 
 class Deployed:

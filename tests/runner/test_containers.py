@@ -55,7 +55,7 @@ def ran(runner: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deplo
         ancestor = f"t_{jobs[name]['after'][0]}"
         jobs[name] |= {"after": [ancestor], "when": jobs[name]["when"] | {"job": ancestor}}
     defaults = {"image": "job:latest", "compute_pool": "POOL", "retries": 0, "runner": runner}
-    defaults["timeout"] = "40 seconds" if runner == MANAGED else "3 minutes"
+    defaults["timeout"] = "3 minutes"
     file = folder / "jobs.yaml"
     graph = {"config": {"market": "eu", "days": 7}, "jobs": jobs}
     file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": graph}}))
@@ -69,7 +69,7 @@ def ran(runner: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deplo
         found.rows("SELECT SYSTEM$SANDBOX_LOSE_NODE('SHAKY')")
         found.rows("SELECT SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS('T_CANCELLED_TASK')")
         found.rows(f"CALL {_service(found, 'T_CANCELLED_JOB')}!SPCS_CANCEL_JOB()")
-        found.finish(180)
+        found.finish(400)
         yield found
 
 
