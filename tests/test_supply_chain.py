@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,30 @@ def test_no_key_of_an_account_is_stored(folder: Path) -> None:
     assert set(re.findall(r"secrets\.(\w+)", text)) == {"PULUMI_CONFIG_PASSPHRASE"}
     settings = (folder / "Pulumi.prod.yaml") if folder != ROOT else ROOT / "Pulumi.account.yaml.example"
     assert "snowflake:role: ACCOUNTADMIN" not in settings.read_text("utf-8")
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "jobgraph" / "template"], ids=["clone", "template"])
+def test_a_refused_token_ends_its_step(folder: Path, tmp_path: Path) -> None:
+    """The shell that runs a step goes on after a command that fails within `export`, or in front of another command."""
+    content = yaml.safe_load((folder / ".github" / "workflows" / "deploy.yml").read_text("utf-8"))
+    (tmp_path / "token").write_text("#!/bin/sh\nexit 22\n")
+    (tmp_path / "token").chmod(0o700)
+    scripts = [
+        str(step["run"])
+        for job in content["jobs"].values()
+        for step in job["steps"]
+        if 'SNOWFLAKE_TOKEN="$(' in str(step.get("run"))
+    ]
+    assert scripts
+    for script in scripts:
+        ended = subprocess.run(
+            ["/bin/bash", "-e", "-c", script],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "RUNNER_TEMP": str(tmp_path)},
+            capture_output=True,
+            check=False,
+        )
+        assert ended.returncode == 22, script
 
 
 @pytest.mark.parametrize("folder", [ROOT, ROOT / "jobgraph" / "template"], ids=["clone", "template"])
