@@ -6,7 +6,7 @@ not know the resources inside any part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,13 @@ from jobgraph.components.notifying import (
 )
 from jobgraph.components.page import PageArgs, PageComponent
 from jobgraph.components.part import Scope
-from jobgraph.components.present import PLUGIN, plugin_noted, tasks_present, warn_of_missing_images
+from jobgraph.components.present import (
+    PLUGIN,
+    plugin_noted,
+    reading_the_state,
+    tasks_present,
+    warn_of_missing_images,
+)
 from jobgraph.components.removal_guard import guard_removal
 from jobgraph.components.runner import RunnerArgs, RunnerComponent
 from jobgraph.components.storage import StorageArgs, StorageComponent
@@ -147,7 +153,7 @@ class JobGraph(pulumi.ComponentResource):
         others: list[pulumi.Resource] = []
         if settings.budget is not None:
             others.append(BudgetComponent("budget", BudgetArgs(settings, (compute, storage)), scope))
-        graphs = task_graphs(planned.graphs, settings, parts, present.tasks, scope)
+        graphs = task_graphs(planned.graphs, settings, parts, replace(present, reading=reading_the_state(scope)), scope)
         if planned.alert is not None:
             watches = NotifyingArgs(planned, access, [*parts, *graphs.values()])
             others.append(WatchComponent("watch", watches, planned.alert, scope))

@@ -10,24 +10,27 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from jobgraph.deploy.root_changes import left_overs
+from jobgraph.deploy.left_overs import left_overs
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from jobgraph.components.part import Scope
+    from jobgraph.deploy.left_overs import Reading
     from jobgraph.plan.planning import GraphPlan
     from jobgraph.plan.task_rows import Row
 
 
-def dropping_left_overs(graphs: Sequence[GraphPlan], present: Mapping[str, Row], scope: Scope) -> pulumi.ResourceHook:
+def dropping_left_overs(
+    graphs: Sequence[GraphPlan], present: Mapping[str, Row], reading: Reading, scope: Scope
+) -> pulumi.ResourceHook:
     """Return the hook that runs before a task is created. It drops the task if that exists and was made for its graph.
 
     The engine calls the hook only for tasks that its state does not have, or that it has just dropped to replace them.
     All tasks and deploys share one hook, because the engine rewrites its whole state for each task whose hooks changed.
     """
-    orphans = left_overs(graphs, present)
+    orphans = left_overs(graphs, present, reading)
 
     def drop(arguments: pulumi.ResourceHookArgs) -> None:
         name = scope.local(arguments.name)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph.deploy import plugins
+from jobgraph.deploy import left_overs, plugins
 from jobgraph.imaging import building
 from jobgraph.inspection.findings import missing_images
 from jobgraph.inspection.questions import repository
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from jobgraph.components.part import Scope
     from jobgraph.plan.planning import GraphPlan, Plan
@@ -49,11 +50,13 @@ class Present:
             on them. None if Snowflake could not be queried.
         has_schema: False before the first deploy; then no other object of the schema can exist either.
         plugin: the plugin that answered; None if none did.
+        reading: reads what the engine's state has; a deploy that need not know it does not call this.
     """
 
     tasks: list[Row] | None
     has_schema: bool = True
     plugin: plugins.Plugin | None = None
+    reading: left_overs.Reading = left_overs.Recorded
 
 
 def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulumi.Resource) -> Present:
@@ -94,7 +97,7 @@ def plugin_noted(plugin: plugins.Plugin | None, component: pulumi.Resource) -> s
     If `plugin` is None (a preview that could not query Snowflake), return the recorded value. The warning is attached
     to `component`.
     """
-    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    stack = _stack()
     try:
         answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value
     except Exception as error:  # noqa: BLE001  # a failed invoke has no type of its own
@@ -107,6 +110,38 @@ def plugin_noted(plugin: plugins.Plugin | None, component: pulumi.Resource) -> s
     if warning:
         pulumi.warn(warning, component)
     return plugin or noted
+
+
+def reading_the_state(scope: Scope) -> Callable[[], left_overs.Recorded]:
+    """Return a function that reads what the engine's state has of a JobGraph, once, when it is first called.
+
+    If the state cannot be read, the function warns, and the deploy goes on as if no earlier one had been killed.
+    """
+
+    @cache
+    def read() -> left_overs.Recorded:
+        try:
+            answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": _stack()}).value
+        except Exception as error:  # noqa: BLE001  # a failed invoke has no type of its own
+            pulumi.warn(
+                f"The state of {_stack()} could not be read, so tasks that a killed deploy left are not recognized."
+                f" {error}",
+                scope.owner,
+            )
+            return left_overs.Recorded()
+        own = scope.named("")
+        resources = {
+            scope.local(name): (str(resource.get("type")), resource.get("outputs") or {})
+            for urn, resource in answer["outputs"].items()
+            if (name := urn.rpartition("::")[2]).startswith(own)
+        }
+        return left_overs.recorded(resources)
+
+    return read
+
+
+def _stack() -> str:
+    return f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
 
 
 def present_after(

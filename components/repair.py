@@ -24,14 +24,21 @@ if TYPE_CHECKING:
 class RepairHooks:
     """The hooks for the tasks of all graphs; `present` holds the rows of SHOW TASKS before the deploy, by name.
 
+    `orphans`: tasks that the state does not have, to be dropped: name -> root.
+
     The hooks have the same names in each deploy, because the engine's state refers to them by name.
     """
 
     def __init__(
-        self, graphs: Sequence[GraphPlan], settings: Settings, present: Mapping[str, Row], scope: Scope
+        self,
+        graphs: Sequence[GraphPlan],
+        settings: Settings,
+        present: Mapping[str, Row],
+        orphans: Mapping[str, str],
+        scope: Scope,
     ) -> None:
         self._scope, self._settings = scope, settings
-        self._repair = Repair(graphs, settings, present)
+        self._repair = Repair(graphs, settings, present, orphans)
         self.before_update = pulumi.ResourceHook(scope.hook("mend a task before it is changed"), self._before_update)
         self.on_error = pulumi.ErrorHook(scope.hook("mend the tasks before a task that fails"), self._after_failure)
 

@@ -39,15 +39,14 @@ class RootSteps:
         self._part, self._names, self._graph, self._change = part, names, graph, change
         self._settings, self._deploy = args.settings, args.deploy
         failed = graph.root.name if change.failed else ""
-        self._differing = observation(args.deploy, change.differing, failed) if change.differing else None
-        self._is_opened_now = False
-        begins = pulumi.ResourceHook(part.scope.hook(f"{graph.root.name}: a deploy begins"), self._note_the_opening)
-        self._hooks = {"opening": pulumi.ResourceHookBinding(before_create=[begins])}
+        loses = graph.root.name if change.loses_schedule else ""
+        self._differing = observation(args.deploy, change.differing, failed, loses) if change.differing else None
 
     def opening(self, needs: Sequence[pulumi.Resource]) -> snowflake.Execute:
         """Register the first step. Its revert is the last statement of a deploy and resumes the root."""
         is_replaced = self._change.resume
-        differing = self._differing if is_replaced else None
+        # of a root that loses its schedule, the text is the only trace of the suspension if the deploy is killed
+        differing = self._differing if is_replaced or self._change.loses_schedule else None
         self._opening = self._replaced("opening", self._graph.opening, needs, differing, is_replaced=is_replaced)
         return self._opening
 
@@ -118,24 +117,10 @@ class RootSteps:
             query=sql.suspended_by_failures(self._settings, root),
         )
 
-    def _note_the_opening(self, _arguments: pulumi.ResourceHookArgs) -> None:
-        """Record that this deploy creates the opening, which means that no earlier deploy of this graph was begun."""
-        self._is_opened_now = True
-
-    def _resumption(self) -> pulumi.Input[str]:
-        """Return the activation's statement. A renamed root that an operator had suspended is not resumed.
-
-        If the opening exists already, an earlier deploy was interrupted; that deploy, not an operator, suspended the
-        root before dropping it, so the new root is resumed.
-        """
-        resume, root = self._graph.activation.execute, self._graph.root.name
-        stays = sql.nothing(f"{root} was suspended")
-        if self._change.former_root is None or self._change.resume:
-            return resume
-        if pulumi.runtime.is_dry_run():
-            return stays
-        text: pulumi.Output[str] = self._opening.id.apply(lambda _: stays if self._is_opened_now else resume)
-        return text
+    def _resumption(self) -> str:
+        """Return the activation's statement. A renamed root that an operator had suspended is not resumed."""
+        stays = self._change.former_root is not None and not self._change.resume
+        return sql.nothing(f"{self._graph.root.name} was suspended") if stays else self._graph.activation.execute
 
     def _replaced(
         self,
@@ -162,6 +147,5 @@ class RootSteps:
                 replace_on_changes=["revert", "query"] if is_replaced else [],
                 replacement_trigger=self._settings.role if is_replaced else None,
                 ignore_changes=None if differing else ["query"],
-                hooks=self._hooks.get(name),
             ),
         )

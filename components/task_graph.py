@@ -33,16 +33,17 @@ from jobgraph.components.root_steps import RootSteps
 from jobgraph.components.steps import StepNames
 from jobgraph.deploy import removal
 from jobgraph.deploy.drift import ROOT_WAREHOUSE_SIZE
+from jobgraph.deploy.left_overs import orphans
 from jobgraph.deploy.moving import ordered
 from jobgraph.deploy.root_changes import (
     RootChange,
+    at_first,
     changes,
     departing,
     moving,
     planned_edges,
     refuse_crowded_tasks,
     refuse_roots_that_become_jobs,
-    to_suspend,
 )
 from jobgraph.errors import UsageError
 from jobgraph.plan import sql
@@ -50,6 +51,7 @@ from jobgraph.plan import sql
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from jobgraph.components.present import Present
     from jobgraph.deploy.moving import Moves
     from jobgraph.plan.planning import GraphPlan, TaskPlan
     from jobgraph.plan.task_rows import Row
@@ -84,30 +86,33 @@ def task_graphs(
     graphs: Sequence[GraphPlan],
     settings: Settings,
     needs: Sequence[pulumi.Resource],
-    present: Sequence[Row] | None,
+    before: Present,
     scope: Scope,
 ) -> dict[str, TaskGraphComponent]:
     """Register all graphs and return their components by key.
 
-    All gates come before the tasks of any graph, because a job may move to another graph. `present`: rows of SHOW TASKS
-    before the deploy; None if they are not known.
+    All gates come before the tasks of any graph, because a job may move to another graph. `before`: the existing tasks,
+    and how to read what the engine's state has, which few deploys need.
 
     Raises:
         RunError: one deploy cannot turn the existing graphs into the planned ones; the text says what to do instead.
     """
+    present, reading = before.tasks, before.reading
     try:
         refuse_roots_that_become_jobs(graphs, present)
         refuse_crowded_tasks(graphs, present)
     except UsageError as error:
         raise pulumi.RunError(str(error)) from None
-    allowed = changes(graphs, present)
+    allowed = changes(graphs, present, reading)
     moves = moving(graphs, present, allowed)
     rows = {str(row["name"]): row for row in present or ()}
     deploy = uuid.uuid4().hex[:8]
-    common = (rows, deploy, moves, RepairHooks(graphs, settings, rows, scope), dropping_left_overs(graphs, rows, scope))
-    suspended = to_suspend(graphs, rows, allowed.values())
+    lost = orphans(graphs, rows, reading)
+    hooks = RepairHooks(graphs, settings, rows, lost, scope), dropping_left_overs(graphs, rows, reading, scope)
+    common = (rows, deploy, moves, *hooks)
     refusal = removal.refuse_departures(settings, departing(allowed.values(), rows))
-    first = [*needs, _departures(refusal, [settings.qualified(root) for root in suspended], needs, deploy, scope)]
+    statements = at_first(graphs, settings, rows, allowed.values(), lost)
+    first = [*needs, _departures(refusal, statements, needs, deploy, scope)]
     graph_resources = {
         graph.key: TaskGraphComponent(
             graph.key, TaskGraphArgs(graph, settings, first, allowed[graph.key], *common), scope
@@ -128,19 +133,20 @@ def task_graphs(
 
 
 def _departures(
-    refusal: str | None, suspended: Sequence[str], needs: Sequence[pulumi.Resource], deploy: str, scope: Scope
+    refusal: str | None, statements: Mapping[str, str], needs: Sequence[pulumi.Resource], deploy: str, scope: Scope
 ) -> snowflake.Execute:
     """Register the step that fails if runs of a departing graph are under way, before any graph is changed.
 
-    After that, suspend the roots in `suspended`. A hook does so, because a step has only one statement.
+    After that, suspend roots and drop orphans: `statements`, by what they do. A hook does so, because a step has only
+    one statement.
     """
-    at_work = refusal or (sql.nothing(f"to suspend: {', '.join(suspended)}") if suspended else None)
+    at_work = refusal or (sql.nothing(", ".join(statements)) if statements else None)
 
-    def suspend(_arguments: pulumi.ResourceHookArgs) -> None:
-        if suspended:
+    def send(_arguments: pulumi.ResourceHookArgs) -> None:
+        if statements:
             with scope.login.connected() as ask:
-                for root in suspended:
-                    ask(sql.suspend_root(root))
+                for statement in statements.values():
+                    ask(statement)
 
     return snowflake.Execute(
         scope.named("departures"),
@@ -152,7 +158,7 @@ def _departures(
             depends_on=needs,
             ignore_changes=None if at_work else ["execute"],
             hooks=pulumi.ResourceHookBinding(
-                after_create=[pulumi.ResourceHook(scope.hook("suspend the roots of graphs that depart"), suspend)]
+                after_create=[pulumi.ResourceHook(scope.hook("suspend the roots of graphs that depart"), send)]
             ),
         ),
     )
@@ -174,7 +180,7 @@ class TaskGraphComponent(Part):
         self._last: list[pulumi.Resource] = []
         self.stays_suspended = self._change.stays_suspended
         if self.stays_suspended:
-            pulumi.warn(_left_suspended(args.graph), self)
+            pulumi.warn(_left_suspended(args.graph, self._change.former_root), self)
         root = self._root(args.graph, [*args.needs, self._steps.opening(args.needs)])
         self.gate = self._steps.gate(root, is_torn=any(task.name in args.moves.anew for task in args.graph.tasks))
         self._slot = self._steps.finalizer_slot() if args.graph.finalizer else None
@@ -302,10 +308,14 @@ class TaskGraphComponent(Part):
         )
 
 
-def _left_suspended(graph: GraphPlan) -> str:
+def _left_suspended(graph: GraphPlan, former_root: str | None) -> str:
+    resume = f"ALTER TASK {graph.root.full_name} RESUME"
     return (
-        f"Graph {graph.key}: its root {graph.root.name} is suspended although it has a schedule. If an operator "
-        "suspended it, it stays so; no run starts by schedule until it is resumed: "
-        f"ALTER TASK {graph.root.full_name} RESUME. If a deploy was interrupted, this one finishes it and resumes the "
-        "root."
+        f"Graph {graph.key}: its root {former_root or graph.root.name} is suspended although it has a schedule. If an "
+        f"operator suspended it, it stays so; no run starts by schedule until it is resumed: {resume}. If a deploy was "
+        + (
+            f"interrupted, resume it likewise: {graph.root.name} takes its place."
+            if former_root
+            else "interrupted, this one finishes it and resumes the root."
+        )
     )

@@ -31,6 +31,7 @@ def not_as_planned(graph: GraphPlan, present: Mapping[str, Row], planned: Collec
     """
     root = [graph.root.name] if root_differences(graph, present.get(graph.root.name)) else []
     below = descendants(list(present.values()), graph.root.name)
+    below |= {name: row for name, row in present.items() if finalized_root(row) == graph.root.name}
     too_many = [
         name for name, row in below.items() if name not in planned and definition(row).get("graph") == graph.key
     ]

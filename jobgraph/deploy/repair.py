@@ -56,12 +56,14 @@ class Repair:
         graphs: the graphs to deploy.
         settings: the names around them.
         present: rows of SHOW TASKS before the deploy, by name.
+        orphans: tasks that a killed deploy left and nothing else drops: name -> root.
         updated: the tasks that this deploy has changed; the provider has read them since, so their state is correct.
     """
 
     graphs: Sequence[GraphPlan]
     settings: Settings
     present: Mapping[str, Row]
+    orphans: Mapping[str, str] = field(default_factory=dict)
     updated: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -108,7 +110,11 @@ class Repair:
             rows: the present rows of SHOW TASKS.
         """
         names = {task.name for task in graph.all_tasks} - self.updated
-        return repairs(graph, self.settings, by_name(rows), names)
+        drops = [name for name, root in self.orphans.items() if root == graph.root.name]
+        return (
+            *repairs(graph, self.settings, by_name(rows), names),
+            *(sql.drop_task(self.settings.qualified(name)) for name in drops),
+        )
 
     @staticmethod
     def _shown(execute: Execute, schema: str) -> dict[str, Row]:

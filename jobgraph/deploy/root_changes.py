@@ -12,16 +12,27 @@ from typing import TYPE_CHECKING
 
 from jobgraph.config.topology import MOST_CHILDREN
 from jobgraph.deploy.drift import not_as_planned, same_body
+from jobgraph.deploy.left_overs import Recorded
 from jobgraph.deploy.moving import Moves, Scene, moves
 from jobgraph.errors import UsageError
+from jobgraph.plan import sql
 from jobgraph.plan.sql import SUSPENDED_BY_FAILURES
-from jobgraph.plan.task_rows import definition, finalized_root, key_of_comment, predecessors
+from jobgraph.plan.task_rows import (
+    definition,
+    finalized_root,
+    key_of_comment,
+    predecessors,
+    root_of,
+    suspended_by_a_deploy,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from jobgraph.deploy.left_overs import Reading
     from jobgraph.plan.planning import GraphPlan, TaskPlan
     from jobgraph.plan.task_rows import Row
+    from jobgraph.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class RootChange:
     root_differs: the root is one of them, so the deploy changes or creates it.
     stays_suspended: the root is suspended although it has a schedule; the deploy leaves it suspended, with a warning.
     failed: Snowflake suspended the root because its runs failed; the deploy resumes it.
+    loses_schedule: the root is started, and has a schedule that the deploy removes.
     former_root: the root's previous name, if the root is renamed.
     former_finalizer: the graph's present finalizer, if the plan has a different one.
     moved: jobs that are now in another graph of the plan: job's task -> that graph's key.
@@ -46,16 +58,22 @@ class RootChange:
     root_differs: bool = False
     stays_suspended: bool = False
     failed: bool = False
+    loses_schedule: bool = False
     former_root: str | None = None
     former_finalizer: str | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
     abandoned: Mapping[str, str] = field(default_factory=dict)
 
 
-def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str, RootChange]:
-    """Return the change of each graph, by key; `rows`: the present rows of SHOW TASKS in the schema, if known."""
+def changes(
+    graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, reading: Reading = Recorded
+) -> dict[str, RootChange]:
+    """Return the change of each graph, by key; `rows`: the present rows of SHOW TASKS in the schema, if known.
+
+    `reading` reads the engine's state. It is called only if a root is suspended although it has a schedule.
+    """
     present = {str(row["name"]): row for row in rows or ()}
-    roots = {name: _root_of(name, present) for name in present}
+    roots = {name: root_of(name, present) for name in present}
     planned = {graph.root.name: graph.key for graph in graphs}
     former = _former_roots(graphs, present, roots, planned)
     owners = planned | {root: key for key, root in former.items()}
@@ -63,7 +81,7 @@ def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str
     differing = {graph.key: not_as_planned(graph, present, names) if rows is not None else () for graph in graphs}
     return {
         graph.key: replace(
-            _change(graph, present, former.get(graph.key), differing[graph.key]),
+            _change(graph, present, former.get(graph.key), differing[graph.key], reading),
             former_finalizer=_former_finalizer(graph, present),
             moved=_moved(graph, roots, owners),
             abandoned=_abandoned(graph, roots, owners),
@@ -168,15 +186,52 @@ def is_stray(name: str, present: Mapping[str, Row]) -> bool:
     return row is not None and not predecessors(row) and finalized_root(row) is None
 
 
-def to_suspend(graphs: Sequence[GraphPlan], present: Mapping[str, Row], changes: Iterable[RootChange]) -> list[str]:
+def to_suspend(
+    graphs: Sequence[GraphPlan], present: Mapping[str, Row], changes: Iterable[RootChange]
+) -> dict[str, str | None]:
     """Return, sorted, the started roots that a deploy suspends before anything else.
 
-    These are the strays, and the roots of graphs that leave the plan while their jobs move to other graphs. Otherwise
-    the provider would suspend and resume them around each task behind them, in parallel.
+    These are the strays, and the roots that the deploy drops: renamed ones, and those of graphs that leave the plan
+    while their jobs move to other graphs. Otherwise the provider would suspend and resume them around each task behind
+    them, in parallel. With each root that it drops goes the root's present comment, which is marked: if the deploy is
+    killed, and the root is in the file of the next one, that deploy can tell the suspension from an operator's.
     """
     strays = {task.name for graph in graphs for task in graph.members if is_stray(task.name, present)}
-    roots = strays | {root for change in changes for root in change.abandoned.values()}
-    return sorted(name for name in roots if present[name]["state"] == "started")
+    dropped = set(departing(changes, present)) - strays
+    return {
+        name: str(present[name].get("comment") or "") if name in dropped else None
+        for name in sorted(strays | dropped)
+        if present[name]["state"] == "started"
+    }
+
+
+def at_first(
+    graphs: Sequence[GraphPlan],
+    settings: Settings,
+    present: Mapping[str, Row],
+    changes: Iterable[RootChange],
+    orphans: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the statements that a deploy sends before it changes any graph, by what they do; the roots come first.
+
+    `orphans`: tasks that are to be dropped, with their roots. Those below a planned root are dropped when the deploy
+    has suspended that; the roots of the others are suspended here, if they are started.
+    """
+    planned = {graph.root.name for graph in graphs}
+    lost = {name: root for name, root in orphans.items() if root not in planned}
+    suspended = to_suspend(graphs, present, changes)
+    suspended = {
+        root: suspended.get(root)
+        for root in sorted(suspended.keys() | lost.values())
+        if present.get(root, {}).get("state") == "started"
+    }
+    statements = {
+        f"to suspend: {name}": sql.suspend_root(settings.qualified(name))
+        if comment is None
+        else sql.suspend_departing_root(settings.qualified(name), comment)
+        for name, comment in suspended.items()
+    }
+    return statements | {f"to drop: {name}": sql.drop_task(settings.qualified(name)) for name in lost}
 
 
 def planned_edges(graphs: Sequence[GraphPlan]) -> dict[str, frozenset[str]]:
@@ -192,53 +247,6 @@ def _torn(task: TaskPlan, root: str, present: Mapping[str, Row]) -> bool:
     lost = set(task.predecessors) - set(predecessors(row)) - {root}
     created = str(row.get("created_on") or "")
     return any(name not in present or str(present[name].get("created_on") or "") > created for name in lost)
-
-
-def left_over(row: Row, graphs: Collection[str]) -> bool:
-    """Whether a deploy created the task for one of these graphs, so that a deploy may drop and create it again."""
-    return definition(row).get("graph") in graphs
-
-
-def left_over_root(row: Row, graph: GraphPlan, *, is_followed: bool) -> bool:
-    """Whether a task is the root that a deploy of this graph creates. Roots share one body, so the comment decides.
-
-    The provider may resume a root right after its CREATE, if it replaces a root that a refresh recorded as started. A
-    started root with successors is therefore not left over: it is a graph in operation, perhaps another stack's.
-    """
-    same = row.get("definition") == graph.root.sql and row.get("comment") == graph.root.comment
-    return same and not predecessors(row) and (row["state"] == "suspended" or not is_followed)
-
-
-def left_overs(graphs: Sequence[GraphPlan], present: Mapping[str, Row]) -> dict[str, str]:
-    """Return the planned tasks that exist and that a deploy may drop and create again: name -> full name.
-
-    A task may have been left by a deploy that planned it for another of these graphs.
-    """
-    keys = {graph.key for graph in graphs}
-    followed = {name for row in present.values() for name in (*predecessors(row), finalized_root(row))}
-    return {
-        task.name: task.full_name
-        for graph in graphs
-        for task in graph.all_tasks
-        if (row := present.get(task.name)) is not None
-        and (
-            left_over(row, keys)
-            or (task is graph.root and left_over_root(row, graph, is_followed=task.name in followed))
-        )
-    }
-
-
-def _root_of(name: str, present: Mapping[str, Row]) -> str:
-    """Return the root of a task's graph; any path upwards leads to it."""
-    visited: set[str] = set()
-    while name in present and name not in visited:
-        visited.add(name)
-        row = present[name]
-        above = finalized_root(row) or next(iter(predecessors(row)), None)
-        if above is None:
-            break
-        name = above
-    return name
 
 
 def _members(graph: GraphPlan) -> list[str]:
@@ -284,17 +292,29 @@ def _abandoned(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, 
     return {name: root for name, root in sorted(roots_now.items()) if root not in owners and root not in members}
 
 
-def _change(graph: GraphPlan, present: Mapping[str, Row], former: str | None, differing: tuple[str, ...]) -> RootChange:
+def _change(
+    graph: GraphPlan, present: Mapping[str, Row], former: str | None, differing: tuple[str, ...], reading: Reading
+) -> RootChange:
     name = graph.root.name
     change = RootChange(differing=differing, root_differs=name in differing, former_root=former)
     row = present.get(former or name)
     scheduled = graph.schedule is not None
     if row is None or row["state"] == "started":
-        return replace(change, resume=scheduled)
+        return replace(change, resume=scheduled, loses_schedule=bool(row and row.get("schedule")) and not scheduled)
     if not scheduled:
         return replace(change, suspend=False, resume=False)
     if row.get("last_suspended_reason") == SUSPENDED_BY_FAILURES:
         return replace(change, suspend=False, failed=True, differing=change.differing or (name,))
     # A root without a schedule is suspended because nothing would start it, not because an operator decided so.
-    by_someone = bool(row.get("schedule"))
+    by_someone = bool(row.get("schedule")) and not suspended_by_a_deploy(row)
+    by_someone = by_someone and not _suspended_by_a_killed_deploy(name, former, reading())
     return replace(change, suspend=False, resume=not by_someone, stays_suspended=by_someone)
+
+
+def _suspended_by_a_killed_deploy(name: str, former: str | None, state: Recorded) -> bool:
+    """Whether a deploy suspended a root, and was killed, although none of its steps is left to resume the root.
+
+    The deploy gave the root this name, or another one, which has been undone in the file: the state has the first step
+    of this name although no such root exists. Or it was to remove the schedule, which the root still has.
+    """
+    return name in (state.begun if former else state.unscheduled)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 _MOST_NAMES = 5
 _TEXT = re.compile(
     r"not as planned when deploy \w+ began: (?P<names>[\w, ]+?)"
-    r"(?:; (?P<root>\w+) was suspended because its runs failed)?'"
+    r"(?:; (?P<root>\w+) was suspended because its runs failed)?(?:; \w+ loses its schedule)?'"
 )
+_LOSES = re.compile(r"; (?P<root>\w+) loses its schedule'")
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,22 @@ class Observation:
     failed_root: str = ""
 
 
-def observation(deploy: str, differing: Sequence[str], failed_root: str = "") -> str:
-    """Return a statement that names the tasks that differ from the plan; `deploy` makes it unique to this deploy."""
+def observation(deploy: str, differing: Sequence[str], failed_root: str = "", unscheduled_root: str = "") -> str:
+    """Return a statement that names the tasks that differ from the plan; `deploy` makes it unique to this deploy.
+
+    `unscheduled_root`: a started root whose schedule this deploy removes.
+    """
     names = ", ".join(differing[:_MOST_NAMES])
     remainder = f" and {len(differing) - _MOST_NAMES} more" if differing[_MOST_NAMES:] else ""
     root = f"; {failed_root} was suspended because its runs failed" if failed_root else ""
-    return sql.nothing(f"not as planned when deploy {deploy} began: {names}{remainder}{root}")
+    loses = f"; {unscheduled_root} loses its schedule" if unscheduled_root else ""
+    return sql.nothing(f"not as planned when deploy {deploy} began: {names}{remainder}{root}{loses}")
+
+
+def unscheduled_root(statement: str) -> str | None:
+    """Return the root that loses its schedule, according to such a statement; `None` if none does."""
+    match = _LOSES.search(statement)
+    return match["root"] if match else None
 
 
 def read_observation(statement: str) -> Observation | None:

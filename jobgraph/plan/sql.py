@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ROOT_BODY = "SELECT CURRENT_TIMESTAMP()"
 # The last_suspended_reason in SHOW TASKS of a root that failed too often.
 SUSPENDED_BY_FAILURES = "SUSPENDED_DUE_TO_ERRORS"
+# The end of the comment of a root that a deploy suspended because it moves the root's jobs to other graphs.
+SUSPENDED_BY_A_DEPLOY = " (suspended by a deploy that moves its jobs to other graphs)"
 
 
 def literal(text: str) -> str:
@@ -123,6 +125,12 @@ def call_finalizer(settings: Settings, procedure: str, definition: dict[str, Any
 def suspend_root(root: str) -> str:
     """Return the statement that suspends a root task if it exists; `root` is its quoted name."""
     return f"ALTER TASK IF EXISTS {root} SUSPEND"
+
+
+def suspend_departing_root(root: str, comment: str) -> str:
+    """Return the one statement that suspends a root and marks its present `comment`, so that neither is done alone."""
+    marking = f"ALTER TASK IF EXISTS {root} SET COMMENT = {literal(comment + SUSPENDED_BY_A_DEPLOY)}"
+    return f"EXECUTE IMMEDIATE {literal(f'BEGIN {suspend_root(root)}; {marking}; END')}"
 
 
 def resume_root(root: str) -> str:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.schedules import from_snowflake
+from jobgraph.plan.sql import SUSPENDED_BY_A_DEPLOY
 from jobgraph.procedures.requested.json_texts import read_json, read_object
 
 if TYPE_CHECKING:
@@ -71,7 +72,13 @@ def root_comment(key: str) -> str:
 
 def key_of_comment(comment: str) -> str:
     """Return the graph's key from a root's default comment; empty for any other comment."""
-    return comment.removeprefix(_STARTS) if comment.startswith(_STARTS) else ""
+    own = comment.removesuffix(SUSPENDED_BY_A_DEPLOY)
+    return own.removeprefix(_STARTS) if own.startswith(_STARTS) else ""
+
+
+def suspended_by_a_deploy(row: Mapping[str, Any]) -> bool:
+    """Return whether a deploy suspended a root in order to take its graph apart, and has not ended that."""
+    return row["state"] == "suspended" and str(row.get("comment") or "").endswith(SUSPENDED_BY_A_DEPLOY)
 
 
 def direct_definition(body: str) -> dict[str, Any]:
@@ -91,6 +98,19 @@ def definition(row: Mapping[str, Any]) -> dict[str, Any]:
     match = _DEFINITION.search(body)
     # if the task is not jobgraph's, anything may be between its $$
     return read_object(match.group(1)) if match else {}
+
+
+def root_of(name: str, present: Mapping[str, Row]) -> str:
+    """Return the root of a task's graph; any path upwards leads to it."""
+    visited: set[str] = set()
+    while name in present and name not in visited:
+        visited.add(name)
+        row = present[name]
+        above = finalized_root(row) or next(iter(predecessors(row)), None)
+        if above is None:
+            break
+        name = above
+    return name
 
 
 def descendants(rows: Sequence[Row], root_task: str) -> dict[str, Row]:

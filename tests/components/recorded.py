@@ -42,6 +42,8 @@ class Echo(mocks.Mocks):
             return {"id": "procedures_read", **({"procedures": self.procedures} if self.procedures else {})}
         if args.token == "pulumi:pulumi:readStackOutputs":
             return {"outputs": {} if self.plugin is None else {"plugin": self.plugin}}
+        if args.token == "pulumi:pulumi:readStackResourceOutputs":
+            return {"outputs": {}}
         assert args.token == "snowflake:index/getTasks:getTasks", f"not to be called: {args.token}"
         return {"id": "tasks_read", "tasks": self.tasks}
 

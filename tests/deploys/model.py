@@ -19,7 +19,9 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.protocol import wire
 from snowflake_sandbox.statements import dispatch
 
+from jobgraph.components.present import Present
 from jobgraph.components.task_graph import task_graphs
+from jobgraph.deploy.left_overs import Recorded, recorded
 from jobgraph.toolchain.standins.provider.errors import PartialFailureError, ProviderError, SnowflakeError
 from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle
 from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
@@ -95,8 +97,12 @@ class Deployer:
         Raises:
             ProviderError: the first step that failed.
         """
-        present = self.present(graphs, settings)
-        return self.deploy(lambda: task_graphs(graphs, settings, [], present, scope()), disturbance)
+        before = Present(self.present(graphs, settings), reading=self.recorded)
+        return self.deploy(lambda: task_graphs(graphs, settings, [], before, scope()), disturbance)
+
+    def recorded(self) -> Recorded:
+        """What the program reads of the engine's state."""
+        return recorded({name: (entry.token, entry.outputs) for name, entry in self.live.items()})
 
     def deploy(self, declare: Callable[[], object], disturbance: Disturbance | None = None) -> list[str]:
         """Run a program and take its steps, then the deletions; the writes that were sent.
@@ -210,6 +216,16 @@ class Deployer:
                 self._create(lifecycle, step, news)
             return
         self.live[name] = entry
+        try:
+            self._settle(step, entry, news, lifecycle)
+        except BaseException:
+            if self.live.get(name) is entry and entry.name != name:
+                self.live[entry.name] = self.live.pop(name)  # what is not done has its former name in the state
+            raise
+
+    def _settle(self, step: Step, entry: Entry, news: Row, lifecycle: Lifecycle) -> None:
+        """Update or replace a resource, or leave it."""
+        name = step.name
         for ignored in step.opts.ignore_changes or ():
             news[ignored] = entry.outputs.get(ignored, news.get(ignored))
         difference = lifecycle.compare(BY_TOKEN[step.token], entry.outputs, news, (), print)
@@ -277,7 +293,7 @@ class Deployer:
                 lambda: lifecycle.update(resource, entry.id, entry.outputs, news, print),
             )  # fmt: skip
         except PartialFailureError as error:
-            entry.inputs, entry.outputs = news, error.outputs
+            entry.name, entry.inputs, entry.outputs = step.name, news, error.outputs
             raise
         entry.inputs, entry.outputs = news, state.outputs
 

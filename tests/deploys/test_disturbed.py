@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import snowflake.connector
 
+from jobgraph.plan.sql import SUSPENDED_BY_A_DEPLOY
 from tests.deploys.driver import SCHEMA, Deploys, deploys
 from tests.deploys.proxy import Trouble
 from tests.lifecycle import stack
@@ -135,6 +136,27 @@ def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(
     assert settled.up() == []
     with pytest.raises(snowflake.connector.ProgrammingError):
         settled.project.query(RETRY)
+
+
+def test_a_graph_whose_jobs_a_killed_deploy_took_is_as_it_was_when_the_file_is_put_back(settled: Deploys) -> None:
+    other: dict[str, Any] = {"jobs": {"k": []}}
+    settled.up({"one": BEFORE, "two": other})
+    before = settled.tasks()
+    # after the new file of the configuration comes what suspends the root
+    for at in (2, 3, 1):
+        settled.write({"two": {"jobs": other["jobs"] | BEFORE["jobs"]}})
+        assert settled.killed("up", at)
+        if settled.tasks()["ONE_ROOT"]["state"] == "suspended":
+            break
+    assert settled.tasks()["ONE_ROOT"]["comment"].endswith(SUSPENDED_BY_A_DEPLOY)
+    settled.write({"one": BEFORE, "two": other})
+    shown = settled.pulumi("preview", "--diff")[1]
+    assert "its root ONE_ROOT is suspended although it has a schedule" not in shown
+    assert "not as planned when deploy" in shown
+    settled.up()
+    assert settled.tasks() == before
+    assert settled.up() == []
+    settled.up({"one": BEFORE})
 
 
 def test_a_destroy_that_was_killed_when_it_had_suspended_the_root_is_undone_by_up(project: Deploys) -> None:

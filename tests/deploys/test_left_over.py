@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BEFORE: dict[str, Any] = {"one": {"jobs": {"a": {"after": []}}}}
 WITH_NEW: dict[str, Any] = {"one": {"jobs": {"a": {"after": []}, "new": {"after": ["a"]}}}}
 PLANS: dict[str, dict[str, Any]] = {
+    "nowhere": BEFORE,
     "as it was": WITH_NEW,
     "after another job": {"one": {"jobs": {"a": {"after": []}, "new": {"after": []}}}},
     "the finalizer": {"one": {**BEFORE["one"], "finalizer_task": "new"}},

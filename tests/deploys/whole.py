@@ -65,6 +65,7 @@ class WholeStack(Deployer):
             for name, replacement in (
                 ("jobgraph.components.job_graph.tasks_present", self._tasks_present),
                 ("jobgraph.components.job_graph.plugin_noted", lambda *_: "stand-in"),
+                ("jobgraph.components.job_graph.reading_the_state", lambda _scope: self.recorded),
                 ("jobgraph.components.job_graph.warn_of_missing_images", lambda *_, **__: None),
                 ("jobgraph.components.runner._superseded_procedures", self._superseded),
                 ("pulumi.get_stack", lambda: "dev"),

@@ -47,6 +47,7 @@ LONG = {
     "deploys-disturbed": deploys_disturbed.run,
     "deploys-killed": deploys_killed.run,
     "deploys-large": deploys.run_large,
+    "deploys-put-back": deploys.run_put_back,
     "deploys-small": deploys.run_small,
     "durable-writes": durable_writes.run,
     "finalizer-killed": finalizer_killed.run,

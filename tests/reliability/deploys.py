@@ -22,6 +22,7 @@ from snowflake_sandbox.tasks import graph as sandbox_graph
 
 from jobgraph.config.reading import read
 from jobgraph.plan.planning import Procedures, plan
+from jobgraph.plan.sql import ROOT_BODY
 from jobgraph.settings import read_settings
 from jobgraph.toolchain.standins.provider.errors import ProviderError
 from tests.deploys.driver import COLUMNS, document, root_changes
@@ -264,6 +265,56 @@ def _disturbed_everywhere(case: Case, most: int, chosen: Sequence[int] | None = 
     return failures
 
 
+def put_back(seed: int, most: int = FEW_JOBS, writes: Sequence[int] | None = None) -> list[str]:
+    """Deploy B over A, killed at each of its writes in turn; A again, which has to leave everything as it was.
+
+    A is refreshed if the write took effect and the engine did not record it: it may have been a DROP. `writes`: only
+    those of these numbers, from 1.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        case = Case(seed, Path(folder))
+        try:
+            return [f"deploys, seed {seed}, {one}" for one in _put_back(case, most, writes)]
+        except ProviderError as error:
+            return [f"deploys, seed {seed}, put back {case.disturbed} times: a deploy failed: {error}"]
+        finally:
+            case.close()
+
+
+def _put_back(case: Case, most: int, chosen: Sequence[int] | None = None) -> list[str]:
+    first = graphs_at_random(case.random, most)
+    second = case.random.choice((edited(case.random, first), graphs_at_random(case.random, most)))
+    before, after = (case.planned(graphs, "STACK") for graphs in (first, second))
+    failures: list[str] = []
+    case.stack.up(*before)
+    goal = _with_manual_roots_alike(case.shown("STACK"))
+    writes = len(case.stack.up(*after))
+    case.stack.up(*before)
+    for number in range(1, writes + 1) if chosen is None else chosen:
+        for trouble in (Trouble.KILLED, Trouble.KILLED_AFTER):
+            case.disturbed += 1
+            case.stack.up(*after, Disturbance(number, trouble))
+            if trouble is Trouble.KILLED_AFTER:
+                case.stack.refresh()
+            case.stack.up(*before)
+            when = f"{trouble.value} at write {number} and put back"
+            failures += _differences(when, _with_manual_roots_alike(case.shown("STACK")), goal)
+            again = case.stack.up(*before)
+            failures += [f"{when}: {again[:2]}"] if again else []
+            if failures:
+                return failures  # the next deploys would begin with what this one left
+    return failures
+
+
+def _with_manual_roots_alike(shown: dict[str, str]) -> dict[str, str]:
+    """The tasks, roots without a schedule as suspended: nothing starts such a root, whatever its state."""
+    rows = {name: json.loads(text) for name, text in shown.items()}
+    manual = {name for name, row in rows.items() if row["definition"] == ROOT_BODY and not row["schedule"]}
+    return {
+        name: json.dumps(row | {"state": "suspended"}) if name in manual else shown[name] for name, row in rows.items()
+    }
+
+
 def _taken(seed: int) -> tuple[list[str], int]:
     """The claims of one seed; every tenth is disturbed everywhere as well. Failures, and pairs disturbed everywhere."""
     if seed % 10:
@@ -280,6 +331,18 @@ def run(seed: int, count: int) -> tuple[list[str], list[str]]:
     everywhere = sum(number for _, number in taken)
     pairs = f"{cases} pairs of graphs (seed {seed}), {everywhere} pairs disturbed at each write in turn"
     return [f"deploys: {pairs}, {len(failures)} claims did not hold"], failures
+
+
+def run_put_back(seed: int, count: int) -> tuple[list[str], list[str]]:
+    """Figures and failures of `count` / 100 pairs of files, the second killed at each write, the first put back."""
+    pairs = max(1, count // 100)
+    failures: list[str] = []
+    with ProcessPoolExecutor() as pool:
+        for number, failed in enumerate(pool.map(put_back, range(seed, seed + pairs)), start=1):
+            failures += failed
+            sys.stderr.writelines(f"{failure[:600]}\n" for failure in failed)
+            sys.stderr.write(f"{number} of {pairs} pairs, {len(failures)} claims did not hold\n")
+    return [f"deploys-put-back: {pairs} pairs of files (seed {seed}), {len(failures)} claims did not hold"], failures
 
 
 def run_large(seed: int, count: int) -> tuple[list[str], list[str]]:

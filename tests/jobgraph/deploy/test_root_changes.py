@@ -11,9 +11,10 @@ import pytest
 from jobgraph.config.reading import read
 from jobgraph.deploy import root_changes
 from jobgraph.deploy.drift import root_parameters
-from jobgraph.deploy.root_changes import RootChange, left_over, left_over_root
+from jobgraph.deploy.root_changes import RootChange
 from jobgraph.errors import UsageError
 from jobgraph.plan.planning import Procedures, plan
+from jobgraph.plan.sql import SUSPENDED_BY_A_DEPLOY
 from jobgraph.settings import read_settings
 
 if TYPE_CHECKING:
@@ -90,13 +91,14 @@ BY_HAND: dict[str, Any] = {"g": {"jobs": {"a": []}}}
         (ONE, {}, RootChange()),
         (ONE, {"state": "suspended"}, RootChange(suspend=False, resume=False, stays_suspended=True)),
         (ONE, {"state": "suspended", "schedule": None}, RootChange(suspend=False)),
+        (ONE, {"state": "suspended", "comment": f"any{SUSPENDED_BY_A_DEPLOY}"}, RootChange(suspend=False)),
         (
             ONE,
             {"state": "suspended", "last_suspended_reason": "SUSPENDED_DUE_TO_ERRORS"},
             RootChange(suspend=False, failed=True),
         ),
         (BY_HAND, {"state": "suspended", "schedule": None}, RootChange(suspend=False, resume=False)),
-        (BY_HAND, {}, RootChange(resume=False)),
+        (BY_HAND, {}, RootChange(resume=False, loses_schedule=True)),
     ],
 )
 def test_who_suspends_and_resumes_the_root(
@@ -168,25 +170,6 @@ def test_a_root_that_failed_too_often_is_reason_enough_and_one_that_an_operator_
     failed = rows(graphs[0], "suspended", last_suspended_reason="SUSPENDED_DUE_TO_ERRORS")
     assert root_changes.changes(graphs, failed)["g"] == RootChange(suspend=False, failed=True, differing=("G_ROOT",))
     assert root_changes.changes(graphs, rows(graphs[0], "suspended"))["g"].differing == ()
-
-
-def test_only_what_a_deploy_of_the_graph_made_is_left_over(tmp_path: Path) -> None:
-    (graph,) = planned(tmp_path, ONE)
-    root, job, *_ = rows(graph, state="suspended")
-    assert left_over(job, {"g", "another"})
-    assert not left_over(job, {"another"})
-    assert not left_over({**job, "definition": "CALL SOMETHING()"}, {"g"})
-    assert left_over_root(root, graph, is_followed=True)
-    assert not left_over_root({**root, "comment": "mine"}, graph, is_followed=False)
-    assert not left_over_root({**root, "state": "started"}, graph, is_followed=True)
-
-
-def test_a_root_that_was_resumed_right_after_its_create_is_left_over_until_a_task_follows_it(tmp_path: Path) -> None:
-    (graph,) = planned(tmp_path, ONE)
-    started = {row["name"]: row for row in rows(graph, state="started")}
-    alone = {graph.root.name: started[graph.root.name]}
-    assert root_changes.left_overs((graph,), alone) == {graph.root.name: graph.root.full_name}
-    assert graph.root.name not in root_changes.left_overs((graph,), started)
 
 
 def test_a_root_that_is_there_does_not_become_a_job_in_one_deploy(tmp_path: Path) -> None:
