@@ -80,7 +80,7 @@ def test_pairs_at_random() -> None:
     ("target", "replacement", "after"),
     [
         ("jobgraph.deploy.root_changes.suspended_by_a_deploy", lambda _row: False, "its jobs go to another graph"),
-        ("tests.deploys.model.Deployer.recorded", lambda _stack: Recorded(), "its jobs go to another graph"),
+        ("tests.deploys.model.Deployer.recorded", lambda _stack: Recorded(), "its jobs go to two graphs"),
         ("jobgraph.deploy.root_changes._suspended_by_a_killed_deploy", lambda *_: False, "its schedule goes"),
     ],
     ids=["without the mark", "without the state", "without the first step's text"],
