@@ -6,6 +6,7 @@ Knows sessions and the names of context functions; must not know how data SQL ca
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
@@ -20,7 +21,7 @@ from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from snowflake_sandbox.call import Call, World
 
@@ -113,11 +114,22 @@ def _refuse_with_owners_rights(call: Call) -> None:
         )
 
 
+@contextmanager
+def _entering() -> Iterator[None]:
+    """Replace the error for what does not exist or is not visible by that of USE, which names nothing."""
+    try:
+        yield
+    except errors.SnowflakeError as error:
+        if error.errno == errors.does_not_exist("", "").errno:
+            raise errors.nothing_to_enter() from error
+        raise
+
+
 def _use_role(call: Call) -> Result:
     _refuse_with_owners_rights(call)
     role = call.reader.object_name().name
     call.reader.end()
-    with call.world.store.reading() as tx:
+    with _entering(), call.world.store.reading() as tx:
         catalog.get(tx, "ROLE", ObjectName(role))
     if role not in access.available_roles(call.world, call.session) | {call.session.role}:
         raise errors.SnowflakeError(
@@ -133,9 +145,10 @@ def _use_role(call: Call) -> Result:
 def _use_warehouse(call: Call) -> Result:
     name = ObjectName(call.reader.object_name().name)
     call.reader.end()
-    with call.world.store.reading() as tx:
-        warehouse = catalog.get(tx, "WAREHOUSE", name)
-    access.require(call, "USAGE", warehouse)
+    with _entering():
+        with call.world.store.reading() as tx:
+            warehouse = catalog.get(tx, "WAREHOUSE", name)
+        access.require(call, "USAGE", warehouse)
     call.session.warehouse = warehouse.name.name
     return status()
 
@@ -145,11 +158,11 @@ def _use_database(call: Call) -> Result:
     call.reader.end()
     if name.schema is not None:
         return _enter_schema(call, name)
-    with call.world.store.reading() as tx:
+    with _entering(), call.world.store.reading() as tx:
         database = catalog.get(tx, "DATABASE", ObjectName(name.name))
         public = catalog.find(tx, "SCHEMA", ObjectName("PUBLIC", name.name))
     if not access.visible(call, [database]):
-        raise errors.does_not_exist("DATABASE", name.name)
+        raise errors.nothing_to_enter()
     call.session.database, call.session.schema = database.name.name, "PUBLIC" if public else None
     return status()
 
@@ -163,10 +176,10 @@ def _use_schema(call: Call) -> Result:
 def _enter_schema(call: Call, name: ObjectName) -> Result:
     resolved = call.session.resolve(name, ObjectScope.DATABASE, "USE SCHEMA")
     if resolved.name != "INFORMATION_SCHEMA":
-        with call.world.store.reading() as tx:
+        with _entering(), call.world.store.reading() as tx:
             schema = catalog.get(tx, "SCHEMA", resolved)
         if not access.visible(call, [schema]):
-            raise errors.does_not_exist("SCHEMA", resolved.qualified)
+            raise errors.nothing_to_enter()
     call.session.database, call.session.schema = resolved.schema, resolved.name
     return status()
 

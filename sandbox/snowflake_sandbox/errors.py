@@ -32,13 +32,15 @@ def _title(kind: str) -> str:
 
 def does_not_exist(kind: str, name: str) -> SnowflakeError:
     """002003: the object does not exist, or the role may not see it. The provider matches this text."""
+    # Seen for DESCRIBE TABLE and SELECT; that the others of tables and views have this state too is a guess.
+    state = "42S02" if kind.upper() in ("TABLE", "VIEW") else "02000"
     return SnowflakeError(
-        2003, "02000", f"SQL compilation error:\n{_title(kind)} '{name}' does not exist or not authorized."
+        2003, state, f"SQL compilation error:\n{_title(kind)} '{name}' does not exist or not authorized."
     )
 
 
-def nothing_to_show_in() -> SnowflakeError:
-    """002043: SHOW ... IN a schema or database that does not exist or is not visible; dbt checks the number."""
+def nothing_to_enter() -> SnowflakeError:
+    """002043: USE, or SHOW … IN, of what does not exist or is not visible; dbt and `snow` check the number."""
     return SnowflakeError(
         2043, "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed."
     )

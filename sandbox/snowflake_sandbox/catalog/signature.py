@@ -49,6 +49,10 @@ def read_arguments(reader: Reader) -> list[Argument]:
     arguments: list[Argument] = []
     while not reader.accept(")"):
         name = reader.identifier()
+        if reader.accept("OUT") or reader.accept("OUTPUT"):
+            raise errors.not_supported("an output argument of a procedure")
+        if not reader.accept("INPUT"):
+            reader.accept("IN")
         kind = reader.data_type()
         default = None
         if reader.accept("DEFAULT"):

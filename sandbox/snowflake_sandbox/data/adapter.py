@@ -211,7 +211,7 @@ class DataPlane:
         # Set up as in fakesnow, but without its views for SHOW, which take most of a start and are not used.
         self._root = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})
         self._root.execute("SET GLOBAL TimeZone = 'UTC'")
-        self._root.execute(creation_sql("memory"))
+        self._root.execute(f"{creation_sql('memory')};\n{macros.FLATTEN}")
         _lock_down(self._root, [path for path in (folder, stages, self._scratch) if path is not None])
         self._lock = threading.Lock()
         self._functions: set[str] = set()

@@ -82,8 +82,16 @@ def _marker(name: str) -> str:
 
 
 def _all_values(arguments: list[Argument], values: list[exp.Expr]) -> list[exp.Expr]:
-    defaults = [_default(argument) for argument in arguments[len(values) :]]
-    return [*(value.copy() for value in values[: len(arguments)]), *defaults]
+    named = {value.this.name.upper(): value.expression for value in values if isinstance(value, exp.Kwarg)}
+    if named and len(named) < len(values):
+        # As the page of user-defined functions says: by name or by position, not both (guess: the number).
+        raise errors.syntax_error("=>", 0)
+    unknown = sorted(set(named) - {argument.name for argument in arguments})
+    if unknown:
+        raise permitted.unknown_function(f"with an argument {unknown[0]}")
+    positional = dict(zip((argument.name for argument in arguments), [] if named else values, strict=False))
+    by_name = {**positional, **named}
+    return [by_name[argument.name].copy() if argument.name in by_name else _default(argument) for argument in arguments]
 
 
 def _default(argument: Argument) -> exp.Expr:

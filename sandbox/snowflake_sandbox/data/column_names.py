@@ -129,11 +129,16 @@ def _read(current: _Select, tokens: list[Token], position: int, text: str) -> No
     word = token.text.upper().split()[0] if token.text.strip() and token.token_type != TokenType.STRING else ""
     if token.token_type == TokenType.COMMA:
         current.close(text, token.start)
-    elif word in _END and token.token_type != TokenType.IDENTIFIER:
+    elif word in _END and token.token_type != TokenType.IDENTIFIER and not _is_within_group(tokens, position):
         current.close(text, token.start)
         current.open = False
     elif current.start is None and not _is_modifier(current, tokens, position, word):
         current.start = token.start
+
+
+def _is_within_group(tokens: list[Token], position: int) -> bool:
+    """Whether a token is GROUP of `LISTAGG(…) WITHIN GROUP (…)`."""
+    return position > 0 and tokens[position - 1].text.upper() == "WITHIN"
 
 
 def _is_modifier(current: _Select, tokens: list[Token], position: int, word: str) -> bool:

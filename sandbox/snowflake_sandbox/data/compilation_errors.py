@@ -10,6 +10,9 @@ from snowflake_sandbox.errors import SnowflakeError, not_supported
 _PREFIX = "SQL compilation error:\n"
 _HERE = f"{_PREFIX}error line 1 at position 0\n"
 _COLUMN = re.compile(r'(?:Referenced column "|does not have a column (?:named|with name) "|column named )"?([^"\n]+?)"')
+_SET_COLUMN = re.compile(r"Referenced update column (.+?) not found in table")
+_QUALIFIER = re.compile(r'Referenced table "(.+?)" not found')
+_AMBIGUOUS = re.compile(r'Ambiguous reference to column name "(.+?)"')
 _TABLE = re.compile(r"(?:Table|View) with name (.+?) does not exist")
 _FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate) Function with name (.+?) does not exist", re.IGNORECASE)
 _EXISTS = re.compile(r'(?:Table|View|Schema|Column) (?:with name )?"?(.+?)"? already exists', re.IGNORECASE)
@@ -36,7 +39,7 @@ _TYPES = (
 
 def compilation_error(text: str) -> SnowflakeError:
     """Return the Snowflake error for DuckDB's text; a text without an equivalent is passed on unchanged."""
-    for says in (_unknown_name, _wrong_count, _wrong_types, _wrong_group):
+    for says in (_unknown_name, _unknown_column, _wrong_count, _wrong_types, _wrong_group):
         error = says(text)
         if error is not None:
             return error
@@ -54,7 +57,13 @@ def _unknown_name(text: str) -> SnowflakeError | None:
         return SnowflakeError(2140, "42601", f"{_PREFIX}Unknown function {match[1].upper()}.")
     if match := _EXISTS.search(text):
         return SnowflakeError(2002, "42710", f"{_PREFIX}Object '{match[1]}' already exists.")
-    if match := _COLUMN.search(text):
+    return None
+
+
+def _unknown_column(text: str) -> SnowflakeError | None:
+    if match := _AMBIGUOUS.search(text):
+        return SnowflakeError(2028, "42601", f"{_PREFIX}ambiguous column name '{match[1]}'")
+    if match := _COLUMN.search(text) or _SET_COLUMN.search(text) or _QUALIFIER.search(text):
         return SnowflakeError(904, "42000", f"{_HERE}invalid identifier '{match[1]}'")
     return None
 

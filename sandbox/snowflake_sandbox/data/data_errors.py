@@ -22,6 +22,7 @@ from snowflake_sandbox.errors import (
     cancelled,
     disk_full,
     is_disk_full,
+    not_supported,
     number_out_of_range,
     place,
     tables_closed,
@@ -55,6 +56,7 @@ _TOO_LARGE = re.compile(
     r"""(?:cast value |Casting value "|convert string ")(?P<value>[-+\d.e]+)"?"""
     r""" to (?:type )?DECIMAL\((?P<p>\d+), ?(?P<s>\d+)\)"""
 )
+_NUMERIC = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 _PROPOSAL = re.compile(r"\n\s*Did you mean")
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: (?:.*\.)?(.+)$", re.MULTILINE)
 _CONVERSION = (
@@ -172,6 +174,8 @@ def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one 
     return _of_text(text) or _of_macro(text) or SnowflakeError(100183, "22000", f"SQL execution error:\n{text}")
 
 
+# DuckDB's text has the file's path on this machine.
+_IN_FILE = re.compile(r'in file ".*?", ')
 _NOT_IN_FORMAT = re.compile(r'Could not parse string "(.*?)" according to format specifier "(.*?)"', re.DOTALL)
 
 
@@ -180,7 +184,8 @@ def _of_text(text: str) -> SnowflakeError | None:
     if DIVISION_BY_ZERO.lower() in text.lower():
         return SnowflakeError(100051, "22012", DIVISION_BY_ZERO)
     if "Malformed JSON" in text:
-        return SnowflakeError(100069, "22P02", f"Error parsing JSON: {text.partition('Malformed JSON ')[2]}")
+        problem = _IN_FILE.sub("", text.partition("Malformed JSON ")[2])
+        return SnowflakeError(100069, "22P02", f"Error parsing JSON: {problem}")
     match = _NOT_IN_FORMAT.search(text)
     if match is None:
         return None
@@ -200,6 +205,8 @@ def _of_macro(text: str) -> SnowflakeError | None:
 
 
 def _too_large(match: re.Match[str]) -> SnowflakeError:
+    if "string" in match[0] and not _NUMERIC.fullmatch(match["value"]):
+        return SnowflakeError(100038, "22018", f"Numeric value '{match['value']}' is not recognized")
     if "string" in match[0]:
         return SnowflakeError(100039, "22003", f"Numeric value '{match['value']}' is out of range")
     return number_out_of_range(match["value"], int(match["p"]), int(match["s"]))
@@ -208,6 +215,8 @@ def _too_large(match: re.Match[str]) -> SnowflakeError:
 def _conversion(text: str) -> SnowflakeError:
     if match := _TOO_LARGE.search(text):
         return _too_large(match)
+    if "for the destination type INT64" in text and "can't be cast" in text:
+        return not_supported("whole numbers of more than 64 bits")
     for pattern, errno, sqlstate, message in _CONVERSION:
         if match := pattern.search(text):
             return SnowflakeError(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import duckdb
     from sqlglot import exp
 
+_GZIP = b"\x1f\x8b"
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _KINDS: dict[str, ColumnType] = {
     "VARCHAR": "text",
@@ -146,17 +147,26 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def _compression(path: Path, said: str) -> str:
+    """Return DuckDB's word; what AUTO means is seen from the content, as an unloaded file may have any name."""
+    if said in ("NONE", "GZIP", "ZSTD"):
+        return said.lower()
+    with path.open("rb") as file:
+        return "gzip" if file.read(len(_GZIP)) == _GZIP else "auto"
+
+
 def file_reader(path: Path, file_format: Mapping[str, str]) -> str:
     """Return the call of DuckDB's table function that reads a CSV, JSON or Parquet file.
 
     Raises:
         SnowflakeError: 000002 for another format, 001008 for a SKIP_HEADER that is not a number.
     """
+    compression = _text(_compression(path, file_format.get("COMPRESSION", "AUTO").upper()))
     kind = file_format.get("TYPE", "CSV").upper()
     if kind == "PARQUET":
         return f"read_parquet({_text(str(path))})"
     if kind == "JSON":
-        return f"read_json_objects({_text(str(path))}, format = 'auto')"
+        return f"read_json_objects({_text(str(path))}, format = 'auto', compression = {compression})"
     if kind != "CSV":
         raise not_supported(f"COPY INTO … TYPE = {kind}")
     skip = file_format.get("SKIP_HEADER", "0")
@@ -167,6 +177,7 @@ def file_reader(path: Path, file_format: Mapping[str, str]) -> str:
         "skip": skip,
         "header": "false",
         "all_varchar": "true",
+        "compression": compression,
     }
     quote = file_format.get("FIELD_OPTIONALLY_ENCLOSED_BY", "NONE")
     options["quote"] = "''" if quote.upper() == "NONE" else _text(quote)

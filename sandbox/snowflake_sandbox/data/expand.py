@@ -248,12 +248,10 @@ class Expansion:
         if parts == ["GETNEXTVAL"]:
             raise errors.not_supported("TABLE(GETNEXTVAL(…))")
         call = called.expression if isinstance(called, exp.Dot) else called
-        arguments = [
-            argument.expression if isinstance(argument, exp.Kwarg) else argument
-            for argument in (call.expressions if isinstance(call, exp.Anonymous) else ())
-        ]
+        arguments = list(call.expressions) if isinstance(call, exp.Anonymous) else []
         function = self._function(parts, len(arguments), scopes, table=True) if parts else None
         if function is None:
+            self._refuse_procedure(parts, scopes)
             raise permitted.unknown_function(".".join(parts) or called.sql("snowflake"))
         text = function["body"].strip().rstrip(";")
         body = permitted.check(trees.parse(text), self.call.world.functions)
@@ -266,6 +264,17 @@ class Expansion:
         if node.args.get("joins"):
             replacement.set("joins", node.args["joins"])
         node.replace(replacement)
+
+    def _refuse_procedure(self, parts: list[str], scopes: Scopes) -> None:
+        """Refuse TABLE(…) of a stored procedure, which accounts have, by name."""
+        name = ObjectName(parts[-1], *reversed([None, None, *parts[:-1]][-2:])) if parts else None
+        database, schema = (name.database or scopes.database, name.schema or scopes.schema) if name else (None, None)
+        if name is None or database is None or schema is None:
+            return
+        with self.call.world.store.reading() as tx:
+            procedures = catalog.listing(tx, "PROCEDURE", database, schema, name.name)
+        if any(procedure.name.name == name.name for procedure in procedures):
+            raise errors.not_supported("SELECT … FROM TABLE(a stored procedure)")
 
     def _called(
         self, body: exp.Expr, function: SnowflakeObject, values: list[exp.Expr], scopes: Scopes, *, rows: bool

@@ -26,7 +26,9 @@ def procedure(item: SnowflakeObject, name: str) -> str:
     if item["secrets"]:
         secrets = ",".join(f"{literal(alias)}={secret}" for alias, secret in item["secrets"].items())
         lines.append(f"SECRETS = ({secrets})")
-    return "\n".join([*lines, *_comment(item), f"EXECUTE AS {item['execute_as']}", f"AS {literal(item['body'])};"])
+    # The code of a handler may be in a file of IMPORTS.
+    body = [] if item["body"] is None else [f"AS {literal(item['body'])}"]
+    return "\n".join([*lines, *_comment(item), f"EXECUTE AS {item['execute_as']}", *body]) + ";"
 
 
 def function(item: SnowflakeObject, name: str) -> str:

@@ -218,6 +218,19 @@ def _qualified(body: str) -> str:
     return body.replace("sf_", f"{SCHEMA}.sf_")
 
 
+# In the place of fakesnow's table function, whose window function leaves the elements in any order, takes keys with `/`
+# and `$` for paths, and fails for a value that has no elements.
+FLATTEN = r"""
+CREATE OR REPLACE MACRO memory._fs_flatten(input) AS TABLE SELECT unnest(CASE json_type(to_json(input))
+    WHEN 'OBJECT' THEN list_transform(list_zip(json_keys(to_json(input)), to_json(input) -> '$.*'),
+        lambda e: struct_pack("SEQ" := CAST(hash(to_json(input)) AS UBIGINT), "KEY" := e[1], "PATH" := e[1],
+            "INDEX" := CAST(NULL AS BIGINT), "VALUE" := e[2], "THIS" := to_json(input)))
+    WHEN 'ARRAY' THEN list_transform(CAST(to_json(input) AS JSON[]),
+        lambda e, i: struct_pack("SEQ" := CAST(hash(to_json(input)) AS UBIGINT), "KEY" := CAST(NULL AS VARCHAR),
+            "PATH" := '[' || (i - 1) || ']', "INDEX" := CAST(i - 1 AS BIGINT), "VALUE" := e,
+            "THIS" := to_json(input))) END, recursive := true)
+"""
+
 STATEMENTS = ";\n".join(_statements())
 NAMES = frozenset(statement.split("(")[0].rpartition(".")[2] for statement in _statements())
 

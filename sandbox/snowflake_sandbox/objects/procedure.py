@@ -101,6 +101,9 @@ def _finish(call: Call, creation: Creation) -> None:
     if language not in _NEEDED:
         raise errors.not_supported(f"CREATE PROCEDURE … LANGUAGE {language}")
     missing = [word for word in _NEEDED[language] if properties.get(word) is None]
+    if "body" in missing and "." in (properties.get("handler") or "") and properties["imports"]:
+        # The code of a handler `<module>.<function>` is in a file of IMPORTS.
+        missing.remove("body")
     if missing:
         raise errors.missing_property(", ".join(missing).upper(), "CREATE PROCEDURE")
     properties["language"] = language

@@ -89,6 +89,10 @@ def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> No
     _require_allowed(call, after.properties)
 
 
+def _refuse_refresh(_call: Call, _stage: SnowflakeObject) -> Result | None:
+    raise errors.not_supported("ALTER STAGE … REFRESH")
+
+
 def _finish(call: Call, creation: Creation) -> None:
     _require_allowed(call, creation.properties)
     temporary = bool(creation.modifiers & _TEMPORARY)
@@ -176,5 +180,6 @@ KIND = Kind(
     altered=_altered,
     dropping=_dropping,
     modifiers=_TEMPORARY,
+    actions={"REFRESH": _refuse_refresh},
     created_message="Stage area {name} successfully created.",
 )

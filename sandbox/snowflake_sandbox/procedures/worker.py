@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import http.client
+import importlib
 import io
 import json
 import os
@@ -58,12 +59,13 @@ class CallRequest:
         connection: arguments of the connector's `connect`.
         arguments: the handler's arguments after the session, as Python values.
         log: the file for what the body prints. The sandbox opens it: bodies do not see the folder.
+        body: None if the handler is in a file of IMPORTS.
         imports: files of IMPORTS: modules, archives of them, data.
         data_frames: whether PACKAGES names pandas, or a package that may need it.
     """
 
     name: str
-    body: str
+    body: str | None
     handler: str
     arguments: tuple[Any, ...]
     connection: dict[str, Any]
@@ -222,15 +224,23 @@ def answer_of(request: CallRequest) -> dict[str, Any]:
     """Run a call, and return `{"value": …}`, `{"columns": […], "rows": […]}` or `{"error": "Traceback …"}`."""
     try:
         _import_files(request.imports)
-        module = ModuleType("_udf_code")
-        sys.modules[module.__name__] = module
-        exec(compile(request.body, SOURCE, "exec"), module.__dict__)  # noqa: S102  # running bodies is the purpose
-        handler = getattr(module, request.handler)
+        handler = _handler(request)
         return _plain(handler(_session(request.connection), *request.arguments))
     except SystemExit as error:
         return {"error": f"SystemExit: {error.code}\n"}
     except BaseException as error:  # noqa: BLE001  # the caller sees whatever a body raises
         return {"error": "".join(_format(error))}
+
+
+def _handler(request: CallRequest) -> Any:
+    """Return the function to call: of the body, or without one `<module>.<function>` of IMPORTS."""
+    if request.body is None:
+        module_name, _, name = request.handler.rpartition(".")
+        return getattr(importlib.import_module(module_name), name)
+    module = ModuleType("_udf_code")
+    sys.modules[module.__name__] = module
+    exec(compile(request.body, SOURCE, "exec"), module.__dict__)  # noqa: S102  # running bodies is the purpose
+    return getattr(module, request.handler)
 
 
 def _import_files(files: tuple[str, ...]) -> None:
@@ -340,29 +350,35 @@ def _json(value: Any) -> Any:
     return str(value)
 
 
-class _LeftOut:
-    """Makes libraries appear not to be installed."""
+class _LeavesOut:
+    """One of Python's finders, for which some libraries are not installed; `find_spec` may ask for them too."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
+    def __init__(self, finder: Any, names: tuple[str, ...]) -> None:
+        self._finder, self._names = finder, names
 
-    def find_spec(self, name: str, _path: object, _target: object = None) -> None:
-        """Return nothing for any other module, for which Python then continues to search."""
-        if name in self._names:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Return nothing for the libraries, and what the finder does for any other module."""
+        return None if name in self._names else self._finder.find_spec(name, path, target)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what importlib asks of a finder besides."""
+        return getattr(self._finder, name)
+
+
+def _without(names: tuple[str, ...], finders: list[Any]) -> list[Any]:
+    return [_LeavesOut(finder, names) for finder in finders]
 
 
 def _load(*, data_frames: bool) -> None:
     """Import what calls need, once."""
-    while_loading = _LeftOut(_CLOUDS)
-    sys.meta_path.insert(0, while_loading)
-    if not data_frames:
-        sys.meta_path.insert(0, _LeftOut(_PANDAS))
+    remaining = list(sys.meta_path) if data_frames else _without(_PANDAS, sys.meta_path)
+    sys.meta_path[:] = _without(_CLOUDS, remaining)
     import snowflake.connector.auth  # noqa: PLC0415  # takes a second, and only this process needs it
     import snowflake.connector.result_batch  # noqa: PLC0415  # likewise
     import snowflake.snowpark.functions  # noqa: F401, PLC0415  # likewise
 
-    sys.meta_path.remove(while_loading)
+    sys.meta_path[:] = remaining
+    sys._xoptions.setdefault("snowflake_partner_attribution", [])  # noqa: SLF001  # programs add to it, dbt's for one
     gc.collect()
     gc.freeze()
 

@@ -74,7 +74,7 @@ class Server:
         post: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/session/v1/login-request": self._log_in,
             "/queries/v1/query-request": self._query,
-            "/queries/v1/abort-request": self._abort,
+            "/queries/{query_id}/abort-request": self._abort,
             "/session": self._session,
             "/session/heartbeat": self._heartbeat,
             "/session/token-request": self._renew,
@@ -196,11 +196,14 @@ class Server:
         return await self._answer_query(query)
 
     async def _result(self, request: Request) -> Response:
-        session = self._session_of(request)
-        query = self._queries.find(request.path_params["query_id"])
-        if query is None or query.session.principal != session.principal:
-            raise SnowflakeError(709, "02000", f"Statement {request.path_params['query_id']} not found")
-        return await self._answer_query(query)
+        return await self._answer_query(self._own_query(request))
+
+    def _own_query(self, request: Request) -> Query:
+        query_id, principal = request.path_params["query_id"], self._session_of(request).principal
+        query = self._queries.find(query_id)
+        if query is None or query.session.principal != principal:
+            raise SnowflakeError(709, "02000", f"Statement {query_id} not found")
+        return query
 
     async def _answer_query(self, query: Query) -> Response:
         await _ended(query, self._patience)
@@ -221,6 +224,10 @@ class Server:
         return _answer({"queries": [_status(query)] if query is not None and is_visible else []})
 
     async def _abort(self, request: Request) -> Response:
+        """Abort a statement by its id, or as `v1` by that of the request that started it."""
+        if request.path_params["query_id"] != "v1":
+            self._queries.abort(self._own_query(request))
+            return _answer(None)
         session = self._session_of(request)
         self._queries.abort_request(session, str((await _body(request)).get("requestId", "")))
         return _answer(None)

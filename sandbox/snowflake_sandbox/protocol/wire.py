@@ -57,6 +57,15 @@ def rowtype(column: ResultColumn) -> dict[str, Any]:
     }
 
 
+# The columns of the results of DML, with the names of their counts in a response, as drivers read them.
+_COUNTS = {
+    "number of rows inserted": "numRowsInserted",
+    "number of rows updated": "numRowsUpdated",
+    "number of rows deleted": "numRowsDeleted",
+    "number of multi-joined rows updated": "numDmlDuplicates",
+}
+
+
 def result_data(result: Result, *, arrow: bool, indent: int = 2) -> dict[str, Any]:
     """Return the fields of a query response that depend on the rows.
 
@@ -87,13 +96,22 @@ def result_data(result: Result, *, arrow: bool, indent: int = 2) -> dict[str, An
             else "",
         }
     rows = json_rows(result, indent)
+    stats = _stats(result)
     return {
+        **({"stats": stats} if stats else {}),
         "rowtype": described,
         "rowset": rows,
         "total": len(rows),
         "returned": len(rows),
         "queryResultFormat": "json",
     }
+
+
+def _stats(result: Result) -> dict[str, int]:
+    """Return the counts of changed rows of INSERT, UPDATE, DELETE and MERGE; {} for other statements."""
+    row = result.rows[0] if len(result.rows) == 1 else ()
+    names = [column.name for column in result.columns]
+    return {_COUNTS[name]: int(count) for name, count in zip(names, row, strict=False) if name in _COUNTS}
 
 
 def json_rows(result: Result, indent: int = 2) -> list[list[str | None]]:

@@ -92,6 +92,15 @@ _SYNONYMS = {
     "VARBINARY": "BINARY",
     "BOOL": "BOOLEAN",
 }
+_OF_TWO_WORDS = {
+    "DOUBLE PRECISION": "FLOAT",
+    **dict.fromkeys(("CHAR VARYING", "CHARACTER VARYING", "NCHAR VARYING"), "VARCHAR"),
+}
+_ZONES = {
+    "WITHOUT TIME ZONE": "TIMESTAMP_NTZ",
+    "WITH LOCAL TIME ZONE": "TIMESTAMP_LTZ",
+    "WITH TIME ZONE": "TIMESTAMP_TZ",
+}
 # The defaults for omitted precision, scale or length.
 _DEFAULT_NUMBERS = {"NUMBER": (38, 0), "VARCHAR": (16_777_216,), "BINARY": (8_388_608,), "TIME": (9,)}
 
@@ -343,9 +352,7 @@ class Reader:
 
     def data_type(self) -> DataType:
         """Read a data type such as `NUMBER(38, 0)`, `VARCHAR`, `TIMESTAMP_NTZ(9)`, `DOUBLE PRECISION`."""
-        base = self.identifier()
-        if base == "DOUBLE":
-            self.accept("PRECISION")
+        base = self._type_name()
         numbers: list[int] = []
         if base in _STRUCTURED and self.peek() == "(":
             raise errors.not_supported(f"data type {base}({self.parenthesized()})")
@@ -357,6 +364,16 @@ class Reader:
         if not numbers and base in ("CHAR", "CHARACTER", "NCHAR"):
             numbers = [1]
         return _sized(DataType(_SYNONYMS.get(base, base), tuple(numbers)))
+
+    def _type_name(self) -> str:
+        # The lexer takes two words, with any space between them, for one token.
+        words = " ".join(self.peek().split())
+        if words in _OF_TWO_WORDS:
+            self.index += 1
+            return _OF_TWO_WORDS[words]
+        base = self.identifier()
+        zones = _ZONES if base == "TIMESTAMP" else {}
+        return next((name for zone, name in zones.items() if self.accept(zone)), base)
 
     def string_list(self) -> tuple[str, ...]:
         """Read a list such as `('a', 'b')` or `()`."""

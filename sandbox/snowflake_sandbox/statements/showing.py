@@ -95,7 +95,7 @@ def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str 
     with call.world.store.reading() as tx:
         target = catalog.find(tx, kind, resolved)
     if target is None or not access.visible(call, [target]):
-        raise errors.nothing_to_show_in()
+        raise errors.nothing_to_enter()
     return (target.name.name, None) if kind == "DATABASE" else (target.name.schema or "", target.name.name)
 
 

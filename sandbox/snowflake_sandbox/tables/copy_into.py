@@ -143,6 +143,8 @@ def _unload(call: Call) -> Result:
     location = stage_files.locate(call, stage_files.read_location(reader), "WRITE")
     reader.expect("FROM")
     query = reader.parenthesized() if reader.peek() == "(" else f"SELECT * FROM {reader.object_name().quoted}"
+    if reader.peek() == "PARTITION BY" or reader.peek() == "PARTITION":
+        raise errors.not_supported("COPY INTO a stage … PARTITION BY")
     options = _read_options(call, reader)
     trees.require_query(query)
     options.refuse_others(_UNLOAD_OPTIONS)
@@ -220,7 +222,7 @@ def _load(call: Call) -> Result:
         table,
         tuple(names),
         tuple(projections),
-        by_name=str(options.flags.get("MATCH_BY_COLUMN_NAME", "NONE")).upper() != "NONE",
+        by_name=str(options.flags.get("MATCH_BY_COLUMN_NAME", "NONE")).upper().removeprefix("NONE"),
         has_texts=file_format.get("TYPE", "CSV").upper() == "CSV",
         is_json=file_format.get("TYPE", "CSV").upper() == "JSON",
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from snowflake_sandbox import errors
 from snowflake_sandbox.data import trees
 from snowflake_sandbox.data.adapter import duckdb_text, quoted
 from snowflake_sandbox.data.table_columns import data_type
@@ -18,6 +19,7 @@ from snowflake_sandbox.dialect import permitted, translation
 from snowflake_sandbox.dialect.assignments import assign
 from snowflake_sandbox.dialect.conversions import Formats
 from snowflake_sandbox.dialect.families import DType
+from snowflake_sandbox.statements.reader import DataType
 
 if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
@@ -33,7 +35,7 @@ class CopyRequest:
     Attributes:
         columns: names of the target's columns, in the order of the file's; empty: all of them.
         projections: the expressions of a transformation over `$1`, `$2`, …; empty: the file's columns unchanged.
-        by_name: MATCH_BY_COLUMN_NAME.
+        by_name: MATCH_BY_COLUMN_NAME: CASE_SENSITIVE, CASE_INSENSITIVE; empty: by position.
         has_texts: whether the file is CSV.
         is_json: whether each row of the file is one semi-structured value.
     """
@@ -41,7 +43,7 @@ class CopyRequest:
     table: SnowflakeObject
     columns: tuple[str, ...] = ()
     projections: tuple[exp.Expr, ...] = ()
-    by_name: bool = False
+    by_name: str = ""
     has_texts: bool = True
     is_json: bool = False
 
@@ -54,11 +56,30 @@ class CopyRequest:
         names = ", ".join(quoted(name) for name in self.columns)
         target = self.table.name.quoted + (f" ({names})" if names else "")
         if self.by_name:
-            return f"INSERT INTO {target} BY NAME SELECT * FROM {source}"
+            return self._by_name(source)
         if self.projections:
             selected = ", ".join(self._projection(node) for node in self.projections)
             return f"INSERT INTO {target} SELECT {selected} FROM {source}"
         return f"INSERT INTO {target} {self._fields(source)}"
+
+    def _by_name(self, source: str) -> str:
+        """Return the statement that loads the fields with the names of columns; the others are left out."""
+        if self.has_texts:
+            raise errors.not_supported("COPY INTO … MATCH_BY_COLUMN_NAME of a CSV file")
+        table, names = self.table.name.quoted, [column["name"] for column in self.table["columns"]]
+        is_exact = self.by_name == "CASE_SENSITIVE"
+        if self.is_json:
+            member = "GET" if is_exact else "GET_IGNORE_CASE"
+            texts = ", ".join(f"{member}($1, '{escaped(name)}')::{self._type_of(name)}" for name in names)
+            selected = ", ".join(self._projection(node) for node in trees.projections(texts))
+            return f"INSERT INTO {table} ({', '.join(map(quoted, names))}) SELECT {selected} FROM {source}"
+        wanted = ", ".join(f"'{escaped(name if is_exact else name.upper())}'" for name in names)
+        chosen = f"COLUMNS(lambda c: {'c' if is_exact else 'upper(c)'} IN ({wanted}))"
+        return f"INSERT INTO {table} BY NAME SELECT {chosen} FROM {source}"
+
+    def _type_of(self, name: str) -> str:
+        record = next(column for column in self.table["columns"] if column["name"] == name)
+        return DataType(record["base"], tuple(record["numbers"])).full
 
     def _fields(self, source: str) -> str:
         """Return the file's columns, converted if it is a CSV file."""
@@ -95,6 +116,11 @@ class CopyRequest:
             parameter.replace(exp.cast(field, "VARCHAR") if self.has_texts else field)
         query = translation.translate(exp.select(trees.unwrapped(holder)), translation.Context())
         return ", ".join(duckdb_text(projection) for projection in query.expressions)
+
+
+def escaped(name: str) -> str:
+    """Return a name as the inside of a literal."""
+    return name.replace("'", "''")
 
 
 def _replace_field(extract: exp.Expr, field: exp.Expr) -> None:

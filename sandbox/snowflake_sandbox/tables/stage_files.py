@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 _REFERENCE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
-_TRANSFER = re.compile(r"^(PUT|GET)\s+(.*)$", re.IGNORECASE | re.DOTALL)
+# A comment may follow the word (snowflake.core writes one); later, `/*` is part of a path.
+_TRANSFER = re.compile(r"^(PUT|GET)\s+(?:/\*.*?\*/\s*)*(.*?)[\s;]*$", re.IGNORECASE | re.DOTALL)
 _WORD = re.compile(r"""'(?:[^'\\]|\\.|'')*'|(?:"(?:[^"]|"")*"|\S)+""")
 _LONGEST_PATH, _LONGEST_NAME = 1024, 255
 # The name of a file that is being written.

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data import sequences
 from snowflake_sandbox.data.adapter import quoted
@@ -302,6 +303,21 @@ def _rename(call: Call, table: SnowflakeObject) -> Result | None:
     return None
 
 
+def _swap(call: Call, table: SnowflakeObject) -> Result | None:
+    """SWAP WITH: both tables take each other's names in one transaction, with their rows, grants and keys."""
+    name = call.session.resolve(call.reader.object_name(), ObjectScope.SCHEMA, "ALTER TABLE")
+    with call.world.store.reading() as tx:
+        other = catalog.get(tx, "TABLE", name)
+    access.require(call, "OWNERSHIP", other)
+    if (name.database, name.schema) != (table.name.database, table.name.schema):
+        raise errors.not_supported("ALTER TABLE … SWAP WITH a table of another schema")
+    between = ObjectName(f"_SWAPPED_{table.id}", name.schema, name.database)
+    with call.world.store.transaction() as tx:
+        for item, taken in ((table.id, between), (other.id, table.name), (table.id, name)):
+            take_name(tx, catalog.by_id(tx, item) or table, taken)
+    return None
+
+
 def take_name(tx: Transaction, table: SnowflakeObject, name: ObjectName) -> None:
     """Rename a table within its schema, in the catalog and in DuckDB."""
     catalog.rename(tx, table, name)
@@ -310,6 +326,7 @@ def take_name(tx: Transaction, table: SnowflakeObject, name: ObjectName) -> None
 
 ACTIONS: dict[str, Callable[[Call, SnowflakeObject], Result | None]] = {
     "RENAME TO": _rename,
+    "SWAP WITH": _swap,
     "RENAME COLUMN": _rename_column,
     "ADD": _add,
     "ADD CONSTRAINT": _add_constraint,

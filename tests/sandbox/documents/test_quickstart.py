@@ -18,8 +18,8 @@ pytestmark = pytest.mark.sandbox
 
 # The document's two slips of the pen, and what they lead to: an account refuses them too.
 _SLIPS = {
-    ("use role SPCS_PSE_ROLE", 2003),
-    ("USE ROLE ACCOUNTAMDIN", 2003),
+    ("use role SPCS_PSE_ROLE", 2043),
+    ("USE ROLE ACCOUNTAMDIN", 2043),
     ("DROP COMPUTE POOL pr_std_pool_xs", 3001),
     ("DROP COMPUTE POOL pr_std_pool_s", 3001),
     ("DROP WAREHOUSE SMALL_WAREHOUSE", 3001),

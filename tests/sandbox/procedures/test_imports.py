@@ -78,3 +78,17 @@ def test_a_call_reads_imports_with_the_rights_of_the_body(procedures: Procedures
     assert procedures.error("CALL OWNERS()").errno == 2003
     assert procedures.value("CALL CALLERS()") == "secret"
     assert _errno(procedures, owner, "CALL CALLERS()") == 2003
+
+
+def test_a_handler_in_a_file_of_imports(procedures: Procedures) -> None:
+    procedures.rows("CREATE OR REPLACE STAGE D.S.CODE")
+    with procedures.world.store.transaction() as tx:
+        folder = stage.folder(procedures.world, catalog.get(tx, "STAGE", ObjectName("CODE", "S", "D")))
+    (folder / "doubling.py").write_text("def main(session, number):\n    return number * 2\n")
+    procedures.rows(
+        "CREATE PROCEDURE D.S.DOUBLED(N INT) RETURNS INT LANGUAGE PYTHON RUNTIME_VERSION = 3.11"
+        " PACKAGES = ('snowflake-snowpark-python') IMPORTS = ('@D.S.CODE/doubling.py') HANDLER = 'doubling.main'"
+    )
+    assert procedures.rows("CALL D.S.DOUBLED(21)") == [{"DOUBLED": 42}]
+    [text] = procedures.rows("SELECT GET_DDL('PROCEDURE', 'D.S.DOUBLED(NUMBER)')")[0].values()
+    assert text.endswith("EXECUTE AS OWNER;")

@@ -263,3 +263,14 @@ def test_a_process_is_started_with_the_first_procedure_in_python_and_with_a_worl
             started.append(len(host._servers))
         world.stop(made)
     assert started == [0, 0, 0, 1, 1]
+
+
+def test_a_body_may_look_for_a_library_and_note_its_program(procedures: Procedures) -> None:
+    # As the Python models of dbt do.
+    procedures.rows(
+        "CREATE OR REPLACE PROCEDURE D.S.LOOKS() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
+        " PACKAGES = ('snowflake-snowpark-python') HANDLER = 'main' AS $$\nimport importlib.util, sys\n"
+        "def main(session):\n    sys._xoptions['snowflake_partner_attribution'].append('me')\n"
+        "    return str([importlib.util.find_spec(name) is not None for name in ('pandas', 'cloudpickle')])\n$$"
+    )
+    assert procedures.rows("CALL D.S.LOOKS()") == [{"LOOKS": "[False, True]"}]

@@ -166,6 +166,33 @@ def test_asynchronous_statement(connection: Any) -> None:
     assert cursor.fetchall() == [(7,)]
 
 
+def test_a_statement_is_aborted_by_its_id(connection: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute_async("SELECT SYSTEM$WAIT(60)")
+    assert cursor.abort_query(cursor.sfqid)
+    with pytest.raises(ProgrammingError) as raised:
+        cursor.get_results_from_sfqid(cursor.sfqid)
+    assert raised.value.errno == 604
+
+
+def test_a_put_with_a_comment(connection: Any, tmp_path: Any) -> None:
+    (tmp_path / "a.txt").write_text("hello")
+    cursor = connection.cursor()
+    cursor.execute("CREATE STAGE COMMENTED")
+    # As snowflake.core writes it.
+    cursor.execute(f"PUT /* a comment */ file://{tmp_path}/a.txt @COMMENTED/x AUTO_COMPRESS = False OVERWRITE = True;")
+    assert [row[0] for row in cursor.execute("LIST @COMMENTED").fetchall()] == ["commented/x/a.txt"]
+
+
+def test_counts_of_changed_rows(connection: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE COUNTED (A INT)")
+    assert cursor.execute("INSERT INTO COUNTED VALUES (1), (2)").stats.num_rows_inserted == 2
+    assert cursor.execute("UPDATE COUNTED SET A = 3").stats.num_rows_updated == 2
+    assert cursor.execute("DELETE FROM COUNTED WHERE A = 3").stats.num_rows_deleted == 2
+    assert cursor.execute("SELECT 1").stats.num_rows_inserted is None
+
+
 def test_a_statement_that_takes_long_is_polled_for(impatient: Any) -> None:
     with impatient.connect() as made:
         assert made.cursor().execute("SELECT 1").fetchall() == [(1,)]
