@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from snowflake_sandbox import world as worlds
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.statements import dispatch
@@ -32,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     for statement in _SETUP.split(";"):
         rows(statement)
     yield rows
-    world.data.stop()
+    worlds.stop(world)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from snowflake_sandbox import world as worlds
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.statements import dispatch
@@ -28,7 +29,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Any:
     dispatch.execute(world, session, "CREATE DATABASE D")
     dispatch.execute(world, session, "ALTER SESSION SET TIMEZONE = 'America/Los_Angeles'")
     yield world, session
-    world.data.stop()
+    worlds.stop(world)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page["page"])

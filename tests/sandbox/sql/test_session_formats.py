@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 import pytest
+from snowflake_sandbox import world as worlds
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.statements import dispatch
@@ -19,7 +20,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Any:
     session = logins.open_session(built, logins.ADMINISTRATOR, "ACCOUNTADMIN")
     dispatch.execute(built, session, "CREATE WAREHOUSE W")
     yield built
-    built.data.stop()
+    worlds.stop(built)
 
 
 def value(world: Any, parameters: str, expression: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from snowflake_sandbox import world as worlds
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.statements import dispatch
 
@@ -23,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     rows("CREATE DATABASE D")
     rows("CREATE TABLE VV AS SELECT OBJECT_CONSTRUCT('n', COLUMN1) AS V FROM VALUES (10), (9), (100)")
     yield rows
-    world.data.stop()
+    worlds.stop(world)
 
 
 @pytest.mark.parametrize(
