@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import vocabulary, yaml_files
-from tests.vocabulary import parsed
+from tests.vocabulary import nodes, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def tracked_python() -> list[Path]:
 
 def imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Line and full name of every import, those inside functions too: `a.b.c` for `from a.b import c`."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -80,7 +80,7 @@ def imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, int]]:
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node, (node.end_lineno or node.lineno) - node.lineno + 1
 
@@ -275,7 +275,7 @@ def test_no_exception_is_swallowed() -> None:
     for path in sources(*OURS):
         wrong += [
             f"{path.relative_to(ROOT)}:{node.lineno}"
-            for node in ast.walk(parsed(path))
+            for node in nodes(parsed(path))
             if isinstance(node, ast.ExceptHandler) and all(isinstance(step, ast.Pass) for step in node.body)
         ]
     assert not wrong, "\n".join(wrong)

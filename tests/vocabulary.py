@@ -29,9 +29,15 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"), filename=str(path))
 
 
-def bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+@functools.cache
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Return all nodes of a syntax tree; several tests look at them, and each walk takes longer than the look."""
+    return tuple(ast.walk(tree))
+
+
+def bound_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield line and name of every variable, parameter, loop target, function and class that a module binds."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.lineno, node.id
         elif isinstance(node, ast.arg):

@@ -26,6 +26,7 @@ from sqlglot.errors import ErrorLevel
 from snowflake_sandbox import errors, hidden_libraries
 from snowflake_sandbox.data import data_errors, data_types, trees
 from snowflake_sandbox.dialect import macros, native, permitted, translation
+from snowflake_sandbox.dialect.whole_queries import needed_steps
 from snowflake_sandbox.store import Note
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from snowflake_sandbox.result import ResultColumn
     from snowflake_sandbox.session import Session
     from snowflake_sandbox.statements.reader import ObjectName
-
 
 # A part of a table's name in DuckDB's output, including the dot before the next part or the alias.
 _PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
@@ -97,7 +97,7 @@ class _Translator(FakeSnowflakeCursor):
         """Return the statements that DuckDB must run, in order; the last one returns the result."""
         # fakesnow splits MERGE for older versions of DuckDB, not with bound values; DuckDB now supports MERGE.
         parts = [tree] if isinstance(tree, exp.Merge) else self._transform_explode(tree)
-        return [self._transform(statement, None) for statement in parts]
+        return [needed_steps.translated(self._transform, statement) for statement in parts]
 
 
 @dataclass

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -16,6 +17,7 @@ import click
 import pytest
 
 from jobgraph.cli.command_line import cli
+from tests.vocabulary import nodes, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +32,15 @@ IN_A_ROW = re.compile(r"(?:^ *|: +|   )(jobgraph -?[a-z](?:(?!   )[^`\n,;>(])*)(
 NAMES = list(cli.commands)
 
 
-def texts(file: Path) -> Iterator[str]:
+@functools.cache
+def texts(file: Path) -> tuple[str, ...]:
     """The texts in a module, with what is filled in; without those that are parts of others."""
-    tree = ast.parse(file.read_text("utf-8"))
-    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
-    for node in ast.walk(tree):
+    return tuple(texts_of(parsed(file)))
+
+
+def texts_of(tree: ast.Module) -> Iterator[str]:
+    inner = {id(part) for node in nodes(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    for node in nodes(tree):
         if isinstance(node, ast.JoinedStr):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else FILLED for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
@@ -117,9 +123,10 @@ def test_no_message_speaks_of_a_file_that_the_stack_need_not_deploy() -> None:
         name = str(file.relative_to(ROOT))
         if name in DEFAULTS | MAKING | NOT_SENT or name.startswith((*NOT_SENT, "tests", "images", "components")):
             continue
-        tree = ast.parse(file.read_text("utf-8"))
         documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-        docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
+        docstrings = {
+            ast.get_docstring(node, clean=False) for node in nodes(parsed(file)) if isinstance(node, documented)
+        }
         told = [text for text in texts(file) if "jobconfig.yaml" in text and text not in docstrings]
         assert not [text for text in told if not text.startswith("jobgraph ")], name
 
