@@ -17,7 +17,8 @@ import pulumi
 
 from jobgraph.account.stack_account import check, stack_account
 from jobgraph.deploy.refusals import lacking
-from jobgraph.errors import UserError
+from jobgraph.errors import UsageError, UserError
+from jobgraph.placeholders import REMEDY, issue, placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -100,7 +101,7 @@ class Login:
 
 
 def _check_account() -> None:
-    """Refuse an environment that sends the default provider to the sandbox although the stack names an account.
+    """Refuse values that nobody filled in, and an environment that sends the stack of an account to the sandbox.
 
     The provider takes the account from the stack, but the host from SNOWFLAKE_HOST, as `jobgraph sandbox env` sets it.
 
@@ -109,6 +110,14 @@ def _check_account() -> None:
     """
     settings, stack = pulumi.Config("snowflake"), pulumi.get_stack()
     values = {key: settings.get(key) for key in ("organizationName", "accountName", "host")}
+    unfilled = [
+        f"snowflake:{key}: {issue(names)}"
+        for key in _SETTINGS.values()
+        if (names := placeholders(settings.get(key) or ""))
+    ]
+    if unfilled:
+        remedy = f"{REMEDY}; `jobgraph validate --environment {stack}` shows the lines"
+        raise pulumi.RunError(str(UsageError("; ".join(unfilled), where=f"Pulumi.{stack}.yaml", remedy=remedy)))
     account = stack_account(stack, f"Pulumi.{stack}.yaml", values)
     if account is None:
         return

@@ -14,6 +14,7 @@ from typing import Any
 from jobgraph.errors import SettingsError, UsageError, perhaps
 from jobgraph.instance_families import FAMILIES
 from jobgraph.names import is_plain, quoted, upper
+from jobgraph.placeholders import issue, placeholders
 from jobgraph.setting_values import flag, numbers, one_of, positive, text, texts, time_zone, whole
 
 
@@ -365,6 +366,9 @@ def _read(shape: type, entries: Mapping[str, Any]) -> tuple[dict[str, Any], list
         if name not in settings:
             hint = perhaps(str(name), settings) or f"; known are {', '.join(settings)}"
             problems.append((str(name), f"`{name}` is not a setting{hint}"))
+            continue
+        if unfilled := placeholders(value):
+            problems.append((name, f"{name}: {issue(unfilled)}"))
             continue
         try:
             values[name] = settings[name].metadata["read"](value)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobgraph.cli.application import note
-from jobgraph.cli.stacks import PROJECT_FILE, Stacks, places_of_settings, stacks_of
+from jobgraph.cli.stacks import OF_STACK, PROJECT_FILE, Stacks, places_of_settings, stacks_of
 from jobgraph.config import reading
 from jobgraph.config.overlays import ENVIRONMENTS, environment_names
 from jobgraph.config.payloads import PayloadFolder
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 # an error's place: a file, and perhaps line and column
 _POSITION = re.compile(r"(.*?)(?::(\d+):(\d+))?")
-# the rule of problems in Pulumi.yaml and Pulumi.<stack>.yaml
-_OF_STACK = "stack-settings"
 
 
 def file_of(application: Application, file: str | None, environment: str | None = None) -> str:
@@ -132,11 +130,11 @@ def as_problems(error: UsageError) -> list[Problem]:
     file, line, column = _POSITION.fullmatch(error.where).groups()  # type: ignore[union-attr]  # it matches any text
     mark = Mark(_shortest(Path(file)), int(line or 1), int(column or 1))
     if not isinstance(error, SettingsError):
-        return [Problem(mark, _OF_STACK, "", " ".join(error.message.split()), error.remedy)]
+        return [Problem(mark, OF_STACK, "", " ".join(error.message.split()), error.remedy)]
     places = places_of_settings(Path(file))
     remedy = "correct it; docs/account.md explains every setting"
     return [
-        Problem(Mark(mark.file, *places.get(name, (1, 1))), _OF_STACK, f"jobgraph:settings.{name}", text, remedy)
+        Problem(Mark(mark.file, *places.get(name, (1, 1))), OF_STACK, f"jobgraph:settings.{name}", text, remedy)
         for name, text in error.wrong
     ]
 

@@ -18,7 +18,8 @@ from jobgraph.account.stack_account import StackAccount, stack_account
 from jobgraph.cli.application import CONFIGURATION
 from jobgraph.config.document import check_keys
 from jobgraph.config.reading import project_of
-from jobgraph.errors import UsageError
+from jobgraph.errors import ConfigErrors, Mark, Problem, UsageError
+from jobgraph.placeholders import REMEDY, issue, placeholders
 from jobgraph.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 PROJECT_FILE = "Pulumi.yaml"
 _PACKAGE = "jobgraph"
 _PROVIDER = "snowflake:"
+# The rule of problems in Pulumi.yaml and Pulumi.<stack>.yaml.
+OF_STACK = "stack-settings"
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,15 @@ class Stacks:
         """Return the settings of a stack; None if it has no file.
 
         Raises:
-            UsageError: if the file cannot be read or has wrong settings.
+            UsageError: if the file cannot be read, has wrong settings, or a value that nobody filled in.
         """
         file = self.file(stack)
         if not file.is_file():
             return None
-        return read_settings(self._value(_config(file), "settings") or {}, str(file))
+        config = _config(file)
+        if unfilled := _unfilled(file, (*(f"{name}:" for name in self.namespaces), _PROVIDER)):
+            raise ConfigErrors(str(file), unfilled)
+        return read_settings(self._value(config, "settings") or {}, str(file))
 
     def account(self, stack: str) -> StackAccount | None:
         """Return the account that a stack's file names; None if it names none or does not exist.
@@ -145,6 +151,32 @@ def places_of_settings(file: Path) -> dict[str, tuple[int, int]]:
     sections = (node for name, node in config.items() if name.rpartition(":")[2] == "settings")
     keys = [key for node in sections for key, _ in _pairs(node)]
     return {key.value: (key.start_mark.line + 1, key.start_mark.column + 1) for key in keys}
+
+
+def _unfilled(file: Path, prefixes: tuple[str, ...]) -> list[Problem]:
+    """Return the placeholders among the values of the keys with these prefixes, each with its place in the file."""
+    root = yaml.compose(file.read_bytes(), yaml.SafeLoader)
+    config = _entries(_entries(root).get("config"))
+    return [
+        Problem(
+            Mark(str(file), scalar.start_mark.line + 1, scalar.start_mark.column + 1),
+            OF_STACK,
+            key,
+            issue(names),
+            REMEDY,
+        )
+        for key, node in config.items()
+        if key.startswith(prefixes)
+        for scalar in _scalars(node)
+        if (names := placeholders(scalar.value))
+    ]
+
+
+def _scalars(node: yaml.Node) -> list[yaml.ScalarNode]:
+    if isinstance(node, yaml.ScalarNode):
+        return [node]
+    parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+    return [scalar for part in parts for scalar in _scalars(part)]
 
 
 def _pairs(node: yaml.Node | None) -> list[tuple[yaml.ScalarNode, yaml.Node]]:

@@ -80,3 +80,14 @@ def test_a_stack_of_an_account_is_refused_where_the_environment_leads_to_the_san
     default_login()
     settings.clear()
     default_login()
+
+
+def test_placeholders_of_the_stacks_file_are_refused_before_anyone_logs_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"organizationName": "<ORGANIZATION>", "accountName": "ACCOUNT", "user": "<DEPLOY_USER>"}
+    monkeypatch.setattr(pulumi.Config, "get", lambda _self, key, default=None: settings.get(key, default))
+    with pytest.raises(pulumi.RunError) as raised:
+        default_login()
+    told = str(raised.value)
+    assert "snowflake:organizationName: <ORGANIZATION> is a placeholder that nobody filled in" in told
+    assert "snowflake:user: <DEPLOY_USER>" in told
+    assert "accountName" not in told

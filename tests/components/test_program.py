@@ -368,6 +368,8 @@ def test_config_problems_are_a_plain_error_of_the_program(tmp_path: Path) -> Non
 def test_wrong_settings_are_a_plain_error_of_the_program() -> None:
     with pytest.raises(pulumi.RunError, match="`databse` is not a setting; perhaps you meant database"):
         record({"databse": "X"})
+    with pytest.raises(pulumi.RunError, match="users: <PERSON_WHO_RUNS_JOBS> is a placeholder that nobody filled in"):
+        record({"users": ["<PERSON_WHO_RUNS_JOBS>"]})
 
 
 def test_a_job_on_a_pool_that_the_stack_lacks_is_an_error() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,6 @@ from jobgraph.config.reading import parse
 from tests.jobgraph.cli.configuration import BAD, GOOD
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.jobgraph.cli.conftest import Invoke
 
 MATRIX = GOOD.replace("load: {}", "load: {matrix: {region: [eu, us]}, args: ['${{ matrix.region }}']}")
@@ -96,6 +95,28 @@ def test_a_stacks_file_that_is_wrong(invoke: Invoke, project: Path, content: str
     assert done.exit_code == 2
     assert "Pulumi.prod.yaml:" in done.stderr
     assert told in done.stderr
+
+
+def test_placeholders_that_nobody_filled_in_are_named_with_their_lines(invoke: Invoke, project: Path) -> None:
+    example = (Path(__file__).parents[4] / "Pulumi.account.yaml.example").read_text()
+    (project / "Pulumi.prod.yaml").write_text(example)
+    done = invoke("validate", "--environment", "prod")
+    assert done.exit_code == 2
+    for name in ("ORGANIZATION", "ACCOUNT", "DEPLOY_USER", "PERSON_WHO_RUNS_JOBS"):
+        line = next(
+            number
+            for number, text in enumerate(example.splitlines(), 1)
+            if f": <{name}>" in text or f"[<{name}>]" in text
+        )
+        assert f"Pulumi.prod.yaml:{line}:" in done.stderr
+        assert f"<{name}> is a placeholder that nobody filled in" in done.stderr
+
+
+def test_a_placeholder_of_other_programs_and_one_in_lower_case_are_none(invoke: Invoke, project: Path) -> None:
+    (project / "Pulumi.prod.yaml").write_text(
+        "config:\n  other:template: <NAME>\n  jobgraph:settings:\n    pools: {POOL: }\n    users: [x <y@z.com>]\n"
+    )
+    assert invoke("validate", "--environment", "prod").exit_code == 0
 
 
 def test_an_environment_that_is_not_known(invoke: Invoke, project: Path) -> None:
