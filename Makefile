@@ -39,7 +39,7 @@ test: setup policies ## the tests, the lifecycle with the real Pulumi engine inc
 	@$(BIN)/python -m pytest -q -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
 
 unit: $(STAMP) ## the tests that start neither the Pulumi engine nor a sandbox process
-	@$(BIN)/python -m pytest -q -m "not engine and not sandbox and not slow" -n 3 --dist worksteal
+	@$(BIN)/python -m pytest -q -m "not engine and not sandbox and not slow" -n 2 --dist worksteal
 
 POLICIES := .jobgraph/policies/.installed
 policies: $(POLICIES) ## create the environment of the policy pack, for `pulumi preview --policy-pack policies/pack`
