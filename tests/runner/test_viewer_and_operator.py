@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,6 +156,30 @@ def test_each_privilege_is_missed_by_a_command_that_says_so(
         people.change(user, by_name[name], "GRANT")
         assert message in " ".join(done.output.split()), (name, done.output)
         assert "jobgraph privileges" in done.output or "warehouse" in message, (name, done.output)
+
+
+@pytest.mark.parametrize(
+    ("kind", "user", "missed"), [(VIEWER, "LOOKS", OF_A_VIEWER), (OPERATOR, "OPERATES", OF_AN_OPERATOR)]
+)
+def test_of_each_pair_of_privileges_one_is_missed_by_either_command(
+    people: People, kind: str, user: str, missed: dict[str, tuple[tuple[str, ...], str]]
+) -> None:
+    by_name = {
+        f"{need.privilege} ON {need.target}".replace('"', ""): need
+        for need in people.needs[kind]
+        if need.every != "SERVICES"
+    }
+    paused = people.paused  # while nothing is taken away
+    for pair in combinations(missed, 2):
+        for name in pair:
+            people.change(user, by_name[name], "REVOKE")
+        commands = [tuple(paused if word == PAUSED else word for word in missed[name][0]) for name in pair]
+        outputs = [" ".join(people.jobgraph(user, *command).output.split()) for command in commands]
+        for name in pair:
+            people.change(user, by_name[name], "GRANT")
+        people.graph.rows("UPDATE D.S.BACKFILLS SET STATE = 'PAUSED'")  # a half of `backfill cancel` may be done
+        for output in outputs:
+            assert any(missed[name][1] in output for name in pair), (pair, output)
 
 
 def test_each_privilege_on_services_is_missed_while_a_container_runs(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -121,6 +122,19 @@ def test_each_privilege_of_the_deploying_role_is_missed(number: int) -> None:
     found = wrong(replace(answers, rows=rows, grants=[row for row in answers.grants if row is not lost]))
     assert [finding.name for finding in found] == [f"privilege {lost['privilege']}"]
     assert f"GRANT {lost['privilege']} ON ACCOUNT TO ROLE" in found[0].detail
+
+
+def test_each_pair_of_privileges_of_the_deploying_role_is_missed() -> None:
+    answers = healthy()
+    kinds = {"roles", "warehouses", "databases", "pools"}
+    rows = {key: rows for key, rows in answers.rows.items() if key not in kinds}
+    rows[questions.NOTIFICATIONS] = rows[questions.NOTIFICATIONS][:1]  # another's
+    pairs = list(combinations(answers.grants[:10], 2))
+    for first, second in pairs:
+        grants = [row for row in answers.grants if row is not first and row is not second]
+        missed = [finding.name for finding in wrong(replace(answers, rows=rows, grants=grants))]
+        assert sorted(missed) == sorted(f"privilege {row['privilege']}" for row in (first, second))
+    assert len(pairs) == 45
 
 
 def test_a_privilege_without_the_option_to_grant_it_on_is_not_enough() -> None:
