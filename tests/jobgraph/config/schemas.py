@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 @functools.cache
 def validator() -> Draft202012Validator:
     """Validate a jobconfig.yaml."""
-    return _checked(json_schema())
+    return _of(json_schema())
 
 
 @functools.cache
 def overlay_validator() -> Draft202012Validator:
     """Validate a file of changes for one environment."""
-    return _checked(overlay_schema())
+    return _of(overlay_schema())
 
 
-def _checked(schema: Mapping[str, Any]) -> Draft202012Validator:
+def _of(schema: Mapping[str, Any]) -> Draft202012Validator:
+    """Return a validator; that the schema itself is one is tested once (test_schema.py), which takes a second."""
     from jsonschema import Draft202012Validator  # noqa: PLC0415  # it builds grammars for three seconds
 
-    Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)

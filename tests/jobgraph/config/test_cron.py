@@ -206,12 +206,18 @@ def test_firings_in_centuries_come_one_by_one() -> None:
     assert list(islice(every_minute, 3)) == [datetime(2, 1, 1, 0, minute, tzinfo=UTC) for minute in range(3)]
 
 
+@functools.cache
+def local_times(expression: str) -> frozenset[datetime]:
+    """The local times of a year that an expression names, and of a few days around it."""
+    every = CronSim(expression, datetime(2025, 12, 30))  # noqa: DTZ001  # local times
+    return frozenset(takewhile(lambda wall: wall < datetime(2027, 1, 2), every))  # noqa: DTZ001  # likewise
+
+
 @pytest.mark.parametrize("expression", ["*/30 * * * *", "30 1,2,3 * * *"])
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"])
 def test_firings_are_those_whose_local_time_the_expression_names_in_order(expression: str, zone: str) -> None:
     start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, tzinfo=UTC)
-    every = CronSim(expression, datetime(2025, 12, 30))  # noqa: DTZ001  # local times
-    simulated = set(takewhile(lambda wall: wall < datetime(2027, 1, 2), every))  # noqa: DTZ001  # likewise
+    simulated = local_times(expression)
     half_hours = (start + timedelta(minutes=30 * number) for number in range(48 * 365))
     local = {at: at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for at in half_hours if at <= end}
     expected = [at for at, wall in local.items() if wall in simulated]

@@ -54,6 +54,11 @@ def test_the_committed_schema_of_overlays_is_current() -> None:
     compare(ROOT / "jobconfig.overlay.schema.json", json.dumps(overlay_schema(), indent=1) + "\n")
 
 
+def test_the_schemas_are_schemas() -> None:
+    for schema in (validator(), overlay_validator()):
+        schema.check_schema(schema.schema)
+
+
 def test_the_committed_reference_is_current() -> None:
     compare(ROOT / "docs" / "reference.md", reference())
 
