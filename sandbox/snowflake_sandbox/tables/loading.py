@@ -103,7 +103,8 @@ class CopyRequest:
     def _projection(self, node: exp.Expr) -> str:
         """Translate a projection: `$1:"A"` of a Parquet file is its column A, `$2` of a CSV file its second column."""
         permitted.check_expression(node)
-        holder = exp.Paren(this=node.copy())
+        # The columns are those of the table, in their order, whatever name a projection has.
+        holder = exp.Paren(this=node.unalias().copy())
         for extract in list(holder.find_all(exp.JSONExtract)):
             if isinstance(extract.this, exp.Parameter) and self.is_json:
                 extract.set("this", exp.column(_JSON, quoted=True))

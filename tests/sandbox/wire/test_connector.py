@@ -14,7 +14,9 @@ import pytest
 from snowflake.connector import DictCursor
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 from snowflake.connector.pandas_tools import write_pandas
+from snowflake_sandbox.parameters import wire_parameters
 from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.statements import dispatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,6 +166,14 @@ def test_asynchronous_statement(connection: Any) -> None:
     assert connection.get_query_status_throw_if_error(query_id).name in ("RUNNING", "SUCCESS")
     cursor.get_results_from_sfqid(query_id)
     assert cursor.fetchall() == [(7,)]
+
+
+def test_the_parameters_that_drivers_read(service: Any) -> None:
+    # The Node driver makes BigInts of whole numbers where a response says so.
+    session = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    dispatch.execute(service.world, session, "ALTER SESSION SET JS_TREAT_INTEGER_AS_BIGINT = TRUE")
+    sent = {row["name"]: row["value"] for row in wire_parameters(session)}
+    assert sent["JS_TREAT_INTEGER_AS_BIGINT"] is True
 
 
 def test_a_statement_is_aborted_by_its_id(connection: Any) -> None:
