@@ -23,7 +23,7 @@ def test_the_table_counts_steps_and_names_what_was_not_answered() -> None:
     assert "- me, c: wrong. `1 instead of 2`" in text
 
 
-def test_a_page_is_out_of_date_where_a_step_ended_otherwise_not_where_a_count_or_a_day_differs() -> None:
+def test_a_page_is_out_of_date_where_a_step_ended_otherwise() -> None:
     def page(outcome: str, sent: int, date: str) -> str:
         steps = (("a", "answered", ""), ("b", outcome, "a text"))
         return document([Outcome(Client("me", "me", (), "p.py"), steps, (sent, 3, 1, 1))], date)

@@ -290,7 +290,7 @@ def test_a_destroy_that_is_refused_has_not_dropped_the_alert(everything: Recorde
     assert {f"Execute {name}" for name in alert} <= set(steps["all-graphs-removal"]["dependencies"])
 
 
-def test_the_guard_of_all_graphs_is_there_for_one_so_that_no_second_graph_takes_it_along(quickstart: Recorder) -> None:
+def test_the_guard_of_all_graphs_is_there_for_a_single_graph_too(quickstart: Recorder) -> None:
     assert [name for name in quickstart.of("Execute") if "graphs" in name] == ["all-graphs-removal"]
 
 

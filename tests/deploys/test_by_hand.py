@@ -89,7 +89,7 @@ def test_what_was_changed_by_hand_is_mended_without_a_refresh(stack: Stack) -> N
     assert stack.up(GRAPH) == []
 
 
-def test_what_is_changed_in_a_task_whose_other_half_was_changed_by_hand_leaves_nothing_to_do(stack: Stack) -> None:
+def test_a_change_of_a_task_changed_by_hand_leaves_nothing_to_do(stack: Stack) -> None:
     stack.by_hand("ALTER TASK D.STACK.J3 MODIFY AS SELECT 1", f"ALTER TASK {ROOT} SET COMMENT = 'mine'")
     other = {"one": {"jobs": {**JOBS, "j3": {"after": ["j1", "j2"]}}, "schedule": "2 hours"}}
     stack.up(other)

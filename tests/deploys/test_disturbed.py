@@ -68,7 +68,7 @@ def test_a_deploy_without_a_change_leaves_the_last_run_to_be_retried(settled: De
     assert settled.project.jobgraph("wait", "one", check=False).returncode == 1
 
 
-def test_a_root_that_failed_too_often_is_shown_by_a_refresh_and_resumed_by_the_next_up(project: Deploys) -> None:
+def test_a_root_that_failed_too_often_is_resumed_by_the_next_up(project: Deploys) -> None:
     quiet = ("refresh", "--preview-only", "--expect-no-changes")
     project.up({"one": BEFORE | {"suspend_after_failures": 1}})
     project.project.pulumi(*quiet)
@@ -138,7 +138,7 @@ def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(
         settled.project.query(RETRY)
 
 
-def test_a_graph_whose_jobs_a_killed_deploy_took_is_as_it_was_when_the_file_is_put_back(settled: Deploys) -> None:
+def test_putting_the_file_back_restores_a_graph_after_a_killed_deploy(settled: Deploys) -> None:
     other: dict[str, Any] = {"jobs": {"k": []}}
     settled.up({"one": BEFORE, "two": other})
     before = settled.tasks()

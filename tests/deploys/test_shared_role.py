@@ -60,7 +60,7 @@ def grants(stack: WholeStack) -> set[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("more", "lost"), [({}, ON_THE_ACCOUNT), (SHARED, ON_THE_ACCOUNT | ON_THE_POOL)], ids=["role", "role and pool"]
 )
-def test_only_grants_on_the_account_and_on_what_both_use_are_taken_and_a_refresh_restores_them(
+def test_a_destroy_takes_only_shared_grants_and_a_refresh_restores_them(
     stacks: tuple[WholeStack, WholeStack], tmp_path: Path, more: dict[str, Any], lost: set[tuple[str, str]]
 ) -> None:
     first, second = stacks

@@ -127,7 +127,7 @@ def test_a_job_that_outlives_its_task_is_stopped() -> None:
     assert (row["JOB_STATUS"], row["REASON_CLASS"]) == ("TIMED_OUT", "timeout")
 
 
-def test_a_dropped_service_is_recorded_from_the_job_history_and_its_log_is_said_not_to_be_kept() -> None:
+def test_a_dropped_service_is_recorded_from_the_job_history_without_its_log() -> None:
     session = RecordingSession()
     add_run(session, service=failed(7), state="FAILED", there=False)
     close(session)

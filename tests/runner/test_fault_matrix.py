@@ -22,7 +22,7 @@ def test_whatever_fault_meets_a_statement_each_attempt_has_one_row_and_nothing_r
 
 
 @pytest.mark.parametrize("scenario", direct.SCENARIOS, ids=lambda scenario: scenario.name)
-def test_whatever_fault_meets_the_finalizer_each_attempt_of_a_direct_job_has_one_row_and_nothing_runs_on(
+def test_each_direct_attempt_has_one_row_whatever_fault_meets_the_finalizer(
     scenario: direct.Scenario,
 ) -> None:
     cases = list(direct.matrix((scenario,)))

@@ -29,7 +29,7 @@ JOBS = {
 NOTIFY = [{"email": ["ops@example.org"], "events": ["failure", "success", "recovered"]}]
 
 
-def test_a_job_that_fails_beside_its_graph_is_a_failure_and_the_next_good_run_a_recovery(tmp_path: Path) -> None:
+def test_a_job_that_fails_beside_its_graph_is_a_failure_until_a_good_run(tmp_path: Path) -> None:
     image = write_image(tmp_path / "images", FAILS_ASIDE)
     file = tmp_path / "jobs.yaml"
     graphs = {"nightly": {"notify": NOTIFY, "jobs": JOBS}}

@@ -89,9 +89,7 @@ def test_a_good_run_is_not_retried(invoke: Invoke, steered: Server) -> None:
     assert changes(steered) == []
 
 
-def test_a_run_whose_only_failed_jobs_let_the_graph_go_on_is_not_retried_but_they_can_be_run(
-    invoke: Invoke, steered: Server
-) -> None:
+def test_failed_jobs_that_let_the_graph_go_on_are_run_not_retried(invoke: Invoke, steered: Server) -> None:
     steered.began = -20.0
     steered.attempts = [attempt(f"T_MYJOB_{number}") for number in range(1, 6)] + [attempt("T_MYJOB_6", 1, "FAILED")]
     done = invoke("retry")

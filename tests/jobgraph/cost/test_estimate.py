@@ -94,7 +94,7 @@ def test_a_graph_without_a_schedule_is_not_counted_unless_somebody_says_how_ofte
     assert stated.credits.usual == pytest.approx(10 * (900 * 0.06 + 720) / 3600)
 
 
-def test_a_pool_and_a_warehouse_that_never_suspend_are_up_all_month_and_their_jobs_are_not_counted_twice() -> None:
+def test_what_never_suspends_is_up_all_month_and_counted_once() -> None:
     pool = Pool("P", "CPU_X64_XS", 2, 4, 0)
     result = estimate(deployed(job("A"), pool=pool, tail=0), RATES, {("ROOT", "A"): past(600, 660)})
     assert {line.kind for line in result.lines} == {JOB, STANDING}

@@ -88,7 +88,7 @@ def test_what_says_the_same_does_not_differ(graph: GraphPlan, task: str, columns
     assert differing(graph, task, **columns) == ()
 
 
-def test_case_and_white_space_of_a_body_do_not_differ_because_the_provider_would_not_change_it(
+def test_case_and_white_space_of_a_body_make_no_difference(
     graph: GraphPlan,
 ) -> None:
     body = graph.tasks[0].sql

@@ -47,7 +47,7 @@ def test_a_planned_task_of_the_graph_is_left_over_and_one_of_others_is_not(graph
     assert left_overs((graph,), by_name({**root, "state": "started"}, job), not_read).keys() == {job["name"]}
 
 
-def test_a_root_that_was_resumed_right_after_its_create_is_left_over_until_a_task_follows_it(graph: GraphPlan) -> None:
+def test_a_root_resumed_right_after_its_create_is_left_over_until_followed(graph: GraphPlan) -> None:
     started = by_name(*rows(graph, state="started"))
     alone = {graph.root.name: started[graph.root.name]}
     assert left_overs((graph,), alone, not_read) == {graph.root.name: graph.root.full_name}
@@ -60,9 +60,7 @@ def test_a_planned_task_of_a_graph_that_a_killed_deploy_began_is_left_over(graph
     assert left_overs((graph,), by_name(job), lambda: Recorded(graphs=frozenset({"other"}))).keys() == {job["name"]}
 
 
-def test_what_is_not_planned_is_dropped_only_if_the_state_lacks_it_and_its_graph_is_this_stacks(
-    graph: GraphPlan, other: GraphPlan
-) -> None:
+def test_only_unrecorded_tasks_of_this_stacks_graphs_are_dropped(graph: GraphPlan, other: GraphPlan) -> None:
     present = by_name(*rows(graph), *rows(other))
     assert orphans((graph,), by_name(*rows(graph)), not_read) == {}
     assert orphans((graph,), present, Recorded) == {}
@@ -73,7 +71,7 @@ def test_what_is_not_planned_is_dropped_only_if_the_state_lacks_it_and_its_graph
     assert orphans((graph,), by_name(rows(other)[0]), lambda: known) == {}
 
 
-def test_a_job_of_the_graph_that_is_not_planned_any_more_is_an_orphan_of_its_root_and_not_of_another(
+def test_a_job_that_left_the_plan_is_an_orphan_of_its_own_root(
     graph: GraphPlan,
 ) -> None:
     state = Recorded(graphs=frozenset({"g"}), begun=frozenset({graph.root.name}))

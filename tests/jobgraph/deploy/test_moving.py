@@ -46,7 +46,7 @@ def test_of_two_that_are_exchanged_crosswise_one_side_is_made_anew() -> None:
     )
 
 
-def test_a_task_leaves_after_all_that_stay_in_its_graph_as_the_engine_may_believe_them_to_be_behind_it() -> None:
+def test_a_task_leaves_after_all_that_stay_in_its_graph() -> None:
     # an interrupted deploy has tied b to the root, and the engine's state does not know it
     cut = scene({"a": ["S"], "b": ["R"], "c": ["b"]}, ["a"])
     mended = dict(cut.before) | {"b": frozenset({"R"})}
@@ -63,7 +63,7 @@ def test_a_task_behind_one_that_was_cut_off_is_made_anew_if_it_loses_it() -> Non
     assert moves(Scene(dict(cut.before) | {"b": frozenset()}, cut.after, cut.leaving, cut.root)).anew == {"c"}
 
 
-def test_where_the_root_is_dropped_first_those_that_followed_it_are_made_anew_with_all_behind_them() -> None:
+def test_tasks_behind_a_root_that_is_dropped_first_are_made_anew() -> None:
     going = frozenset({"R"})
     assert moves(scene({"a": ["N"], "b": ["a"], "c": ["b"]}, going=going)).anew == {"a", "b", "c"}
     assert moves(scene({"a": ["N"], "b": ["N"], "c": ["b"]}, going=going)).anew == {"a", "b", "c"}

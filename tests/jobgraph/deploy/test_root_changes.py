@@ -163,7 +163,7 @@ def test_a_deploy_has_to_suspend_the_root_where_tasks_are_not_as_planned(tmp_pat
     assert root_changes.changes(graphs, present[1:])["g"] == RootChange(differing=("G_ROOT", "A"), root_differs=True)
 
 
-def test_a_root_that_failed_too_often_is_reason_enough_and_one_that_an_operator_suspended_is_not(
+def test_a_root_that_failed_too_often_is_told_apart_from_a_suspended_one(
     tmp_path: Path,
 ) -> None:
     graphs = planned(tmp_path, ONE)

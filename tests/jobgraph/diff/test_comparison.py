@@ -121,7 +121,7 @@ def test_of_a_large_graph_only_what_changed_is_drawn() -> None:
     assert f'  more_0(["{told}"])' in lines
 
 
-def test_of_three_hundred_new_jobs_the_picture_counts_what_it_leaves_out_and_the_comment_is_not_too_long() -> None:
+def test_the_picture_of_three_hundred_new_jobs_counts_what_it_omits() -> None:
     old = "".join(f"j_{n}: {{}}\n" for n in range(10))
     for count in (300, 900):
         new = old + "".join(f"n_{n}: {{after: [j_{n % 10}], args: ['{'x' * 60}']}}\n" for n in range(count))

@@ -60,9 +60,7 @@ def test_a_job_goes_back_only_with_a_new_attempt() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(10, "PENDING"), (70, "RUNNING")])
-def test_a_role_that_sees_no_services_is_not_told_for_long_that_a_job_has_not_started(
-    seconds: float, state: str
-) -> None:
+def test_without_sight_of_services_a_job_soon_counts_as_started(seconds: float, state: str) -> None:
     assert _job(seconds, {}, graph="g").state == state
 
 

@@ -245,7 +245,7 @@ def test_pandas_is_there_where_packages_name_it(procedures: Procedures, packages
     assert procedures.value("CALL P()") == answer
 
 
-def test_a_process_is_started_with_the_first_procedure_in_python_and_with_a_world_that_has_one(tmp_path: Path) -> None:
+def test_the_first_procedure_in_python_starts_the_process(tmp_path: Path) -> None:
     sql = "CREATE PROCEDURE D.PUBLIC.Q() RETURNS VARCHAR LANGUAGE SQL AS 'BEGIN RETURN 1; END'"
     python = (
         "CREATE PROCEDURE D.PUBLIC.P() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"

@@ -192,9 +192,7 @@ def test_an_unclosed_run_of_a_graph_that_is_gone_needs_something_that_names_it(
     assert ("u" in {run["run_id"] for run in listed}) is (named_by != "nothing")
 
 
-def test_the_logs_of_a_job_are_those_of_its_newest_run_although_that_began_without_a_root(
-    invoke: Invoke, without_root: Server
-) -> None:
+def test_the_logs_are_those_of_a_jobs_newest_run_even_without_a_root(invoke: Invoke, without_root: Server) -> None:
     """The graph's last closed run is older, or newer."""
     without_root.logged = [logged_row("ROOT_TASK", "SUCCEEDED", jobs=[{"name": "T_MYJOB_2"}])]
     without_root.attempts.append(attempt("T_MYJOB_4", GRAPH_RUN_ID=RUN))
