@@ -51,6 +51,8 @@ FILES = {
     "      - name: id\n        data_tests: [unique, {relationships: {arguments: {to: ref('orders'), field: id}}}]\n"
     "  - name: staged\n    columns:\n"
     "      - name: customer\n        data_tests: [{accepted_values: {arguments: {values: [ANN, BOB]}}}]\n",
+    "models/filtered.py": "def model(dbt, session):\n    dbt.config(materialized='table')\n"
+    "    return dbt.ref('staged').filter('ID > 1')\n",
     "tests/no_negative.sql": "select * from {{ ref('totals') }} where total < 0\n",
     "snapshots/orders.sql": "{% snapshot orders_history %}\n"
     "{{ config(unique_key='id', strategy='check', check_cols=['amount'], target_schema='HISTORY') }}\n"
@@ -134,10 +136,44 @@ step("full refresh", lambda: ended("run", "--full-refresh", "--select", "events"
 step("test", lambda: ended("test"), ["pass"])
 step("snapshot", lambda: ended("snapshot"), ["success"])
 step("snapshot of a change", changed_snapshot, [(4, 1)])
+
+
+def longer_column() -> Any:
+    """A snapshot of a table whose column became longer than the snapshot's."""
+    query("create or replace table DBT.SHOP.NOTES as select 1 as ID, 'a'::varchar(3) as NOTE")
+    write(
+        {
+            "models/sources.yml": "version: 2\nsources:\n"
+            "- {name: notes, database: DBT, schema: SHOP, tables: [{name: NOTES}]}\n",
+            "snapshots/notes.sql": "{% snapshot notes_history %}{{ config(unique_key='ID', strategy='check',"
+            " check_cols='all', target_schema='HISTORY') }}\n"
+            "select * from {{ source('notes', 'NOTES') }}{% endsnapshot %}",
+        }
+    )
+    dbt("snapshot", "--select", "notes_history")
+    query("create or replace table DBT.SHOP.NOTES as select 1 as ID, 'longer'::varchar(30) as NOTE")
+    dbt("snapshot", "--select", "notes_history")
+    return query("select NOTE from DBT.HISTORY.NOTES_HISTORY order by DBT_VALID_FROM")
+
+
+step("a Python model", lambda: query("select count(*) from DBT.SHOP.FILTERED"), [(2,)])
+step("snapshot of a longer column", longer_column, [("a",), ("longer",)])
 step("docs generate", full_catalog, expected=True)
 step("comments", lambda: query("show tables like 'TOTALS' in DBT.SHOP")[0][5], "what a customer's orders sum up to")
 step("run-operation", lambda: "rows=3" in dbt("run-operation", "count_of", "--args", "{name: orders}"), expected=True)
 step("build", lambda: ended("build"), ["pass", "success"])
 step("show", lambda: "ANN" in dbt("show", "--select", "totals"), expected=True)
+write(
+    {
+        "models/dynamic.sql": "{{ config(materialized='dynamic_table', target_lag='1 hour',"
+        " snowflake_warehouse='WH') }}\n"
+        "select * from {{ ref('staged') }}\n"
+    }
+)
+step(
+    "a dynamic table is refused by name",
+    lambda: "Unsupported feature 'CREATE DYNAMIC TABLE'" in failure("run", "--select", "dynamic"),
+    expected=True,
+)
 write({"models/broken.sql": "select nope from {{ ref('orders') }}\n"})
 step("a broken model", lambda: "invalid identifier" in failure("run", "--select", "broken").lower(), expected=True)

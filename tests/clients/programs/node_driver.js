@@ -183,6 +183,12 @@ async function description() {
     },
     [1, 2, 3, 4, 5, 6],
   );
+  await step("large whole numbers", async () => {
+    await run("alter session set JS_TREAT_INTEGER_AS_BIGINT = true");
+    const [found] = await rows("select 9007199254740993 as A");
+    await run("alter session unset JS_TREAT_INTEGER_AS_BIGINT");
+    return String(found.A);
+  }, "9007199254740993");
   await step("wrong password", async () => {
     try {
       await connect(snowflake.createConnection({ ...login, password: "wrong" }));

@@ -146,6 +146,14 @@ step(
     lambda: session.sproc.register(double, return_type=integer, input_types=[integer], **OPTIONS)(4),
     8,
 )
+(folder / "halves.py").write_text("def main(session, number):\n    return number // 2\n")
+step(
+    "sproc.register_from_file",
+    lambda: session.sproc.register_from_file(
+        str(folder / "halves.py"), "main", name="HALF", return_type=integer, input_types=[integer], **OPTIONS
+    )(42),
+    21,
+)
 step("call", lambda: session.call("DBL", 5), 10)
 step(
     "a procedure that gives a table",
@@ -189,6 +197,33 @@ step(
         )
     ),
     [(1, 10), (1, 20)],
+)
+listed = session.create_dataframe([[1, [10, 20, 30]], [2, [40]]], schema=["I", "A"])
+step(
+    "explode",
+    lambda: sorted((row[0], int(row[1])) for row in tuples(listed.select("I", F.explode("A")))),
+    [(1, 10), (1, 20), (1, 30), (2, 40)],
+)
+step("rollup and grouping sets", lambda: frame.rollup("NAME").agg(F.sum("V")).count(), 4)
+ordered = Window.partition_by("NAME").order_by("ID").rows_between(Window.UNBOUNDED_PRECEDING, Window.CURRENT_ROW)
+step(
+    "a frame of rows",
+    lambda: [row[0] for row in tuples(frame.select(F.sum("V").over(ordered), "ID").sort("ID"))],
+    [1.5, 2.5, 3.5],
+)
+step(
+    "joined by an alias",
+    lambda: (
+        frame.alias("x").join(frame.alias("y"), F.col("x", "ID") == F.col("y", "ID")).select(F.col("x", "ID")).count()
+    ),
+    3,
+)
+step(
+    "an anonymous procedure",
+    lambda: session.sproc.register(
+        double, return_type=integer, input_types=[integer], anonymous=True, packages=PACKAGES
+    )(5),
+    10,
 )
 values = [[Decimal("1.23"), datetime(2020, 1, 2, 3, 4, 5), date(2020, 1, 2), time(1, 2, 3), b"ab", True, None]]  # noqa: DTZ001  # as Snowflake's NTZ
 step("types", lambda: tuples(session.create_dataframe(values, schema=list("ABCDEFG"))), [tuple(values[0])])

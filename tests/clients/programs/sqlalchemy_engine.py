@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -63,3 +64,82 @@ step(
     "foreign keys", lambda: [key["constrained_columns"] for key in inspected("foreign_keys", "child")], [["parent_id"]]
 )
 step("view names", lambda: sqlalchemy.inspect(engine).get_view_names(schema="sa.public"), [])
+
+orm: Any = importlib.import_module("sqlalchemy.orm")
+base = orm.declarative_base(metadata=sqlalchemy.MetaData(schema="sa.public"))
+
+
+class Author(base):  # type: ignore[misc, valid-type]  # made by the library
+    __tablename__ = "author"
+    id = sqlalchemy.Column(sqlalchemy.Integer, sqlalchemy.Sequence("author_ids", schema="sa.public"), primary_key=True)
+    name = sqlalchemy.Column(sqlalchemy.String(50))
+    books = orm.relationship("Book", back_populates="author", cascade="all, delete-orphan")
+
+
+class Book(base):  # type: ignore[misc, valid-type]  # likewise
+    __tablename__ = "book"
+    id = sqlalchemy.Column(sqlalchemy.Integer, sqlalchemy.Sequence("book_ids", schema="sa.public"), primary_key=True)
+    title = sqlalchemy.Column(sqlalchemy.String(100), unique=True)
+    price = sqlalchemy.Column(sqlalchemy.Numeric(10, 2))
+    author_id = sqlalchemy.Column(sqlalchemy.ForeignKey("sa.public.author.id"))
+    author = orm.relationship("Author", back_populates="books")
+
+
+def stored() -> Any:
+    base.metadata.create_all(engine)
+    with orm.Session(engine) as session:
+        session.add(Author(name="O'Neil", books=[Book(title="T1", price=Decimal("1.50")), Book(title="T2")]))
+        session.commit()
+        query = sqlalchemy.select(Book.title, Book.price, Author.name).join(Author).order_by(Book.title)
+        return [tuple(row) for row in session.execute(query)]
+
+
+def undone() -> Any:
+    with orm.Session(engine) as session:
+        book = session.scalars(sqlalchemy.select(Book).where(Book.title == "T1")).one()
+        book.price = Decimal(9)
+        session.flush()
+        session.rollback()
+        return session.scalar(sqlalchemy.select(Book.price).where(Book.title == "T1"))
+
+
+def removed() -> Any:
+    with orm.Session(engine) as session:
+        session.delete(session.scalars(sqlalchemy.select(Author)).one())
+        session.commit()
+        return session.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(Book))
+
+
+def merged() -> Any:
+    merge_into = importlib.import_module("snowflake.sqlalchemy").MergeInto
+    columns = [lambda: sqlalchemy.Column("x", sqlalchemy.Integer), lambda: sqlalchemy.Column("y", sqlalchemy.Integer)]
+    metadata = sqlalchemy.MetaData(schema="sa.public")
+    target, source = (sqlalchemy.Table(name, metadata, *(make() for make in columns)) for name in ("target", "source"))
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(target.insert(), [{"x": 1, "y": 1}])
+        connection.execute(source.insert(), [{"x": 1, "y": 5}, {"x": 2, "y": 6}])
+        merge = merge_into(target=target, source=source, on=target.c.x == source.c.x)
+        merge.when_matched_then_update().values(y=source.c.y)
+        merge.when_not_matched_then_insert().values(x=source.c.x, y=source.c.y)
+        connection.execute(merge)
+        return [tuple(row) for row in connection.execute(sqlalchemy.select(target).order_by(target.c.x))]
+
+
+step("objects with their relations", stored, [("T1", Decimal("1.50"), "O'Neil"), ("T2", None, "O'Neil")])
+step("a change that is undone", undone, Decimal("1.50"))
+step("an object that is removed with its relations", removed, 0)
+step("merge", merged, [(1, 5), (2, 6)])
+step(
+    "unique constraints", lambda: [key["column_names"] for key in inspected("unique_constraints", "book")], [["title"]]
+)
+step(
+    "has_table",
+    lambda: [sqlalchemy.inspect(engine).has_table(name, schema="sa.public") for name in ("book", "nope")],
+    [True, False],
+)
+step(
+    "drop_all",
+    lambda: (base.metadata.drop_all(engine), sqlalchemy.inspect(engine).has_table("book", schema="sa.public"))[1],
+    expected=False,
+)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 import warnings
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 warnings.simplefilter("ignore")
@@ -108,6 +110,12 @@ step("schemas", lambda: [item.name for item in root.databases["G"].schemas.iter(
 step("warehouses", lambda: root.warehouses["WH"].fetch().name, "WH")
 step("compute pools", lambda: root.compute_pools["CP"].fetch().max_nodes, 1)
 step("stages", lambda: schema.stages["CODE"].fetch().name, "CODE")
+source = Path(tempfile.mkdtemp()) / "a.txt"
+source.write_text("hello")
+step("put on a stage", lambda: schema.stages["CODE"].put(str(source), "/put", auto_compress=False))
+step(
+    "files of a stage", lambda: [row[0] for row in session.sql("LIST @G.PUBLIC.CODE/put").collect()], ["code/put/a.txt"]
+)
 step("image repositories", lambda: schema.image_repositories["REPO"].fetch().name, "REPO")
 step("services", lambda: len(list(schema.services.iter())), 1)
 step("drop graph", lambda: operation.drop("graph", drop_finalizer=True))
