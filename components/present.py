@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 import pulumi_snowflake as snowflake
@@ -195,17 +195,31 @@ def _row(output: Any) -> Row:
     }
 
 
+def read_again(
+    name: str, identity: pulumi.Input[str], query: str, parent: pulumi.Resource
+) -> pulumi.Output[snowflake.Execute]:
+    """Read a query's rows into the state, so that a refresh shows when they change; `identity`: of what they are about.
+
+    If that does not exist, nothing is read. `--target` leaves out resources, among them components, but no reads, and
+    a read below a component that the state does not have makes the state unreadable.
+    """
+
+    def read(known: str) -> snowflake.Execute:
+        resource = snowflake.Execute.get(name, known, pulumi.ResourceOptions(parent=parent), query=query)
+        # whatever waits for the parent waits for its resources, and would for this one only if it came in time
+        parent._childResources.discard(resource)  # noqa: SLF001
+        return resource
+
+    return pulumi.Output.from_input(identity).apply(read)
+
+
 def warn_of_missing_images(plan: Plan, repository_id: pulumi.Output[str], scope: Scope) -> None:
     """Warn of every image that a job expects in the stack's repository but that is missing there.
 
     In a preview before the repository is created, `repository_id` is unknown and nothing is checked.
     """
-    listing = snowflake.Execute.get(
-        scope.named("images-in-the-repository"),
-        repository_id,
-        pulumi.ResourceOptions(parent=scope.owner),
-        query=building.show_images(plan.settings),
-    )
+    name, query = scope.named("images-in-the-repository"), building.show_images(plan.settings)
+    listing = read_again(name, repository_id, query, scope.owner)
 
     def warn(rows: Sequence[Mapping[str, str]]) -> None:
         listed = {f"images {repository(plan)}": [dict(row) for row in rows or ()]}
@@ -217,4 +231,5 @@ def warn_of_missing_images(plan: Plan, repository_id: pulumi.Output[str], scope:
                 scope.owner,
             )
 
-    listing.query_results.apply(warn)
+    rows: pulumi.Output[Any] = listing.apply(lambda read: cast("Any", read.query_results))
+    rows.apply(warn)

@@ -14,6 +14,7 @@ from jobgraph.deploy.repair import Repair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from jobgraph.components.part import Scope
     from jobgraph.plan.planning import GraphPlan
@@ -42,24 +43,29 @@ class RepairHooks:
         self.before_update = pulumi.ResourceHook(scope.hook("mend a task before it is changed"), self._before_update)
         self.on_error = pulumi.ErrorHook(scope.hook("mend the tasks before a task that fails"), self._after_failure)
 
-    def after(self, graph: GraphPlan, resources: Sequence[pulumi.Resource]) -> pulumi.Input[Sequence[pulumi.Resource]]:
+    def after(
+        self, graph: GraphPlan, resources: Sequence[pulumi.Resource], is_at_work: pulumi.Output[bool]
+    ) -> pulumi.Input[Sequence[pulumi.Resource]]:
         """Repair the tasks of a graph after `resources`, its last ones.
 
-        Return `resources` as an output that resolves when the repair is done. A preview repairs nothing.
+        Return `resources` as an output that resolves when the repair is done. A preview repairs nothing, and neither
+        does a deploy that has not suspended the root (`is_at_work`), because `--target` leaves that step out.
         """
         if pulumi.runtime.is_dry_run():
             return resources
 
-        def repair(rows: Sequence[Row]) -> Sequence[pulumi.Resource]:
+        def repair(known: Sequence[Any]) -> Sequence[pulumi.Resource]:
+            rows, may_change = known
             statements = self._repair.at_end(graph, rows)
-            if statements:
+            if statements and not may_change:
+                pulumi.warn(_left_out(graph))
+            elif statements:
                 pulumi.info(_repaired(graph, statements))
                 self._send(statements)
             return resources
 
-        repaired: pulumi.Output[Sequence[pulumi.Resource]] = present_after(
-            self._settings, resources, self._scope.owner
-        ).apply(repair)
+        rows = present_after(self._settings, resources, self._scope.owner)
+        repaired: pulumi.Output[Sequence[pulumi.Resource]] = pulumi.Output.all(rows, is_at_work).apply(repair)
         return repaired
 
     def _before_update(self, arguments: pulumi.ResourceHookArgs) -> None:
@@ -87,4 +93,11 @@ def _repaired(graph: GraphPlan, statements: Sequence[str]) -> str:
     return (
         f"Graph {graph.key}: tasks were not as this stack's state says (a deploy failed, or somebody changed them by"
         f" hand); {len(statements)} statements make them as configured."
+    )
+
+
+def _left_out(graph: GraphPlan) -> str:
+    return (
+        f"Graph {graph.key}: tasks are not as configured, and stay so, because this deploy leaves out the step that"
+        f" suspends the root, {graph.root.name}-gate (`--target`). `pulumi up` without it makes them as configured."
     )

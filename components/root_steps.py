@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
+from jobgraph.components.present import read_again
 from jobgraph.plan import sql
 from jobgraph.plan.observations import observation
 
@@ -54,9 +55,15 @@ class RootSteps:
         """Register the step that suspends the root before its tasks change; `is_torn`: some tasks are replaced."""
         # suspending a suspended root is harmless, and the provider resumes a root that a refresh saw started
         is_changed = self._change.suspend or self._change.resume or is_torn
-        differing = self._differing if is_changed else None
+        differing = self._gate_differing = self._differing if is_changed else None
         self._gate = self._replaced("gate", self._graph.gate, [root, self._opening], differing, is_replaced=True)
         return self._gate
+
+    def is_at_work(self) -> pulumi.Output[bool]:
+        """Return whether the root is suspended for this deploy's changes: not if `--target` leaves the gate out."""
+        gate, expected = self._gate, self._gate_differing
+        whether: pulumi.Output[bool] = gate.query.apply(lambda query: expected is None or query == expected)
+        return whether
 
     @property
     def around(self) -> list[pulumi.Resource]:
@@ -110,12 +117,8 @@ class RootSteps:
             ),
         )
         # operators decide whether a root is started, so a refresh ignores that property; it does compare this query
-        snowflake.Execute.get(
-            self._part.named(f"{root}-suspended-by-failures"),
-            activation.id,
-            pulumi.ResourceOptions(parent=self._part),
-            query=sql.suspended_by_failures(self._settings, root),
-        )
+        name = self._part.named(f"{root}-suspended-by-failures")
+        read_again(name, activation.id, sql.suspended_by_failures(self._settings, root), self._part)
 
     def _resumption(self) -> str:
         """Return the activation's statement. A renamed root that an operator had suspended is not resumed."""

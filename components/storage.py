@@ -13,6 +13,7 @@ import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import adopting, grant_all, holding, named
 from jobgraph.components.part import Part, Scope
+from jobgraph.components.present import read_again
 from jobgraph.plan import sql
 from jobgraph.plan.privileges import storage_grants
 
@@ -152,5 +153,4 @@ class StorageComponent(Part):
         # A refresh compares only the statements of an Execute, but the results of one that is read with `get`. This
         # read therefore shows a file that was changed or removed by hand; `pulumi up --replace '**::NAME'` rewrites it.
         listing = sql.list_on_stage(self._settings, file.name)
-        listing_name = self.named(f"{name}-in-the-stage")
-        snowflake.Execute.get(listing_name, written.id, pulumi.ResourceOptions(parent=self), query=listing)
+        read_again(self.named(f"{name}-in-the-stage"), written.id, listing, self)

@@ -226,7 +226,9 @@ class TaskGraphComponent(Part):
             self._last.append(self._steps.overlap(graph.overlap))
         last = [self.gate, *self._last]
         self._steps.activation(
-            self._args.repair.after(graph, [*last, *dropped]) if self._change.differing else last,
+            self._args.repair.after(graph, [*last, *dropped], self._steps.is_at_work())
+            if self._change.differing
+            else last,
             is_root_there=graph.root.name in self._args.present,
         )
         self.register_outputs({"root": graph.root.full_name, "tasks": [task.name for task in graph.tasks]})

@@ -155,6 +155,21 @@ def test_a_task_that_somebody_dropped_can_leave_the_configuration(deployed: Depl
     assert deployed.tasks() == before
 
 
+def test_a_deploy_of_a_target_is_finished_by_the_next(deployed: Deploys) -> None:
+    """The engine leaves out all other resources, among them a new graph's component, but reads what a refresh shows."""
+    before = deployed.tasks()
+    deployed.write({"one": {"jobs": BEFORE["jobs"] | {"n": ["a"]}}, "two": {"jobs": {"m": []}}})
+    code, out = deployed.pulumi("up", "--yes", "--skip-preview", "--target", "**jobgraph-N")
+    assert code == 0, summary(out)
+    assert "this deploy leaves out the step that suspends the root, ONE_ROOT-gate" in out
+    deployed.up()
+    assert {row["state"] for row in deployed.tasks().values()} == {"started"}
+    assert deployed.tasks().keys() == before.keys() | {"N", "M", "TWO_ROOT", "TWO_FINALIZER"}
+    assert deployed.up() == []
+    deployed.up({"one": BEFORE})
+    assert deployed.tasks() == before
+
+
 def test_a_deploy_that_is_killed_is_finished_by_the_next(deployed: Deploys) -> None:
     """Killed at one statement; `make reliability` kills it at each, before and after Snowflake has it."""
     goal = deployed.tasks()
