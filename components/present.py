@@ -207,7 +207,7 @@ def read_again(
     def read(known: str) -> snowflake.Execute:
         resource = snowflake.Execute.get(name, known, pulumi.ResourceOptions(parent=parent), query=query)
         # whatever waits for the parent waits for its resources, and would for this one only if it came in time
-        parent._childResources.discard(resource)  # noqa: SLF001
+        parent._childResources.discard(resource)  # noqa: SLF001  # the SDK has no public way
         return resource
 
     return pulumi.Output.from_input(identity).apply(read)
