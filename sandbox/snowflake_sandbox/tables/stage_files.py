@@ -10,6 +10,7 @@ import hashlib
 import re
 import secrets
 import shutil
+import string
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
 # A comment may follow the word (snowflake.core writes one); later, `/*` is part of a path.
-_TRANSFER = re.compile(r"^(PUT|GET)\s+(?:/\*.*?\*/\s*)*(.*?)[\s;]*$", re.IGNORECASE | re.DOTALL)
+_TRANSFER = re.compile(r"^(PUT|GET)\s+(?:/\*.*?\*/\s*)*(.*)$", re.IGNORECASE | re.DOTALL)
 _WORD = re.compile(r"""'(?:[^'\\]|\\.|'')*'|(?:"(?:[^"]|"")*"|\S)+""")
 _LONGEST_PATH, _LONGEST_NAME = 1024, 255
 # The name of a file that is being written.
@@ -254,7 +255,8 @@ def split(text: str) -> tuple[str, str, str]:
 def _arguments(call: Call) -> tuple[str, str, dict[str, str]]:
     """Return both operands of PUT or GET, and the options. By a pattern: the lexer treats `//` as a comment."""
     matched = _TRANSFER.match(call.text)
-    operands_text = matched[2] if matched else ""
+    # Not by the pattern: it would look for the end anew behind each of many blanks.
+    operands_text = matched[2].rstrip(f"{string.whitespace};") if matched else ""
     words = [_unquoted(word) for word in _WORD.findall(_EQUALS.sub("=", operands_text))]
     binds = iter(call.binds[key] for key in sorted(call.binds))
     operands = [next(binds, "") if word == "?" else word for word in words[:2]]

@@ -72,7 +72,7 @@ def test_show_gives_back_what_was_sent(graph: Tasks) -> None:
 
 def test_parameters_have_their_level(graph: Tasks) -> None:
     shown = {row["key"]: row for row in graph.rows('SHOW PARAMETERS IN TASK "D"."S"."ROOT"')}
-    assert len(shown) == 61
+    assert len(shown) == 62
     assert (shown["USER_TASK_TIMEOUT_MS"]["value"], shown["USER_TASK_TIMEOUT_MS"]["level"]) == ("60000", "TASK")
     assert (shown["TASK_AUTO_RETRY_ATTEMPTS"]["value"], shown["TASK_AUTO_RETRY_ATTEMPTS"]["level"]) == ("0", "")
     child = {row["key"]: row["value"] for row in graph.rows("SHOW PARAMETERS IN TASK A") if row["level"] == "TASK"}
