@@ -26,6 +26,10 @@ settings.register_profile(tiers.THOROUGH, deadline=None, max_examples=100, deran
 settings.load_profile(tiers.QUICK)
 # the connector asks three clouds' metadata services at each login whether it is there, and waits 0.2 s for an answer
 os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
+# Containers and procedures have a /tmp of their own: tests that share files with them need another place.
+TEMPORARY = Path.home() / ".cache" / "jobgraph-tests"
+TEMPORARY.mkdir(parents=True, exist_ok=True)
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(TEMPORARY))
 
 ROOT = Path(__file__).parent
 # What says in a file that it starts processes, and that each of its tests does.

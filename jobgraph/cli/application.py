@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.text import Text
 
 from jobgraph.account import client as connecting
@@ -26,11 +27,12 @@ from jobgraph.account.client import AbsentError
 from jobgraph.account.places import absent_place
 from jobgraph.cli.watching import SystemClock
 from jobgraph.errors import EXIT_INTERRUPTED, UsageError, UserError
+from jobgraph.procedures.logs import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from rich.console import RenderableType
+    from rich.console import ConsoleOptions, RenderableType
 
     from jobgraph.account.client import Client, ConnectionChoice
     from jobgraph.cli.watching import Clock
@@ -110,20 +112,40 @@ def terminal_width() -> int | None:
     return Console().width if is_terminal() else None
 
 
+class Harmless:
+    """A table or text in which control characters are written out: names and errors come from others.
+
+    A terminal would obey them: clear the screen, set its title, write from right to left.
+    """
+
+    def __init__(self, renderable: RenderableType) -> None:
+        self._renderable = renderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        """Yield the parts of the text; colours are apart from them."""
+        for segment in console.render(self._renderable, options):
+            yield segment if segment.control else Segment(safe(segment.text), segment.style)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Return the width of the text."""
+        return Measurement.get(console, options, self._renderable)
+
+
 def show(renderable: RenderableType) -> None:
     """Write a table or text to standard output: in colour on a terminal, else plain, unfolded, without trailing blanks.
 
     Nothing is cut: the terminal wraps a line that is too wide, so that copied text is complete.
     """
+    harmless = Harmless(renderable)
     if not is_terminal():
-        _whole_lines(Console(width=_UNFOLDED, color_system=None), renderable)
+        _whole_lines(Console(width=_UNFOLDED, color_system=None), harmless)
         return
     unfolded = Console(width=_UNFOLDED)
     needed = Measurement.get(unfolded, unfolded.options, renderable)
     if needed.minimum > Console().width:
-        _whole_lines(Console(width=needed.maximum), renderable)
+        _whole_lines(Console(width=needed.maximum), harmless)
     else:
-        Console().print(renderable, soft_wrap=isinstance(renderable, Text))
+        Console().print(harmless, soft_wrap=isinstance(renderable, Text))
 
 
 def _whole_lines(console: Console, renderable: RenderableType) -> None:
@@ -137,7 +159,7 @@ def say(text: str | Text) -> None:
     if isinstance(text, Text):
         show(text if spelled(text.plain) == text.plain else Text(spelled(text.plain)))
     else:
-        click.echo(spelled(text))
+        click.echo(safe(spelled(text)))
 
 
 def show_json(value: Any) -> None:
@@ -147,7 +169,7 @@ def show_json(value: Any) -> None:
 
 def note(text: str) -> None:
     """Write a remark to standard error; the commands in it are spelled so that they work in this shell."""
-    click.echo(spelled(text), err=True)
+    click.echo(safe(spelled(text)), err=True)
 
 
 def note_once(text: str) -> None:

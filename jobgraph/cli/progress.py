@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.live import Live
 
 from jobgraph.cli import views
-from jobgraph.cli.application import show
+from jobgraph.cli.application import Harmless, show
+from jobgraph.procedures.logs import safe
 from jobgraph.runs import graph_run, wording
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Lines:
                 changed = [(job, line) for job, line in changed if job.state != state]
                 click.echo(f"{_elapsed(run)}  {wording.counted(names)} {state}", err=True)
         for _, line in changed:
-            click.echo(line, err=True)
+            click.echo(safe(line), err=True)
 
     def _attempt(self, job: JobRun) -> int:
         """Return the attempt that a line names; 0 until a running job starts one: attempts in history have ended."""
@@ -80,7 +81,7 @@ def display() -> Iterator[Callable[[GraphRun], None]]:
         return
     console = Console(stderr=True)
     with Live(console=console, transient=True, auto_refresh=False) as live:
-        yield lambda run: live.update(views.progress_table(run, console.height), refresh=True)
+        yield lambda run: live.update(Harmless(views.progress_table(run, console.height)), refresh=True)
 
 
 @contextmanager
@@ -90,4 +91,4 @@ def screen() -> Iterator[Callable[[RenderableType], None]]:
         yield show
         return
     with Live(console=Console(), auto_refresh=False) as live:
-        yield lambda table: live.update(table, refresh=True)
+        yield lambda table: live.update(Harmless(table), refresh=True)

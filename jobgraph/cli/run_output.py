@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from jobgraph.cli import json_forms, progress, views
-from jobgraph.cli.application import is_terminal, note, say, show, show_json, spelled
+from jobgraph.cli.application import is_terminal, note, say, show, show_json
 from jobgraph.cli.commands.graph import write
 from jobgraph.drawing import pictures
 from jobgraph.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUN_FAILED, UsageError
@@ -107,4 +107,4 @@ def show_failures(run: GraphRun) -> None:
     """Write the causes of failed jobs, below the table of the run; nothing if none failed."""
     lines = views.failures(run)
     if lines:
-        click.echo("\n" + "\n".join(map(spelled, lines)))
+        say("\n" + "\n".join(lines))

@@ -346,6 +346,14 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         with folder_lock.held(folder):
             yield
+    except OSError as error:
+        # Only of the lock: what a running sandbox meets has its own messages.
+        if error.filename != str(folder_lock.path(folder)):
+            raise
+        raise SandboxError(
+            f"{error.filename} cannot be written: {error.strerror}. Usual cause: a read-only or full file system, or"
+            " a file of another user. Nothing was changed; make it writable, and start the sandbox again."
+        ) from error
     except folder_lock.HeldError:
         raise SandboxError(
             f"A sandbox is already running on {folder}. Use it, or stop it with `jobgraph sandbox stop`."

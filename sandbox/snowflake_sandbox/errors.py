@@ -302,6 +302,17 @@ def disk_full() -> SnowflakeError:
     )
 
 
+def unwritable() -> SnowflakeError:
+    """000603: the data folder cannot be written, which no account ever reports; the text is the sandbox's own."""
+    return SnowflakeError(
+        603,
+        "58030",
+        "The sandbox cannot write to its data folder: nothing was changed. Usual cause: the file system became"
+        " read-only, or its disk has failed. Make it writable, and send the statement again; if that does not help,"
+        " restart the sandbox.",
+    )
+
+
 def tables_closed() -> SnowflakeError:
     """000603: DuckDB accepts no more statements after a failed write to its files; the text is the sandbox's own."""
     return SnowflakeError(
@@ -312,12 +323,35 @@ def tables_closed() -> SnowflakeError:
     )
 
 
+_UNWRITABLE = ("read-only file system", "readonly database", "disk i/o error", "input/output error")
+
+
 def is_disk_full(error: BaseException) -> bool:
     """Whether an error of the system, SQLite or DuckDB means that the disk is full."""
     if getattr(error, "errno", None) == errno.ENOSPC:
         return True
     text = str(error).lower()
     return any(words in text for words in ("no space left on device", "disk is full", "out of disk", "disk full"))
+
+
+def of_disk(error: BaseException) -> SnowflakeError | None:
+    """Return the error for one of the system, SQLite or DuckDB that means that nothing can be written; else None."""
+    if is_disk_full(error):
+        return disk_full()
+    if getattr(error, "errno", None) in {errno.EROFS, errno.EIO}:
+        return unwritable()
+    text = str(error).lower()
+    return unwritable() if any(words in text for words in _UNWRITABLE) else None
+
+
+def of_failure(error: BaseException, query_id: str) -> SnowflakeError:
+    """Return the error for a failure that no code expected where it happened: the disk's, a huge number, a defect."""
+    if disk := of_disk(error):
+        return disk
+    # Python refuses to read numbers of so many digits, because it would take long.
+    if isinstance(error, ValueError) and "integer string conversion" in str(error):
+        return invalid_value("more than 4300 digits", "number")
+    return internal(query_id)
 
 
 def internal(query_id: str) -> SnowflakeError:

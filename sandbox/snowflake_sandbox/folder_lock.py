@@ -23,6 +23,11 @@ class HeldError(Exception):
     """Another process holds the lock."""
 
 
+def path(folder: Path) -> Path:
+    """Return the path of a folder's lock."""
+    return folder / _NAME
+
+
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[IO[str]]:
     """Hold the folder's lock while the context is open; the file is passed on so that it is not closed before.
@@ -30,7 +35,7 @@ def held(folder: Path) -> Iterator[IO[str]]:
     Raises:
         HeldError: another process holds it.
     """
-    with (folder / _NAME).open("w") as lock:
+    with path(folder).open("w") as lock:
         for _ in range(_TRIES):
             if _takes(lock, fcntl.LOCK_EX):
                 break
@@ -42,9 +47,9 @@ def held(folder: Path) -> Iterator[IO[str]]:
 
 def is_held(folder: Path) -> bool:
     """Return whether a process holds the folder's lock."""
-    if not (folder / _NAME).exists():
+    if not path(folder).exists():
         return False
-    with (folder / _NAME).open() as lock:
+    with path(folder).open() as lock:
         return not _takes(lock, fcntl.LOCK_SH)
 
 

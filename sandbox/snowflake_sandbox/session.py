@@ -76,6 +76,7 @@ class Session:
         slot_warehouses: ids of the warehouses in whose slots the session's statements run: a CALL's body uses the
             CALL's slots.
         copies_files: whether its client copies stage files on this machine itself (LOCAL_FS) instead of using HTTP.
+        bodies: the calls whose Python bodies run in it; a body sees no files of stages.
         owners_rights: whether a procedure with its owner's rights runs in it, so that its role cannot change.
     """
 
@@ -100,6 +101,7 @@ class Session:
     owners_rights: bool = False
     serverless: bool = False
     copies_files: bool = True
+    bodies: list[str] = field(default_factory=list)
     slot_warehouses: list[int] = field(default_factory=list)
 
     @property

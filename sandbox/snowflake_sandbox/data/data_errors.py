@@ -20,10 +20,9 @@ from snowflake_sandbox.dialect import time_formats
 from snowflake_sandbox.errors import (
     SnowflakeError,
     cancelled,
-    disk_full,
-    is_disk_full,
     not_supported,
     number_out_of_range,
+    of_disk,
     place,
     tables_closed,
     transaction_lost,
@@ -143,7 +142,7 @@ def translated() -> Iterator[None]:
         at_the_end.tell(str(error).splitlines()[-1])
         raise tables_closed() from error
     except duckdb.Error as error:
-        raise (disk_full() if is_disk_full(error) else from_duckdb(error)) from error
+        raise (of_disk(error) or from_duckdb(error)) from error
     except snowflake.connector.errors.Error as error:
         raise SnowflakeError(error.errno or 603, error.sqlstate or "XX000", error.raw_msg or str(error)) from error
     except (SqlglotError, NotImplementedError) as error:

@@ -202,8 +202,9 @@ def regexp_replace(node: exp.Expr, formats: Formats) -> exp.Expr:
     """REGEXP_REPLACE, with a position and an occurrence if they are passed."""
     texts("this")(node, formats)
     position, occurrence, modifiers = (node.args.get(key) for key in ("position", "occurrence", "modifiers"))
+    replacement = node.args.get("replacement")
     if position is None and occurrence is None and modifiers is None:
-        return node
+        return node if replacement is None else _bounded(node, replacement, "room_for_matches", "matches_replaced")
     pattern = node.expression
     if modifiers is not None:
         flags = "".join(dict.fromkeys(flag for flag in str(modifiers.name) if flag in "ims"))
@@ -211,7 +212,10 @@ def regexp_replace(node: exp.Expr, formats: Formats) -> exp.Expr:
             raise errors.not_supported("REGEXP_REPLACE with parameters that are not constant")
         if flags:
             pattern = exp.DPipe(this=exp.Literal.string(f"(?{flags})"), expression=pattern)
-    values = (node.this, pattern, node.args.get("replacement") or exp.Literal.string(""))
+    text = node.this
+    if replacement is not None:
+        text = macros.call("room_for_matches", text, pattern.copy(), replacement.copy())
+    values = (text, pattern, replacement or exp.Literal.string(""))
     return typed(
         macros.call("replace", *values, position or exp.Literal.number(1), occurrence or exp.Literal.number(0)),
         DType.VARCHAR,
@@ -263,6 +267,26 @@ def distance(node: exp.Expr, formats: Formats) -> exp.Expr:
         exp.Anonymous(this="FLOOR", expressions=[exp.Mul(this=similarity, expression=exp.Literal.number(100))]),
         "BIGINT",
     )
+
+
+def replace(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """REPLACE: the result is no longer than the longest text; a small statement could fill any memory."""
+    texts("this", "expression")(node, formats)
+    replacement = node.args.get("replacement")
+    return node if replacement is None else _bounded(node, replacement, "room_to_replace", "replaced")
+
+
+def _bounded(node: exp.Expr, replacement: exp.Expr, room: str, whole: str) -> exp.Expr:
+    """Return a replacement in a text with a limit of the result's length.
+
+    Arguments that are not constant are not repeated in the call, since they may themselves contain replacements.
+    """
+    searched = node.expression
+    if isinstance(searched, exp.Literal) and isinstance(replacement, exp.Literal):
+        if len(replacement.name) > (len(searched.name) if isinstance(node, exp.Replace) else 0):
+            node.set("this", macros.call(room, node.this, searched.copy(), replacement.copy()))
+        return node
+    return typed(macros.call(whole, node.this, searched, replacement), DType.VARCHAR)
 
 
 def repeat(node: exp.Expr, formats: Formats) -> exp.Expr:
@@ -333,7 +357,7 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     **dict.fromkeys(_ONE_TEXT, texts("this")),
     **dict.fromkeys(_NUMBERS, numbers("this")),
     **dict.fromkeys(_TIMES, times("this")),
-    **dict.fromkeys((exp.Replace, exp.StartsWith, exp.EndsWith), texts("this", "expression")),
+    **dict.fromkeys((exp.StartsWith, exp.EndsWith), texts("this", "expression")),
     **dict.fromkeys((exp.Concat, exp.ConcatWs), texts("expressions")),
     exp.StrPosition: by_type.not_binary("POSITION", texts("this", "substr")),
     exp.Left: by_type.left(texts()),
@@ -341,6 +365,7 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     exp.Reverse: by_type.not_binary("REVERSE", texts()),
     exp.ConvertTimezone: by_type.convert_timezone,
     exp.RegexpExtractAll: by_type.matches,
+    exp.Replace: replace,
     exp.Repeat: repeat,
     exp.Space: space,
     exp.Sqrt: only_of("root_of"),

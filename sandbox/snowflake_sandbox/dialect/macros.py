@@ -84,6 +84,19 @@ sf_signed(n) := CAST(CASE WHEN n > 9223372036854775807 THEN CAST(n AS HUGEINT) -
     ELSE n END AS BIGINT);
 sf_limit(n, size) := CASE WHEN size > 134217728
     THEN error('String of ' || size || ' characters is too long and would be truncated') ELSE n END;
+sf_too_long() := error('String of more than 134217728 characters is too long and would be truncated');
+sf_many_replaced(t, a, b) := (length(t) + 1) * length(b) > 134217728 AND length(t)
+    + (length(t) - length(replace(t, a, ''))) // greatest(length(a), 1) * (length(b) - length(a)) > 134217728;
+sf_many_matches(t, p, b) := (length(t) + 1) * (2 * length(b) + 1) > 134217728 AND length(b)
+    * length(regexp_extract_all(t, p)) + length(t) * (1 + length(b) - length(replace(b, chr(92), ''))) > 134217728;
+sf_room_to_replace(t, a, b) := list_transform([t], lambda x:
+    CASE WHEN sf_many_replaced(x, a, b) THEN sf_too_long() ELSE x END)[1];
+sf_room_for_matches(t, p, b) := list_transform([t], lambda x:
+    CASE WHEN sf_many_matches(x, p, b) THEN sf_too_long() ELSE x END)[1];
+sf_replaced(t, a, b) := list_transform([{'t': t, 'a': a, 'b': b}], lambda x:
+    CASE WHEN sf_many_replaced(x.t, x.a, x.b) THEN sf_too_long() ELSE replace(x.t, x.a, x.b) END)[1];
+sf_matches_replaced(t, p, b) := list_transform([{'t': t, 'p': p, 'b': b}], lambda x: CASE
+    WHEN sf_many_matches(x.t, x.p, x.b) THEN sf_too_long() ELSE regexp_replace(x.t, x.p, x.b, 'g') END)[1];
 sf_undefined(call) := error('Invalid floating point operation: ' || call);
 sf_root_of(x) := CASE WHEN x < 0 THEN sf_undefined('sqrt(' || sf_float_text(x) || ')') ELSE x END;
 sf_logarithm_of(x) := CASE WHEN x <= 0 THEN sf_undefined('log(e,' || sf_float_text(x) || ')') ELSE x END;
@@ -185,7 +198,9 @@ sf_array_sort(a, is_up, nulls_first) := to_json(CASE WHEN nulls_first
     THEN list_concat(sf_nulls(a), sf_in_order(a, is_up)) ELSE list_concat(sf_in_order(a, is_up), sf_nulls(a)) END);
 sf_array_min(a) := list_first(sf_sorted(a));
 sf_array_max(a) := list_last(sf_sorted(a));
-sf_array_range(first, last, step) := to_json(range(first, last, step));
+sf_last_of_range(first, last, step) := CASE WHEN abs(CAST(last AS DOUBLE) - first) > 67108864.0 * greatest(abs(step), 1)
+    THEN error('Array of more than 67108864 elements is too large') ELSE last END;
+sf_array_range(first, last, step) := to_json(range(first, sf_last_of_range(first, last, step), step));
 sf_array_flatten(a) := CASE WHEN NOT sf_has_null(a) THEN to_json(flatten(CAST(a AS JSON[][]))) END;
 sf_object_keys(o) := CASE WHEN json_type(o) = 'OBJECT' THEN to_json(json_keys(o)) END;
 sf_member(o, k) := json_extract(o, '$."' || k || '"');

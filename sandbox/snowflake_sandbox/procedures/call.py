@@ -194,6 +194,7 @@ def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...],
         _imports(replace(call, session=session), procedure),
         data_frames=_has_data_frames(procedure["packages"] or ()),
     )
+    session.bodies.append(call.query_id)
     try:
         answer = host.run(request, call.cancelled)
     except Cancelled as error:
@@ -202,6 +203,7 @@ def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...],
         answer = {"error": "the interpreter's process ended without a result\n"}
         raise _failure(procedure, answer["error"]) from error
     finally:
+        session.bodies.remove(call.query_id)
         if log.exists() and log.stat().st_size == 0:
             log.unlink()
         elif log.exists():
@@ -211,10 +213,10 @@ def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...],
     return answer
 
 
-def _imports(call: Call, procedure: SnowflakeObject) -> tuple[str, ...]:
+def _imports(call: Call, procedure: SnowflakeObject) -> tuple[tuple[str, bytes], ...]:
     """Return the files of IMPORTS, whose stages the role needs to read with which the body runs (guess)."""
-    references = procedure["imports"] or ()
-    return tuple(str(stage_files.import_file(call, procedure.name, reference)) for reference in references)
+    files = [stage_files.import_file(call, procedure.name, reference) for reference in procedure["imports"] or ()]
+    return tuple((file.name, file.read_bytes()) for file in files)
 
 
 def log_path(world: World, query_id: str) -> Path:

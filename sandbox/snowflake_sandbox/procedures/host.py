@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +20,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox.objects import stage
 from snowflake_sandbox.procedures.worker import DATA_FRAMES, CallRequest
 from snowflake_sandbox.services import containers, launching
 from snowflake_sandbox.services.launching import Surroundings
@@ -74,6 +74,8 @@ class ProcedureHost:
 
     def start(self) -> None:
         """Begin to work; a world without a procedure in Python needs no process yet."""
+        # A killed process may have left temporary files.
+        shutil.rmtree(self._surroundings().temporary, ignore_errors=True)
         self._is_on = True
         if self._is_needed():
             self.prepare()
@@ -94,9 +96,8 @@ class ProcedureHost:
     def _surroundings(self) -> Surroundings:
         folder = self._world.folder
         (folder / LOGS).mkdir(parents=True, exist_ok=True)
-        # The client itself copies files to and from a stage's folder for PUT and GET.
-        visible = (stage.root(self._world),)
-        return Surroundings(folder / "logs" / ".mounts", hidden=launching.hidden_folders(folder), visible=visible)
+        hidden = launching.hidden_folders(folder)
+        return Surroundings(folder / "logs" / ".mounts", hidden=hidden, confines=True)
 
     def stop(self) -> None:
         """End all calls and the servers."""
@@ -108,6 +109,7 @@ class ProcedureHost:
             # The launcher then ends last, by itself.
             containers.kill(server.process.pid)
             server.process.wait()
+        shutil.rmtree(self._surroundings().temporary, ignore_errors=True)
 
     def run(self, request: CallRequest, cancelled: threading.Event) -> dict[str, Any]:
         """Run one call to its end; this blocks.
@@ -180,6 +182,7 @@ def _answer(content: bytes) -> dict[str, Any]:
 
 def _start_server(surroundings: Surroundings, *, data_frames: bool) -> _Server:
     ours, theirs = socket.socketpair()
+    options = [DATA_FRAMES] if data_frames else []
     started: Future[subprocess.Popen[bytes]] = Future()
 
     def serve() -> None:
@@ -188,7 +191,7 @@ def _start_server(surroundings: Surroundings, *, data_frames: bool) -> _Server:
             # -P: modules of this folder must not shadow the imports of a body.
             process = launching.launch(
                 surroundings,
-                (sys.executable, "-P", str(_WORKER), *([DATA_FRAMES] if data_frames else [])),
+                (sys.executable, "-P", str(_WORKER), *options, *launching.own_code()),
                 # Nothing from the host: a body must not see keys, tokens or passphrases of the sandbox's user.
                 {"PATH": os.defpath, "HOME": os.devnull, "LANG": "C.UTF-8"},
                 stdin=theirs.fileno(),

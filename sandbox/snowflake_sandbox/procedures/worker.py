@@ -4,7 +4,9 @@ host.py starts this as a script, with a socket as standard input, so that no mod
 For every call the host sends the descriptor of a new socket; the server forks a keeper, and the keeper forks the child
 that reads its request there, runs the body with a real Snowpark session to the sandbox, and answers there. The keeper
 runs no user code: when the child ends, or the host closes its end, it ends everything that the body started and removes
-its temporary files. Forking a process that has imported Snowpark takes milliseconds; importing it takes a second.
+its temporary files. If the system allows it, the keeper is the first process of a process namespace, which is all that
+the body sees, and the body's /tmp and shared memory are its own (confinement.py). Forking a process that has imported
+Snowpark takes milliseconds; importing it takes a second.
 
 Must not know the sandbox's store, world or statements: a body does everything through SQL.
 """
@@ -30,13 +32,13 @@ import threading
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from snowflake_sandbox import confinement
 from snowflake_sandbox.worker_pipes import Output, receive, send
+from snowflake_sandbox.worker_values import plain
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
@@ -60,7 +62,7 @@ class CallRequest:
         arguments: the handler's arguments after the session, as Python values.
         log: the file for what the body prints. The sandbox opens it: bodies do not see the folder.
         body: None if the handler is in a file of IMPORTS.
-        imports: files of IMPORTS: modules, archives of them, data.
+        imports: files of IMPORTS (modules, archives of them, data) as names and contents: bodies do not see stages.
         data_frames: whether PACKAGES names pandas, or a package that may need it.
     """
 
@@ -70,12 +72,18 @@ class CallRequest:
     arguments: tuple[Any, ...]
     connection: dict[str, Any]
     log: str
-    imports: tuple[str, ...] = ()
+    imports: tuple[tuple[str, bytes], ...] = ()
     data_frames: bool = False
 
 
-def serve(control: socket.socket) -> None:
-    """Fork a child for each call's connection and log received, until the host closes its end or is killed."""
+def serve(control: socket.socket, visible: list[str]) -> None:
+    """Fork a child for each call's connection and log received, until the host closes its end or is killed.
+
+    Args:
+        control: the socket for requesting children.
+        visible: folders that bodies need, if they are below those for temporary files.
+    """
+    namespaces = confinement.Namespaces()
     # The kernel reaps the keepers; each keeper restores the default for its own children.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
@@ -85,18 +93,26 @@ def serve(control: socket.socket) -> None:
             return
         if not message:
             return
-        if os.fork() == 0:
-            _be_keeper(control, *descriptors)
+        if (namespaces.fork() if namespaces.work else os.fork()) == 0:
+            _be_keeper(control, descriptors[0], descriptors[1], _Confinement(namespaces.work, visible))
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _be_keeper(control: socket.socket, descriptor: int, log: int) -> None:
+@dataclass(frozen=True)
+class _Confinement:
+    """How a call is kept apart from others: whether in namespaces, and the folders that it needs below /tmp."""
+
+    in_namespaces: bool
+    visible: list[str]
+
+
+def _be_keeper(control: socket.socket, descriptor: int, log: int, confined: _Confinement) -> None:
     """Have a child run one call, and remove everything it leaves; never returns."""
     try:
         control.close()
         os.setsid()
-        if platform.system() == "Linux":
+        if platform.system() == "Linux" and not confined.in_namespaces:
             # Processes that the body leaves behind become children of this process.
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         folder = tempfile.mkdtemp(prefix="procedure-")
@@ -111,11 +127,14 @@ def _be_keeper(control: socket.socket, descriptor: int, log: int) -> None:
             signal.set_wakeup_fd(-1)
             for other in (reading, writing, output, log):
                 os.close(other)
-            _be_child(descriptor, target, folder, keeper)
+            _be_child(descriptor, target, folder, keeper, confined)
         os.close(target)
         written = Output(output, log)
         _wait_for_end(child, descriptor, reading, written)
-        _end_all(child)
+        if confined.in_namespaces:
+            _end_namespace()
+        else:
+            _end_all(child)
         while written.copy():
             pass
         shutil.rmtree(folder, ignore_errors=True)
@@ -140,6 +159,15 @@ def _wait_for_end(child: int, connection: int, ended: int, output: Output) -> No
             return
 
 
+def _end_namespace() -> None:
+    """End all other processes of the namespace, whose first process this is."""
+    with suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
 def _end_all(child: int) -> None:
     """End the child and the processes it left. The launcher of containers does the same but loads nothing from here."""
     with suppress(ProcessLookupError, PermissionError):
@@ -162,7 +190,7 @@ def _children() -> list[int]:
         return []
 
 
-def _be_child(descriptor: int, output: int, folder: str, keeper: int) -> None:
+def _be_child(descriptor: int, output: int, folder: str, keeper: int, confined: _Confinement) -> None:
     """Run one call and exit without the interpreter's clean-up, which would close the caller's own session."""
     code = 1
     try:
@@ -170,6 +198,9 @@ def _be_child(descriptor: int, output: int, folder: str, keeper: int) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         _die_with(keeper)
+        if confined.in_namespaces:
+            confinement.be_alone(folder, confined.visible)
+            folder = confinement.TEMPORARY[0]
         _be_private()
         tempfile.tempdir = os.environ["TMPDIR"] = folder
         _redirect_output(output)
@@ -225,7 +256,7 @@ def answer_of(request: CallRequest) -> dict[str, Any]:
     try:
         _import_files(request.imports)
         handler = _handler(request)
-        return _plain(handler(_session(request.connection), *request.arguments))
+        return plain(handler(_session(request.connection), *request.arguments))
     except SystemExit as error:
         return {"error": f"SystemExit: {error.code}\n"}
     except BaseException as error:  # noqa: BLE001  # the caller sees whatever a body raises
@@ -243,14 +274,15 @@ def _handler(request: CallRequest) -> Any:
     return getattr(module, request.handler)
 
 
-def _import_files(files: tuple[str, ...]) -> None:
+def _import_files(files: tuple[tuple[str, bytes], ...]) -> None:
     """Make the files of IMPORTS importable, and readable in the folder whose path Snowflake documents."""
     if not files:
         return
     folder = tempfile.mkdtemp(prefix="imports-")
-    for file in files:
-        target = os.path.join(folder, os.path.basename(file))  # noqa: PTH118, PTH119  # this module imports little
-        shutil.copyfile(file, target)
+    for name, content in files:
+        target = os.path.join(folder, name)  # noqa: PTH118  # this module imports little
+        with open(target, "wb") as writer:  # noqa: PTH123  # likewise
+            writer.write(content)
         if target.endswith(".zip"):
             sys.path.insert(0, target)
     sys.path.insert(0, folder)
@@ -300,56 +332,6 @@ def _staged_file(session: Session, token: str, location: str, mode: str, *, scop
     return io.BytesIO(content) if "b" in mode else io.StringIO(content.decode())
 
 
-def _plain(result: Any) -> dict[str, Any]:
-    schema = getattr(result, "schema", None)
-    if schema is not None and hasattr(result, "collect"):
-        rows = [[_json(value) for value in row] for row in result.collect()]
-        names = [field.name.strip('"') for field in schema.fields]
-        return {"columns": names, "types": [_data_type(field.datatype) for field in schema.fields], "rows": rows}
-    return {"value": _json(result)}
-
-
-# Snowpark's types by name; any other type is text.
-_NAMES = {
-    "ByteType": "NUMBER",
-    "ShortType": "NUMBER",
-    "IntegerType": "NUMBER",
-    "LongType": "NUMBER",
-    "DecimalType": "NUMBER",
-    "FloatType": "FLOAT",
-    "DoubleType": "FLOAT",
-    "BooleanType": "BOOLEAN",
-    "DateType": "DATE",
-    "TimeType": "TIME",
-    "VariantType": "VARIANT",
-    "MapType": "OBJECT",
-    "StructType": "OBJECT",
-    "ArrayType": "ARRAY",
-}
-
-
-def _data_type(kind: Any) -> tuple[str, tuple[int, ...]]:
-    """Return name and numbers of the type of a DataFrame's column."""
-    name = type(kind).__name__
-    if name == "TimestampType" and kind.tz.name in ("NTZ", "DEFAULT"):
-        return "TIMESTAMP_NTZ", ()
-    return _NAMES.get(name, "VARCHAR"), (kind.precision, kind.scale) if name == "DecimalType" else ()
-
-
-def _json(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {str(key): _json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(item) for item in value]
-    return str(value)
-
-
 class _LeavesOut:
     """One of Python's finders, for which some libraries are not installed; `find_spec` may ask for them too."""
 
@@ -374,9 +356,13 @@ def _load(*, data_frames: bool) -> None:
     remaining = list(sys.meta_path) if data_frames else _without(_PANDAS, sys.meta_path)
     sys.meta_path[:] = _without(_CLOUDS, remaining)
     import snowflake.connector.auth  # noqa: PLC0415  # takes a second, and only this process needs it
+    import snowflake.connector.gcs_storage_client  # noqa: PLC0415  # likewise
     import snowflake.connector.result_batch  # noqa: PLC0415  # likewise
-    import snowflake.snowpark.functions  # noqa: F401, PLC0415  # likewise
+    import snowflake.snowpark.functions  # noqa: PLC0415  # likewise
 
+    from snowflake_sandbox.client_defaults.sitecustomize import allow_http  # noqa: PLC0415  # likewise
+
+    allow_http(snowflake.connector.gcs_storage_client.SnowflakeGCSRestClient)
     sys.meta_path[:] = remaining
     sys._xoptions.setdefault("snowflake_partner_attribution", [])  # noqa: SLF001  # programs add to it, dbt's for one
     gc.collect()
@@ -392,7 +378,7 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _load(data_frames=DATA_FRAMES in sys.argv)
-    serve(control)
+    serve(control, [argument for argument in sys.argv[1:] if argument != DATA_FRAMES])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Limits of size and time for the head of a request, that is its first line and headers.
+"""Limits of size and time for the head of a request, that is its first line and headers, and of what is around a body.
 
 Knows uvicorn's protocol; must not know what requests mean. No client has logged in yet when its head is read.
 """
@@ -24,6 +24,8 @@ class BoundedHttp(HttpToolsProtocol):
     largest = LARGEST_HEAD
     seconds = LONGEST_HEAD_SECONDS
     _received = 0
+    _beside_body = 0
+    _has_body = False
     _is_in_head = True
     _timer: asyncio.TimerHandle | None = None
 
@@ -44,8 +46,21 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         super().data_received(data)
+        self._limit_framing(len(data))
         if self._is_in_head and self._received > self.largest and not self.transport.is_closing():
             self.send_400_response(f"The request's headers have more than {self.largest} bytes.")
+
+    def _limit_framing(self, size: int) -> None:
+        """Close a connection that sends no more body but headers after it, or lengths of parts that do not end."""
+        self._beside_body = 0 if self._is_in_head or self._has_body else self._beside_body + size
+        self._has_body = False
+        if self._beside_body > self.largest and not self.transport.is_closing():
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass on a part of a body, which is limited where bodies are read."""
+        super().on_body(body)
+        self._has_body = True
 
     def on_message_begin(self) -> None:
         """Start counting again: a connection carries many requests."""

@@ -107,8 +107,7 @@ def log_in(world: World, login: Login) -> Session:
             f"Role '{role}' specified in the connect string is not granted to this user. Contact your local system"
             " administrator, or attempt to login with another role, e.g. PUBLIC.",
         )
-    own = {key.upper(): value for key, value in (login.parameters or {}).items()}
-    require_supported({key: checked(key, value) for key, value in own.items() if key in SESSION})
+    own = _own_parameters(login)
     return open_session(
         world,
         name,
@@ -119,6 +118,17 @@ def log_in(world: World, login: Login) -> Session:
         parameters={**user.parameters, **own},
         login=f"user {user.id}",
     )
+
+
+def _own_parameters(login: Login) -> dict[str, Any]:
+    """Return the session parameters of a login by upper-case name.
+
+    Raises:
+        SnowflakeError: as ALTER SESSION for a value that the sandbox does not have.
+    """
+    own = {key.upper(): value for key, value in (login.parameters or {}).items()}
+    require_supported({key: checked(key, value) for key, value in own.items() if key in SESSION})
+    return own
 
 
 def _unknown_way(login: Login) -> SnowflakeObject:
@@ -139,8 +149,10 @@ def _user(world: World, name: str) -> SnowflakeObject | None:
 
 def _by_password(world: World, login: Login) -> SnowflakeObject:
     user = _user(world, login.user)
+    # Computed in any case: how long a refusal takes must not tell whether there is such a user.
+    matches = _matches(login.password, None if user is None else user["password_hash"])
     # a user of type SERVICE has no password (docs: user-guide/admin-user-management, types of users)
-    if user is None or user["type"] == "SERVICE" or not _matches(login.password, user["password_hash"]):
+    if user is None or user["type"] == "SERVICE" or not matches:
         raise incorrect_login()
     return user
 
@@ -200,7 +212,7 @@ def _log_in_with_token(world: World, login: Login) -> Session:
         schema=identifier(login.schema) or row["schema_name"],
         task=TaskContext(row["task_run_id"]) if row["task_run_id"] else None,
         service=row["service"],
-        parameters=login.parameters,
+        parameters=_own_parameters(login),
         login=f"token {row['token_hash']}",
     )
 

@@ -34,9 +34,9 @@ _NAME = re.compile(r"(?P<place>[^/]+/[^/]+/[^/]+)/(?P<image>[a-z0-9._/-]+)")
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 # A layer may be large, but not a manifest.
-_LARGEST = 2 << 30
-# Uploads in progress; beyond this number the oldest are discarded.
-_MOST_UPLOADS = 64
+_LARGEST, _LARGEST_MANIFEST = 2 << 30, 4 << 20
+# Uploads in progress; beyond this number, or this size of all together, the oldest are discarded.
+_MOST_UPLOADS, _LARGEST_UPLOADS = 64, 4 << 30
 TOKEN_USER = "0sessiontoken"  # noqa: S105  # a user's name
 
 
@@ -73,10 +73,14 @@ class RegistryApi:
             try:
                 # before the body is read: who may not log in takes no memory
                 role = await run_in_threadpool(self._role, request.headers.get("Authorization", ""))
+                if request.method in ("PUT", "POST", "PATCH"):
+                    # Likewise for who may not push here.
+                    await run_in_threadpool(self._place, request, role, "WRITE")
+                largest = _LARGEST if "/blobs/uploads/" in request.url.path else _LARGEST_MANIFEST
                 content = bytearray()
                 async for chunk in request.stream():
                     content += chunk
-                    if len(content) > _LARGEST:
+                    if len(content) > largest:
                         return _failure(413, "SIZE_INVALID")
                 return await run_in_threadpool(endpoint, request, role, bytes(content))
             except _RefusedError as refused:
@@ -135,9 +139,17 @@ class RegistryApi:
             return self._stored_blob(repository, name, digest, content)
         upload = self._world.new_id()
         self._uploads[upload] = bytearray(content)
-        for oldest in list(self._uploads)[:-_MOST_UPLOADS]:
-            self._uploads.pop(oldest, None)
+        self._discard_oldest()
         return Response(status_code=202, headers={"Location": f"/v2/{name}/blobs/uploads/{upload}", "Range": "0-0"})
+
+    def _discard_oldest(self) -> None:
+        """Discard uploads that were never finished, except for the newest, so that they do not fill the memory."""
+        uploads = list(self._uploads.items())
+        size = sum(len(body) for _, body in uploads)
+        for number, (upload, body) in enumerate(uploads[:-1]):
+            if len(uploads) - number > _MOST_UPLOADS or size > _LARGEST_UPLOADS:
+                self._uploads.pop(upload, None)
+                size -= len(body)
 
     def _upload(self, request: Request, role: str, content: bytes) -> Response:
         repository, _ = self._place(request, role, "WRITE")
@@ -149,6 +161,7 @@ class RegistryApi:
             self._uploads.pop(upload, None)
             raise _RefusedError(413, "SIZE_INVALID")
         body += content
+        self._discard_oldest()
         if request.method == "PATCH":
             place = {"Location": f"/v2/{name}/blobs/uploads/{upload}", "Range": f"0-{len(body) - 1}"}
             return Response(status_code=202, headers=place)
@@ -210,7 +223,7 @@ def _token(word: str) -> str:
     """Return a token, given as it is or in JSON, as Snowflake's own command sends it."""
     try:
         entries = json.loads(word)
-    except ValueError:
+    except (ValueError, RecursionError):
         return word
     return str(entries.get("token", "")) if isinstance(entries, dict) else word
 

@@ -187,8 +187,7 @@ class Queries:
             # The statement's text is not logged: it may contain a secret.
             word = query.text[:_FIRST_WORD].partition(" ")[0]
             _log.exception("query %s (%s …) failed inside the sandbox", query.id, word)
-            is_full = errors.is_disk_full(error)
-            query.future.set_exception(errors.disk_full() if is_full else errors.internal(query.id))
+            query.future.set_exception(errors.of_failure(error, query.id))
         else:
             query.future.set_result(result)
         finally:

@@ -13,7 +13,7 @@ Mounts are made in this process's own mount namespace: no other process sees the
 nothing is written to the machine's folders. If a path does not exist, its parent folder is replaced, for this process,
 by a folder in memory with the same entries and the new path.
 """
-# ruff: noqa: PTH101, PTH102, PTH103, PTH109, PTH110, PTH112, PTH115, PTH116, PTH120, PTH123, PTH211  # pathlib starts slowly
+# ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH109, PTH110, PTH112, PTH115, PTH116, PTH120, PTH123, PTH211  # pathlib starts slowly
 
 import contextlib
 import ctypes
@@ -27,20 +27,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing
 
-_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36
+# This process has no other packages in its path.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+from snowflake_sandbox import confinement  # noqa: E402  # found by the path set above
+
+del sys.path[0]
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWPID = 0x20000, 0x8000000, 0x10000000, 0x20000000
-# Root keeps the capabilities of files, processes and ports of its own. With others it could reach hidden files (reading
-# by handle, tracing, mounts, devices) or change the machine (clock, network, modules, priorities, restart).
-_KEPT_CAPABILITIES, _LAST_CAPABILITY = (0, 1, 3, 4, 5, 6, 7, 8, 10, 18), 63
 # The devices that every program needs; not disks, nor the shared memory of other programs.
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "pts")
 _DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
-# The machine's settings, which root could change, for example the program that the kernel starts after a crash.
-_SETTINGS = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs")
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
-_MS_RDONLY, _MS_REMOUNT = 1, 32
-# Flags that a mount in a user namespace must keep (ST_NOSUID and others; the numbers are the same).
-_KEPT = 2 | 4 | 8
 # A shell's exit codes for a program that does not exist or may not be executed.
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 _SESSION_FOLDER = "/snowflake/session"
@@ -77,13 +75,13 @@ class Mounting:
             failed = os.waitstatus_to_exitcode(os.waitpid(trial, 0)[1])
             self._check(failed, "user namespace", failed)
             self._enter_as_user()
-        self._mount(None, "/", _MS_REC | _MS_PRIVATE)
+        confinement.mount(None, "/", _MS_REC | _MS_PRIVATE)
 
     def _try_to_enter(self) -> int:
         try:
             self._enter_as_user()
-            self._mount(None, "/", _MS_REC | _MS_PRIVATE)
-            self._mount("tmpfs", self._workplace, 0, "tmpfs")
+            confinement.mount(None, "/", _MS_REC | _MS_PRIVATE)
+            confinement.mount("tmpfs", self._workplace, 0, "tmpfs")
         except OSError as error:
             return error.errno or 1
         return 0
@@ -105,34 +103,25 @@ class Mounting:
             if not any(f"{holder}/".startswith(f"{bound}/") for bound in self._bound):
                 self._mirror(holder)
             os.makedirs(path, exist_ok=True)
-        self._mount(source, path, _MS_BIND | _MS_REC)
+        confinement.mount(source, path, _MS_BIND | _MS_REC)
         self._bound.append(path)
         if read_only:
-            self._make_read_only(path)
-
-    def _make_read_only(self, path: str) -> None:
-        flags = os.statvfs(path).f_flag & _KEPT
-        self._mount(None, path, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | flags)
-
-    def protect(self, path: str) -> None:
-        """Let a file or folder of this machine only be read."""
-        self._mount(path, path, _MS_BIND | _MS_REC)
-        self._make_read_only(path)
+            confinement.make_read_only(path)
 
     def own_devices(self) -> None:
         """Replace /dev by a folder in memory with the usual devices, and shared memory that ends with the program."""
         folder = f"{self._workplace}/dev"
         os.makedirs(folder, exist_ok=True)
-        self._mount("tmpfs", folder, 2, "tmpfs")
+        confinement.mount("tmpfs", folder, 2, "tmpfs")
         os.chmod(folder, 0o755)  # noqa: S103  # as /dev has it
         for name in filter(lambda name: os.path.exists(f"/dev/{name}"), _DEVICES):
             self._show_path(f"/dev/{name}", f"{folder}/{name}")
         for name, target in _DEVICE_LINKS.items():
             os.symlink(target, f"{folder}/{name}")
         os.mkdir(f"{folder}/shm")
-        self._mount("tmpfs", f"{folder}/shm", 2 | 4, "tmpfs")
+        confinement.mount("tmpfs", f"{folder}/shm", 2 | 4, "tmpfs")
         os.chmod(f"{folder}/shm", 0o1777)  # noqa: S103  # likewise
-        self._mount(folder, "/dev", _MS_BIND | _MS_REC)
+        confinement.mount(folder, "/dev", _MS_BIND | _MS_REC)
 
     def protect_machine(self) -> None:
         """Let the machine's settings in /sys only be read, with all that is mounted there."""
@@ -141,7 +130,7 @@ class Mounting:
         for place in places:
             if place == "/sys" or place.startswith("/sys/"):
                 with contextlib.suppress(OSError):
-                    self._make_read_only(place)
+                    confinement.make_read_only(place)
 
     def _mirror(self, folder: str) -> None:
         """Replace a folder by a folder in memory with the same entries."""
@@ -150,7 +139,7 @@ class Mounting:
         stage = f"{self._workplace}/{len(self._mirrored)}"
         self._mirrored.add(folder)
         os.makedirs(stage, exist_ok=True)
-        self._mount("tmpfs", stage, 0, "tmpfs")
+        confinement.mount("tmpfs", stage, 0, "tmpfs")
         os.chmod(stage, os.stat(folder).st_mode & 0o7777)
         for entry in list(os.scandir(folder)):
             self._show(entry, f"{stage}/{entry.name}")
@@ -159,7 +148,7 @@ class Mounting:
             os.chroot(stage)
             os.chdir(here)
         else:
-            self._mount(stage, folder, _MS_BIND | _MS_REC)
+            confinement.mount(stage, folder, _MS_BIND | _MS_REC)
 
     def _show(self, entry: "os.DirEntry[str]", target: str) -> None:
         if entry.is_symlink():
@@ -172,28 +161,17 @@ class Mounting:
             os.mkdir(target)
         else:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
-        self._mount(path, target, _MS_BIND | _MS_REC)
-
-    def _mount(self, source: "str | None", target: str, flags: int, kind: "str | None" = None) -> None:
-        words = [None if word is None else word.encode() for word in (source, target, kind)]
-        self._check(self._libc.mount(words[0], words[1], words[2], ctypes.c_ulong(flags), None), target)
+        confinement.mount(path, target, _MS_BIND | _MS_REC)
 
     def _check(self, answer: int, label: str, number: int = 0) -> None:
         if answer != 0:
             number = number or ctypes.get_errno()
             raise OSError(number, os.strerror(number), label)
 
-    def hide(self, folder: str, visible: "list[str]") -> None:
-        """Hide a folder except for some folders below it, which stay at their paths."""
-        here = os.getcwd()
-        shown_folders = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in visible if os.path.isdir(path)]
-        self._mount("tmpfs", folder, 0, "tmpfs")
-        for path, descriptor in sorted(shown_folders):
-            os.makedirs(path, exist_ok=True)
-            self._mount(f"/proc/self/fd/{descriptor}", path, _MS_BIND | _MS_REC)
-            os.close(descriptor)
-        # The old working folder still has the hidden folders above it, so it is entered again.
-        os.chdir(here)
+    def own_temporary_folders(self, source: int, visible: "list[str]") -> None:
+        """Have folders for temporary files that no other program sees."""
+        confinement.own_temporary_folders(source, visible)
+        self._bound += confinement.TEMPORARY
 
     def enter_processes(self) -> None:
         """Make the next child the first process of a process namespace; when it ends, all processes in it end.
@@ -203,29 +181,31 @@ class Mounting:
         """
         self._check(self._libc.unshare(_CLONE_NEWPID), "process namespace")
 
-    def show_own_processes(self) -> None:
-        """Make /proc show this namespace's processes; call this inside the namespace."""
-        self._mount("proc", "/proc", 2 | 4 | 8, "proc")
-        for place in filter(os.path.exists, _SETTINGS):
-            with contextlib.suppress(OSError):
-                self.protect(place)
 
-
-def isolate(workplace: str, hidden: "list[str]", visible: "list[str]", protected: "list[str]") -> "Mounting":
+def isolate(
+    workplace: str, temporary: str, hidden: "list[str]", visible: "list[str]", protected: "list[str]"
+) -> "Mounting":
     """Enter a mount namespace, protect folders of this machine, and hide the folders `hidden`, except the visible ones.
+
+    Its folders for temporary files are `temporary`.
 
     Raises:
         OSError: the system does not allow it.
     """
     mounting = Mounting(workplace)
     os.makedirs(workplace, exist_ok=True)
+    os.makedirs(temporary, mode=0o700, exist_ok=True)
     mounting.enter()
+    # It may be below a folder that is hidden next.
+    own = os.open(temporary, os.O_PATH | os.O_DIRECTORY)
     mounting.own_devices()
     mounting.protect_machine()
     for folder in protected:
-        mounting.protect(folder)
+        confinement.protect(folder)
     for folder in filter(os.path.isdir, hidden):
-        mounting.hide(folder, [path for path in visible if path.startswith(f"{folder}/")])
+        confinement.cover(folder, None, visible)
+    mounting.own_temporary_folders(own, [*visible, *protected])
+    os.close(own)
     return mounting
 
 
@@ -243,7 +223,7 @@ def surround(settings: "dict[str, typing.Any]") -> "Mounting | None":
     mounting = None
     mounts = settings["mounts"]
     try:
-        mounting = isolate(*(settings[name] for name in ("workplace", "hidden", "visible", "protected")))
+        mounting = isolate(*(settings[name] for name in ("workplace", "temporary", "hidden", "visible", "protected")))
         for source, path, read_only in sorted(mounts, key=lambda mount: mount[1]):
             mounting.bind(source, path, read_only=read_only)
     except (OSError, AttributeError) as error:
@@ -257,7 +237,9 @@ def read_environment(descriptor: int) -> "dict[str, str]":
         return dict(json.loads(sent.read()))
 
 
-def run(mounting: "Mounting | None", command: "tuple[str, ...]", environment: "dict[str, str]") -> int:
+def run(
+    mounting: "Mounting | None", command: "tuple[str, ...]", environment: "dict[str, str]", *, confines: bool = False
+) -> int:
     """Run the program, end what it left behind, and return its exit code, or 128 + signal if it was killed."""
     is_apart = False
     if mounting is not None:
@@ -272,8 +254,8 @@ def run(mounting: "Mounting | None", command: "tuple[str, ...]", environment: "d
     if not child:
         os.close(writing)
         if is_apart:
-            os._exit(_be_first(mounting, reading, command, environment))
-        _become(command, environment, os.getppid())
+            os._exit(_be_first(mounting, reading, command, environment, confines=confines))
+        _become(command, environment, os.getppid(), confines=confines)
     os.close(reading)
     code = _code(_wait_for(child))
     if not is_apart:
@@ -282,7 +264,12 @@ def run(mounting: "Mounting | None", command: "tuple[str, ...]", environment: "d
 
 
 def _be_first(
-    mounting: "Mounting | None", alive: int, command: "tuple[str, ...]", environment: "dict[str, str]"
+    mounting: "Mounting | None",
+    alive: int,
+    command: "tuple[str, ...]",
+    environment: "dict[str, str]",
+    *,
+    confines: bool,
 ) -> int:
     """Act as the first process of a namespace: run the program to its end. The kernel then ends the other processes."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -290,11 +277,11 @@ def _be_first(
         return _NOT_FOUND
     with contextlib.suppress(OSError):
         if mounting is not None:
-            mounting.show_own_processes()
+            confinement.show_own_processes()
     child = os.fork()
     if not child:
         os.close(alive)
-        _become(command, environment, os.getppid())
+        _become(command, environment, os.getppid(), confines=confines)
     return _code(_wait_for(child))
 
 
@@ -331,15 +318,13 @@ def _children() -> "list[int]":
         return []
 
 
-def _become(command: "tuple[str, ...]", environment: "dict[str, str]", parent: int) -> None:
+def _become(command: "tuple[str, ...]", environment: "dict[str, str]", parent: int, *, confines: bool) -> None:
     """Execute the program in this process; if that is impossible, log a line and exit with 126 or 127."""
     die_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        for capability in range(_LAST_CAPABILITY + 1):
-            if capability not in _KEPT_CAPABILITIES:
-                libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+        confinement.refuse_keyrings()
+        confinement.limit_capabilities(with_namespaces=confines)
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606  # no shell is wanted
     except (OSError, ValueError) as error:  # ValueError: a NUL in a variable, or an invalid name
@@ -353,10 +338,11 @@ def main(parent: str, surroundings: str, descriptor: str, *command: str) -> None
     # Stopping a container sends SIGTERM to its group, including this process; only the program responds to it.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     environment = read_environment(int(descriptor))
-    mounting = surround(json.loads(surroundings))
+    settings = json.loads(surroundings)
+    mounting = surround(settings)
     # After the mounts, because entering a user namespace clears the signal.
     die_with_parent(int(parent))
-    os._exit(run(mounting, command, environment))
+    os._exit(run(mounting, command, environment, confines=settings["confines"]))
 
 
 if __name__ == "__main__":

@@ -34,27 +34,36 @@ class Surroundings:
         mounts: (folder on this machine, path at which the program sees it, whether it is read-only).
         hidden: folders that the program does not see, except for the visible folders below them; inner ones first.
         visible: folders below the hidden ones.
+        confines: whether it is the sandbox's own program, which starts others and confines them further.
     """
 
     workplace: Path
     mounts: tuple[tuple[str, str, bool], ...] = ()
     hidden: tuple[Path, ...] = ()
     visible: tuple[Path, ...] = ()
+    confines: bool = False
+
+    @property
+    def temporary(self) -> Path:
+        """The program's own folder for temporary files; whoever removes the workplace removes it too."""
+        return self.workplace.with_name(f"{self.workplace.name}.tmp")
 
     def as_json(self) -> str:
         """Return the surroundings as the launcher's argument."""
         return json.dumps(
             {
                 "workplace": str(self.workplace),
+                "temporary": str(self.temporary),
+                "confines": self.confines,
                 "mounts": self.mounts,
                 "hidden": list(map(str, self.hidden)),
                 "visible": list(map(str, self.visible)),
-                "protected": _own_code(),
+                "protected": own_code(),
             }
         )
 
 
-def _own_code() -> list[str]:
+def own_code() -> list[str]:
     """Return the folders of the sandbox's own code and Python, which a program may read but not change."""
     libraries = {path for path in sys.path if Path(path).name in _LIBRARIES and Path(path).is_dir()}
     return sorted({str(LAUNCHER.parents[1]), sys.prefix, sys.base_prefix, *libraries} - {"/"})

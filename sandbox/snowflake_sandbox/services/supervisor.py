@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.objects import stage
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.services import (
     containers,
@@ -387,8 +386,7 @@ class Supervisor:
                 root / ".mounts",
                 (*surroundings.mounts, (str(token_file.parent), environment.SESSION_FOLDER, False)),
                 launching.hidden_folders(self._world.folder),
-                # For PUT and GET, the client itself copies files to and from a stage's folder.
-                (root, stage.root(self._world), *(Path(source) for source, _, _ in surroundings.mounts)),
+                (root, *(Path(source) for source, _, _ in surroundings.mounts)),
             ),
         )
         return launch, token

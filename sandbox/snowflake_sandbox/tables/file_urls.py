@@ -30,8 +30,9 @@ _MOST_URLS = 10_000
 
 @dataclass(frozen=True)
 class _Scoped:
-    user: str
-    file: Path
+    user: tuple[str, str | None]
+    root: Path
+    path: str
     until: datetime
 
 
@@ -48,10 +49,15 @@ class FileUrls:
     def stop(self) -> None:
         """Do nothing: there are no threads."""
 
-    def make(self, session: Session, file: Path, now: datetime) -> str:
-        """Return the path of a new URL; the oldest URLs are removed if there are too many."""
+    def make(self, session: Session, root: Path, path: str, now: datetime) -> str:
+        """Return the path of a new URL; the oldest URLs are removed if there are too many.
+
+        Raises:
+            SnowflakeError: 001008 for a path that leaves the stage, whose folder is `root`.
+        """
+        file = stage_files.inside(root, path)
         key = secrets.token_urlsafe(16)
-        self._scoped[key] = _Scoped(session.user, file, now + _VALID)
+        self._scoped[key] = _Scoped(_user(session), root, path, now + _VALID)
         while len(self._scoped) > _MOST_URLS:
             self._scoped.pop(next(iter(self._scoped)), None)
         return f"{key}/{quote(file.name)}"
@@ -63,9 +69,25 @@ class FileUrls:
             SnowflakeError: 390420 (guess: the number) if the URL is unknown, expired, or another user's.
         """
         url = self._scoped.get(path.split("/", maxsplit=1)[0])
-        if url is None or url.user != session.user or url.until < self.world.clock.now() or not url.file.is_file():
-            raise errors.SnowflakeError(390420, "08001", "The file's URL is not valid, out of date, or another user's.")
-        return url.file.read_bytes()
+        if url is None or url.user != _user(session) or url.until < self.world.clock.now():
+            raise _invalid_url()
+        try:
+            # Again, because a container that writes to the stage may have put a link in the file's place.
+            file = stage_files.inside(url.root, url.path)
+        except errors.SnowflakeError as error:
+            raise _invalid_url() from error
+        if not file.is_file():
+            raise _invalid_url()
+        return file.read_bytes()
+
+
+def _invalid_url() -> errors.SnowflakeError:
+    return errors.SnowflakeError(390420, "08001", "The file's URL is not valid, out of date, or another user's.")
+
+
+def _user(session: Session) -> tuple[str, str | None]:
+    """Return who a session is: a service's user has only the name of the service, which others may have too."""
+    return session.user, session.service
 
 
 def register(world: World) -> None:
@@ -91,7 +113,7 @@ def _scoped_url(call: Call, arguments: tuple[Any, ...]) -> str:
     """BUILD_SCOPED_FILE_URL(@stage, 'path'); whether the file exists is only checked on reading."""
     location, path = _file(call, arguments, "BUILD_SCOPED_FILE_URL")
     urls: FileUrls = call.world.parts[PART]
-    return f"{_address(call)}/{urls.make(call.session, stage_files.inside(location.root, path), call.now)}"
+    return f"{_address(call)}/{urls.make(call.session, location.root, path, call.now)}"
 
 
 def _stage_url(call: Call, arguments: tuple[Any, ...]) -> str:

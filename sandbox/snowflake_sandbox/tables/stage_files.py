@@ -276,7 +276,7 @@ def _unquoted(word: str) -> str:
 
 
 def _transfer(call: Call, command: str, location: Location, folder: Path, sources: list[str], **fields: Any) -> Result:
-    if call.session.copies_files:
+    if call.session.copies_files and not call.session.bodies:
         info = {"locationType": "LOCAL_FS", "location": str(folder), "path": location.path, "creds": {}}
     else:
         names = sources if command == "DOWNLOAD" else None

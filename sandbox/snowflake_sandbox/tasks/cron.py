@@ -58,7 +58,7 @@ def read(expression: str, zone: str) -> Cron:
         raise ValueError(expression)
     try:
         CronSim(_plain(expression), datetime(2000, 1, 1, tzinfo=ZoneInfo(zone)))
-    except CronSimError as error:
+    except (CronSimError, OSError) as error:  # OSError: a folder of zones, such as `America`
         raise ValueError(expression) from error
     return Cron(expression, zone)
 

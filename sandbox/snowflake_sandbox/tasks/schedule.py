@@ -15,7 +15,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.tasks import cron
 from snowflake_sandbox.tasks.cron import Cron
 
-_INTERVAL = re.compile(r"\s*(\d+)\s+(SECONDS?|S|MINUTES?|M|HOURS?|H)\s*", re.IGNORECASE)
+_INTERVAL = re.compile(r"\s*(\d{1,20})\s+(SECONDS?|S|MINUTES?|M|HOURS?|H)\s*", re.IGNORECASE)
 _CRON = re.compile(r"\s*USING\s+CRON\s+((?:\S+\s+){5})(\S+)\s*", re.IGNORECASE)
 _SECONDS = {"S": 1, "M": 60, "H": 3600}
 # Documented bounds of an interval in seconds: 10 seconds to 8 days (11,520 minutes).

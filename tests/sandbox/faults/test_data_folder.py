@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from snowflake_sandbox import control, world
+from snowflake_sandbox import control, folder_lock, world
 from snowflake_sandbox.clock import SystemClock
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.store import DataFolderError
@@ -86,3 +87,20 @@ def test_files_are_their_owners_alone_and_sigterm_ends_in_order(tmp_path: Path) 
     assert process.returncode == 0
     files = [tmp_path / "sandbox", *(tmp_path / "sandbox").rglob("*")]
     assert [path.name for path in files if path.stat().st_mode & 0o077] == []
+
+
+def test_a_folder_whose_lock_cannot_be_written_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system that became read-only; root may write to any other file."""
+    lock = folder_lock.path(tmp_path)
+    opened = Path.open
+
+    def refuse(path: Path, *values: Any, **more: Any) -> Any:
+        if path == lock:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return opened(path, *values, **more)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(control.SandboxError, match="lock cannot be written: Read-only file system"):
+        control.serve(tmp_path, (), 0)

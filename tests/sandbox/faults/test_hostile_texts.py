@@ -204,3 +204,42 @@ def test_a_list_of_too_many_values_is_refused_by_its_number(
 )
 def test_lists_that_are_long_enough_or_none_are_counted_right(statement: str) -> None:
     lists.check(statement)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "replace(repeat('a', 1000000), 'a', repeat('b', 1000000))",
+        "replace(repeat('a', 100000), 'a', rpad('', 5000, 'b'))",
+        "replace(replace(replace(repeat('a', 90000), 'a', 'bbbbbbbbbbbbbbbb'), 'b', 'cccccccccc'), 'c', 'ddddddddddd')",
+        "regexp_replace(repeat('a', 1000000), 'a', repeat('b', 1000000))",
+        "regexp_replace(repeat('a', 1000000), '(a+)', repeat('\\\\1', 1000))",
+        "regexp_replace(repeat('a', 1000000), 'A', repeat('b', 1000000), 1, 0, 'i')",
+        "array_size(array_generate_range(0, 1000000000))",
+    ],
+)
+def test_a_short_statement_does_not_fill_the_memory(client: Client, expression: str) -> None:
+    began = time.process_time()
+    with pytest.raises(SnowflakeError) as error:
+        client.rows(f"select length({expression})")
+    assert error.value.errno in {100078, 100183}
+    assert time.process_time() - began < SECONDS * 2
+
+
+def test_replacements_below_the_limit_are_made(client: Client) -> None:
+    texts = {
+        "replace('abc', 'b', 'xyz')": "axyzc",
+        "replace('abc', 'b')": "ac",
+        "replace('abc', '', 'x')": "abc",
+        "replace('abc', null, 'x')": None,
+        "replace(null, 'a', 'bb')": None,
+        "replace('abc', 'b', upper('x'))": "aXc",
+        "replace(replace('abc', 'a', 'bb'), 'b', 'ccc')": "cccccccccc",
+        "regexp_replace('a1b22', '[0-9]+', '<\\\\0>')": "a<1>b<22>",
+        "regexp_replace('a1b22', '[0-9]+')": "ab",
+        "regexp_replace('a1b22', lower('[0-9]'), 'xx')": "axxbxxxx",
+        "regexp_replace('a1b22', 'B', 'xx', 1, 1, 'i')": "a1xx22",
+        "regexp_replace(null, 'a', 'bb')": None,
+    }
+    ((*values,),) = client.values(f"select {', '.join(texts)}")
+    assert values == list(texts.values())

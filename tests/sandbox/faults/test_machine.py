@@ -64,6 +64,24 @@ def test_an_error_of_a_full_disk_says_so(client: Client, monkeypatch: pytest.Mon
         client.world.parts["queries"].submit(client.session, "FILL", {}, "").future.result(20)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EROFS, "Read-only file system"),
+        OSError(errno.EIO, "Input/output error"),
+        sqlite3.OperationalError("disk I/O error"),
+        sqlite3.OperationalError("attempt to write a readonly database"),
+        duckdb.IOException('IO Error: Cannot open file "/x": Read-only file system'),
+        duckdb.TransactionException("TransactionContext Error: Failed to commit: Could not write: Input/output error"),
+    ],
+)
+def test_an_error_of_a_folder_that_cannot_be_written_says_so(error: Exception) -> None:
+    assert "cannot write to its data folder" in errors.of_failure(error, "x").message
+    if isinstance(error, duckdb.Error):
+        with pytest.raises(SnowflakeError, match="cannot write"), translated():
+            raise error
+
+
 def test_what_must_be_kept_is_tried_until_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_RETRY_SECONDS", 0.001)
     outcomes = iter([_FULL, OSError(errno.ENOSPC, "full"), None])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import threading
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,13 @@ def test_a_service_called_like_a_user_has_none_of_the_users_roles(client: Client
     assert container.errno("create role ANOTHER") == 3001
 
 
+def test_a_containers_login_takes_only_parameters_that_alter_session_takes(client: Client) -> None:
+    token = logins.issue_token(client.world, "JOB", "PUBLIC", service="D.PUBLIC.JOB")
+    for parameters in ({"WEEK_START": "9"}, {"quoted_identifiers_ignore_case": "true"}):
+        with pytest.raises(SnowflakeError):
+            logins.log_in(client.world, logins.Login(authenticator="OAUTH", token=token, parameters=parameters))
+
+
 def test_old_results_are_forgotten_when_all_of_them_are_large(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "_MOST_BYTES", 1000)
     table = pa.table({"C": pa.array(["x" * 400])})
@@ -195,3 +203,22 @@ def test_show_leaves_out_what_another_session_drops_meanwhile(client: Client, mo
 
     monkeypatch.setattr(client.world.data, "count", dropping)
     assert [row["name"] for row in client.rows("show tables in schema D.PUBLIC")] == ["B"]
+
+
+@pytest.mark.parametrize("user", ["NOBODY", "A_SERVICE", "DISABLED_ONE", logins.ADMINISTRATOR])
+def test_a_refused_login_takes_as_long_for_every_user(
+    client: Client, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.rows("create or replace user A_SERVICE type = service")
+    client.rows("create or replace user DISABLED_ONE password = 'x' disabled = true")
+    computed = []
+    scrypt = hashlib.scrypt
+
+    def counted(*values: Any, **more: Any) -> bytes:
+        computed.append(1)
+        return scrypt(*values, **more)
+
+    monkeypatch.setattr(hashlib, "scrypt", counted)
+    with pytest.raises(SnowflakeError) as error:
+        logins.log_in(client.world, logins.Login(user=user, password=f"wrong of {user}"))
+    assert (error.value.errno, len(computed)) == (390100, 1)

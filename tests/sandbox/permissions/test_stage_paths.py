@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import stage
+from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.statements.reader import ObjectName
-from snowflake_sandbox.tables import stage_files
+from snowflake_sandbox.tables import file_urls, stage_files
 
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Client
+from tests.sandbox.conftest import Client
 
 _ESCAPES = (
     "../outside",
@@ -105,3 +105,37 @@ def test_a_link_is_no_file_of_the_stage(client: Client, root: Path) -> None:
     assert (root / "file").is_symlink()
     with pytest.raises(SnowflakeError):
         client.rows("copy into @S/file from (select 1) single = true overwrite = true")
+
+
+def _content(client: Client, url: str) -> bytes:
+    return bytes(client.world.parts[file_urls.PART].read(client.session, url.partition("/api/files/")[2]))
+
+
+@pytest.mark.parametrize("path", ["real", "folder/real"])
+def test_a_link_that_took_a_files_place_is_not_read_by_a_scoped_url(client: Client, root: Path, path: str) -> None:
+    (root / "folder").mkdir()
+    (root / path).write_text("of the stage")
+    ((url,),) = client.values(f"select build_scoped_file_url(@S, '{path}')")
+    assert _content(client, url) == b"of the stage"
+    # as a container does that writes to the stage
+    outside = root.parent / f"outside of {root.name}"
+    outside.mkdir()
+    (outside / "real").write_text("of the host")
+    if path == "real":
+        (root / path).unlink()
+        (root / path).symlink_to(outside / "real")
+    else:
+        shutil.rmtree(root / "folder")
+        (root / "folder").symlink_to(outside)
+    with pytest.raises(SnowflakeError) as error:
+        _content(client, url)
+    assert error.value.errno == 390420
+
+
+def test_a_scoped_url_is_not_for_a_service_of_the_same_name(client: Client, root: Path) -> None:
+    (root / "real").write_text("of the stage")
+    ((url,),) = client.values("select build_scoped_file_url(@S, 'real')")
+    named = logins.open_session(client.world, client.session.user, "PUBLIC", service="D.OTHER.SANDBOX_ADMIN")
+    with pytest.raises(SnowflakeError) as error:
+        _content(Client(client.world, named), url)
+    assert error.value.errno == 390420

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvicorn
 from snowflake_sandbox import world
 from snowflake_sandbox.clock import ManualClock
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.protocol.server import Server
 
 from tests import in_process
 
@@ -63,11 +67,12 @@ class Jobs:
     folder: Path
     images: Path
     clock: ManualClock = field(default_factory=lambda: ManualClock(datetime(2026, 1, 2, 3, tzinfo=UTC)))
+    address: tuple[str, int] = ("127.0.0.1", 0)
     world: World = field(init=False)
     session: Session = field(init=False)
 
     def start(self) -> None:
-        self.world = world.build(self.folder, (self.images,), self.clock, password="-")
+        self.world = world.build(self.folder, (self.images,), self.clock, address=self.address, password="-")
         self.session = logins.open_session(
             self.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="FOR_EVERYBODY", database="D", schema="S"
         )
@@ -121,12 +126,33 @@ class Jobs:
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    yield from working(tmp_path)
+
+
+@pytest.fixture
+def served_jobs(tmp_path: Path) -> Iterator[Jobs]:
+    """The same with a server, for containers that log in."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(10)
+        for made in working(tmp_path, listener.getsockname()[:2]):
+            settings = uvicorn.Config(Server(made.world).application(), log_level="error", timeout_graceful_shutdown=1)
+            server = uvicorn.Server(settings)
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+            thread.start()
+            yield made
+            server.should_exit = True
+            thread.join()
+
+
+def working(tmp_path: Path, address: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[Jobs]:
+    """Jobs with a pool, an image and places for objects, as long as the iterator stands."""
     image = tmp_path / "images" / "test_image"
     image.mkdir(parents=True)
     (image / "Dockerfile").write_text(DOCKERFILE)
     (image / "main.py").write_text(PROGRAM)
     # as in a project
-    made = Jobs(tmp_path / ".jobgraph" / "sandbox", tmp_path / "images")
+    made = Jobs(tmp_path / ".jobgraph" / "sandbox", tmp_path / "images", address=address)
     made.start()
     made.run(
         "CREATE DATABASE D",

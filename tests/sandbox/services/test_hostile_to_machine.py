@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from snowflake_sandbox import confinement
+from snowflake_sandbox.objects import stage
 from snowflake_sandbox.services import launching
 
 from tests.sandbox.services.conftest import ASYNC, job
@@ -82,3 +84,50 @@ def test_a_container_does_not_change_the_sandboxs_code_nor_its_python(jobs: Jobs
     assert (
         _printed(jobs, f"import os\nprint([os.access(file, os.W_OK) for file in {files}])") == "[False, False, False]"
     )
+
+
+def test_a_container_shares_neither_temporary_files_nor_keys_with_others(jobs: Jobs, tmp_path: Path) -> None:
+    shared = [Path(folder, f"{tmp_path.name}-of-the-host") for folder in confinement.TEMPORARY]
+    for file in shared:
+        file.write_text("of the host")
+    try:
+        keys = (
+            "number = 248 if os.uname().machine == 'x86_64' else 217\n"
+            "keys = [ctypes.CDLL(None).syscall(number, b'user', b'left', b'x', 1, ring) for ring in (-3, -4)]\n"
+        )
+        looks = (
+            "import ctypes, os, tempfile\n"
+            f"{keys}print(keys, os.listdir('/tmp'), os.listdir('/var/tmp'), os.path.dirname(tempfile.mkdtemp()))\n"
+        )
+        for _ in range(2):
+            assert _printed(jobs, looks) == "[-1, -1] [] [] /tmp"
+    finally:
+        for file in shared:
+            file.unlink()
+
+
+def test_a_volume_can_be_below_a_temporary_folder(jobs: Jobs) -> None:
+    program = "open('/tmp/in/a/x', 'w').write('1'); import os; print(os.listdir('/tmp'), os.listdir('/tmp/in/a'))"
+    volumes = [{"name": "v", "source": "local"}]
+    mounted = [{"name": "v", "mountPath": f"{confinement.TEMPORARY[0]}/in/a"}]
+    jobs.run(job("J", "python", program, options=ASYNC, volumes=volumes, volumeMounts=mounted))
+    assert jobs.end("J") == "DONE"
+    assert jobs.log("J").strip() == "['in'] ['x']"
+
+
+def test_a_container_sees_no_stage_but_reads_and_writes_those_of_its_role(served_jobs: Jobs) -> None:
+    jobs = served_jobs
+    jobs.run("CREATE STAGE D.S.FILES")
+    program = (
+        "import io, os, snowflake.connector\n"
+        "token = open('/snowflake/session/token').read()\n"
+        "connection = snowflake.connector.connect(host=os.environ['SNOWFLAKE_HOST'], authenticator='oauth',"
+        " account=os.environ['SNOWFLAKE_ACCOUNT'], token=token)\n"
+        "cursor = connection.cursor()\n"
+        "open('/tmp/a.txt', 'w').write('content')\n"
+        "cursor.execute('PUT file:///tmp/a.txt @D.S.FILES/in AUTO_COMPRESS = FALSE')\n"
+        "os.mkdir('/tmp/down')\n"
+        "cursor.execute('GET @D.S.FILES/in file:///tmp/down/')\n"
+        f"print(open('/tmp/down/a.txt').read(), os.path.exists({str(stage.root(jobs.world))!r}))\n"
+    )
+    assert _printed(jobs, program) == "content False"

@@ -209,7 +209,8 @@ def refuse(self):
     raise OSError(1, "no")
 launcher.Mounting.enter = refuse
 mounts = [(sys.argv[1], "/data", False)]
-launcher.surround({"workplace": sys.argv[1] + "/work", "mounts": mounts, "hidden": [], "visible": [], "protected": []})
+folders = {"workplace": sys.argv[1] + "/work", "temporary": sys.argv[1] + "/tmp"}
+launcher.surround({**folders, "mounts": mounts, "hidden": [], "visible": [], "protected": []})
 """
 
 

@@ -16,6 +16,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from snowflake_sandbox.protocol import registry_api
 from snowflake_sandbox.services import registry
 from snowflake_sandbox.services.images import ImageError
 
@@ -166,6 +167,36 @@ def test_who_may_not_log_in_cannot_send_a_body(port: int) -> None:
     connection.endheaders()
     assert connection.getresponse().status == 401
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", f"/v2/{PLACE}/job/manifests/v1"), ("POST", "/v2/d/public/nobodys/job/blobs/uploads/"), ("GET", "/v2/")],
+)
+def test_a_body_that_nothing_needs_is_not_taken(port: int, method: str, path: str) -> None:
+    """The answer comes when 8 MiB of the 1 GiB announced have been sent, or before."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.putrequest(method, path)
+    connection.putheader("Authorization", f"Basic {base64.b64encode(f'SANDBOX_ADMIN:{PASSWORD}'.encode()).decode()}")
+    connection.putheader("Content-Length", str(1 << 30))
+    connection.endheaders()
+    with suppress(ConnectionError):
+        connection.send(b"x" * (8 << 20))
+    assert connection.getresponse().status in {404, 413}
+    connection.close()
+
+
+def test_a_token_of_any_shape_is_refused(port: int) -> None:
+    assert Pusher(port, "0sessiontoken", "[" * 20_000).send("GET", "/v2/")[0] == 401
+
+
+def test_uploads_that_are_large_together_are_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_api, "_LARGEST_UPLOADS", 100)
+    engine = Pusher(port)
+    _, first, _ = engine.send("POST", f"/v2/{PLACE}/job/blobs/uploads/", b"x" * 90)
+    _, second, _ = engine.send("POST", f"/v2/{PLACE}/job/blobs/uploads/", b"x" * 90)
+    assert engine.send("PATCH", first["location"], b"more")[0] == 404
+    assert engine.send("PATCH", second["location"], b"more")[0] == 202
 
 
 def test_uploads_that_never_end_are_given_up(port: int) -> None:

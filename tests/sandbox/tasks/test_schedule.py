@@ -45,6 +45,10 @@ def test_an_interval_is_read(text: str, seconds: int) -> None:
         "USING CRON 0 0 * L * UTC",
         "USING CRON */0 * * * * UTC",
         "USING CRON 0 0 * * FRI-MON UTC",
+        "USING CRON 0 0 * * * America",
+        "USING CRON 0 0 * * * ../../etc/passwd",
+        f"{'9' * 5000} MINUTES",
+        f"USING CRON {'9' * 5000} 0 * * * UTC",
     ],
 )
 def test_what_snowflake_refuses_is_refused(text: str) -> None:

@@ -52,6 +52,28 @@ def test_first_lines_without_end_are_refused(service: Service, start: bytes, mor
     assert is_alive(service)
 
 
+CHUNKED = LOGIN + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("start", [b"2\r\n{}\r\n0\r\nA: ", b"2\r\n{}\r\n2;", b"2;"], ids=["after", "later", "first"])
+def test_what_is_around_a_body_does_not_fill_the_memory(service: Service, start: bytes) -> None:
+    sent = 0
+    with socket.create_connection(("127.0.0.1", service.port), PATIENCE) as connection, suppress(ConnectionError):
+        connection.sendall(CHUNKED + start)
+        for _ in range(20):
+            connection.sendall(b"a" * MEGABYTE)
+            sent += 1
+    assert sent < 15
+    assert is_alive(service)
+
+
+def test_a_body_in_many_small_parts_is_taken(service: Service) -> None:
+    login = json.dumps({"data": {"LOGIN_NAME": "NOBODY", "PASSWORD": "x" * 20_000}}).encode()
+    parts = b"".join(b"1;a=b\r\n%c\r\n" % byte for byte in login) + b"0\r\nA: b\r\n\r\n"
+    answer = _send(service, CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), parts)
+    assert b"Incorrect username" in answer
+
+
 @pytest.mark.parametrize("start", [b"", b"GET /hea", FIRST_LINES, FIRST_LINES + b"X: "])
 def test_first_lines_that_do_not_come_are_not_waited_for(
     service: Service, monkeypatch: pytest.MonkeyPatch, start: bytes
