@@ -37,6 +37,16 @@ def login_data(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return data
 
 
+def copies_files(data: Mapping[str, Any], *, in_container: bool) -> bool:
+    """Return whether the driver of a login copies files of stages on this machine itself; others transfer them.
+
+    Drivers built on Snowflake's common core, which lack LOCAL_FS, are recognized by a capability. A container does not
+    see the files of stages; Python's connector can transfer them there (client_defaults/sitecustomize.py).
+    """
+    is_apart = in_container and str(data.get("CLIENT_APP_ID")).startswith("Python")
+    return not is_apart and "SMK_ID_AS_STRING" not in (data.get("CLIENT_CAPABILITIES") or {})
+
+
 def statement(body: Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Return text, parameters and bound values of a query request.
 

@@ -157,10 +157,7 @@ class Server:
             parameters={**(data.get("SESSION_PARAMETERS") or {}), "CLIENT_APP_ID": data.get("CLIENT_APP_ID")},
         )
         session = await run_in_threadpool(logins.log_in, self._world, login)
-        # Drivers built on Snowflake's common core, which lack LOCAL_FS, are recognized by this capability. A container
-        # does not see the files of stages; Python's connector can transfer them (client_defaults/sitecustomize.py).
-        is_apart = session.service is not None and data.get("CLIENT_APP_ID") in _ARROW_CLIENTS
-        session.copies_files = not is_apart and "SMK_ID_AS_STRING" not in (data.get("CLIENT_CAPABILITIES") or {})
+        session.copies_files = request_contents.copies_files(data, in_container=session.service is not None)
         master = self._clients.add(session)
         return _answer(
             {
