@@ -70,7 +70,12 @@ class RepairHooks:
 
     def _before_update(self, arguments: pulumi.ResourceHookArgs) -> None:
         name = self._scope.local(arguments.name)
-        self._send(self._repair.before_update(name, arguments.old_outputs or {}, arguments.new_inputs or {}))
+        olds, news = arguments.old_outputs or {}, arguments.new_inputs or {}
+        self._send(self._repair.before_update(name, olds, news))
+        if self._repair.extra_edges(olds, news):
+            with self._scope.login.connected() as ask:
+                for statement in self._repair.extra_edges(olds, news, ask):
+                    ask(statement)
 
     def _after_failure(self, arguments: pulumi.ErrorHookArgs) -> bool:
         """Repair after a failed update or deletion; return whether to retry it. Only the first failure is retried."""

@@ -83,6 +83,24 @@ class Repair:
         statements = repairs(self._graph_of[name], self.settings, self.present, {name}, unchanged(olds, news))
         return (*statements, *lost_edges(olds, news, self.present))
 
+    def extra_edges(
+        self, olds: Mapping[str, Any], news: Mapping[str, Any], execute: Execute | None = None
+    ) -> tuple[str, ...]:
+        """Return the statement, if any, that removes predecessors which neither the state nor the file has.
+
+        A killed deploy added them. The provider would leave them, and record them. `execute` asks for the present ones,
+        because this deploy may have dropped some; without it, the rows from before the deploy decide.
+        """
+        rows = self.present if execute is None else self._shown(execute, self.settings.qualified())
+        row = rows.get(str(news.get("name")), {})
+        known = {last_part(name) for side in (olds, news) for name in side.get("afters") or ()}
+        extra = [name for name in predecessors(row) if name not in known]
+        is_cut_off = execute is not None and len(extra) == len(predecessors(row))
+        if not extra or is_cut_off:
+            return ()
+        place = quoted(str(news["database"]), str(news["schema"]), str(news["name"]))
+        return (f"ALTER TASK {place} REMOVE AFTER {', '.join(self.settings.qualified(name) for name in extra)}",)
+
     def after_failed_update(
         self, name: str, olds: Mapping[str, Any], news: Mapping[str, Any], execute: Execute
     ) -> bool:

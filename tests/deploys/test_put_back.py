@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobgraph.deploy.left_overs import Recorded
+from jobgraph.deploy.repair import Repair
+from jobgraph.toolchain.standins.provider.errors import ProviderError
 from tests.deploys.turns import Disturbance, Trouble
 from tests.reliability.deploys import Case, put_back
 
@@ -90,6 +92,38 @@ def test_the_claims_fail(
 ) -> None:
     monkeypatch.setattr(target, replacement)
     assert claims(case, TAKEN[after])
+
+
+def rewired(case: Case) -> list[str]:
+    """Deploys killed at each write after which `c` has another predecessor; then a file with neither of its two."""
+    first, second, third = (
+        case.planned({"one": ONE | {"jobs": {name: {"after": after} for name, after in jobs.items()}}}, "STACK")
+        for jobs in ({"a": [], "b": [], "c": ["a"]}, {"a": [], "b": [], "c": ["b"]}, {"a": [], "c": []})
+    )
+    case.stack.up(*third)
+    goal = case.shown("STACK")
+    case.stack.up(*first)
+    writes = case.stack.up(*second)
+    failures: list[str] = []
+    for number in [number for number, text in enumerate(writes, 1) if '"C"' in text]:
+        case.stack.up(*first)
+        case.stack.up(*second, Disturbance(number, Trouble.KILLED_AFTER))
+        case.stack.up(*third)
+        failures += [f"write {number}: {case.shown('STACK')}"] if case.shown("STACK") != goal else []
+        try:
+            failures += case.stack.up(*third)
+        except ProviderError as error:
+            return [*failures, f"write {number}: {error}"]
+    return failures
+
+
+def test_a_third_file_loses_the_predecessors_that_only_the_killed_one_had(case: Case) -> None:
+    assert rewired(case) == []
+
+
+def test_the_claim_fails_where_they_stay(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Repair, "extra_edges", lambda *_arguments: ())
+    assert rewired(case)
 
 
 @pytest.mark.parametrize("after", TAKEN.values(), ids=TAKEN.keys())
