@@ -96,9 +96,14 @@ def test_the_claims_fail(
 
 def rewired(case: Case) -> list[str]:
     """Deploys killed at each write after which `c` has another predecessor; then a file with neither of its two."""
+    files: list[dict[str, list[str]]] = [
+        {"a": [], "b": [], "c": ["a"]},
+        {"a": [], "b": [], "c": ["b"]},
+        {"a": [], "c": []},
+    ]
     first, second, third = (
         case.planned({"one": ONE | {"jobs": {name: {"after": after} for name, after in jobs.items()}}}, "STACK")
-        for jobs in ({"a": [], "b": [], "c": ["a"]}, {"a": [], "b": [], "c": ["b"]}, {"a": [], "c": []})
+        for jobs in files
     )
     case.stack.up(*third)
     goal = case.shown("STACK")
