@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from snowflake_sandbox.tables.file_patterns import FilePattern
 from snowflake_sandbox.tables.loading import CopyRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from sqlglot import exp
@@ -56,6 +57,7 @@ _UNLOAD_OPTIONS = frozenset({"HEADER", "MAX_FILE_SIZE", "OVERWRITE", "SINGLE"})
 _BOOLEANS = (_LOAD_OPTIONS | _UNLOAD_OPTIONS) - {"MATCH_BY_COLUMN_NAME", "MAX_FILE_SIZE", "ON_ERROR"}
 _TRUTHS = frozenset({"TRUE", "FALSE"})
 _MATCHES = frozenset({"CASE_SENSITIVE", "CASE_INSENSITIVE", "NONE"})
+_OTHER_COUNT = re.compile(r"expect(?:ing|ed) (\d+) (?:but got|columns but) (\d+)")
 _SUFFIX = {"CSV": ".csv", "JSON": ".json", "PARQUET": ".snappy.parquet"}
 
 
@@ -230,7 +232,7 @@ def _load(call: Call) -> Result:
     def statement(path: Path) -> str:
         return load.statement(data_types.file_reader(path, file_format))
 
-    with needs.compute(call):
+    with needs.compute(call), _counted(file_format):
         rows, loaded = _load_files(call, table, files, statement, options)
     if options.is_on("PURGE"):
         for path in loaded:
@@ -238,6 +240,29 @@ def _load(call: Call) -> Result:
     if not rows:
         return Result(columns("status"), (("Copy executed with 0 files processed.",),), DDL)
     return Result(_LOADED, rows, DDL)
+
+
+@contextmanager
+def _counted(file_format: Mapping[str, str]) -> Iterator[None]:
+    """Replace the error of INSERT for a file with another number of columns than the table by that of COPY INTO.
+
+    Raises:
+        SnowflakeError: 100080 (guess: the number), 000002 where the format says to ignore it.
+    """
+    try:
+        yield
+    except errors.SnowflakeError as error:
+        match = _OTHER_COUNT.search(error.message)
+        if match is None:
+            raise
+        if file_format.get("ERROR_ON_COLUMN_COUNT_MISMATCH", "TRUE").upper() == "FALSE":
+            raise errors.not_supported("ERROR_ON_COLUMN_COUNT_MISMATCH = FALSE") from error
+        raise errors.SnowflakeError(
+            100080,
+            "22000",
+            f"Number of columns in file ({match[2]}) does not match that of the corresponding table ({match[1]}), use"
+            " file format option error_on_column_count_mismatch=false to ignore this error",
+        ) from error
 
 
 def _load_files(
