@@ -9,11 +9,13 @@ import os
 import re
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
+from snowflake_sandbox import confinement
 from xdist.remote import Producer
 
 from tests import scheduling, tiers
@@ -26,12 +28,28 @@ settings.register_profile(tiers.THOROUGH, deadline=None, max_examples=100, deran
 settings.load_profile(tiers.QUICK)
 # the connector asks three clouds' metadata services at each login whether it is there, and waits 0.2 s for an answer
 os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
-# Containers and procedures have a /tmp of their own: tests that share files with them need another place.
-TEMPORARY = Path.home() / ".cache" / "jobgraph-tests"
-TEMPORARY.mkdir(parents=True, exist_ok=True)
-os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(TEMPORARY))
 
 ROOT = Path(__file__).parent
+# Where the tests' folders may be; a clone or HOME may be temporary.
+PLACES = (Path.home() / ".cache", ROOT.parent / ".pytest_cache", Path("/var/cache"), Path(f"/run/user/{os.getuid()}"))
+
+
+def root_of_folders() -> Path:
+    """Return where the tests' folders are: containers and procedures share them, and have a /tmp of their own."""
+    hidden = [Path(folder).resolve() for folder in confinement.TEMPORARY]
+    for place in PLACES:
+        folder = place.resolve() / "jobgraph-tests"
+        if any(folder.is_relative_to(other) for other in hidden):
+            continue
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    places = ", ".join(map(str, PLACES))
+    raise pytest.UsageError(f"the tests need a folder that is not in /tmp: none of {places} can be written")
+
+
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(root_of_folders()))
 # What says in a file that it starts processes, and that each of its tests does.
 MARKS = re.compile(r"mark\.(engine|sandbox)\b")
 ALL_MARKED = re.compile(
