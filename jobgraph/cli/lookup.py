@@ -32,24 +32,28 @@ if TYPE_CHECKING:
     from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.records import GraphRecord
 
+_SEVERAL = 2
+
 
 def deployed(client: Client) -> tuple[Deployed, ...]:
     """Return the graphs of the schema that are deployed."""
     return deployed_graphs.read(client.rows(queries.show_tasks(client.place)))
 
 
-def graph(application: Application, name: str | None) -> Deployed:
+def graph(application: Application, name: str | None, jobs: Sequence[str] = ()) -> Deployed:
     """Return the deployed graph with the key or root task `name`.
 
-    Without a name, it is the only deployed graph or, among several, the only one of the configuration file.
+    Without a name, it is the only deployed graph or, among several, the only one that has all the jobs, or the only one
+    of the configuration file.
 
     Raises:
         AbsentError: if nothing is deployed.
-        UsageError: if no graph has that name, or no name is given and several graphs qualify.
+        UsageError: if no graph has that name, or no name is given and several graphs qualify, or none has a job.
     """
     client = application.client
     present = deployed(client)
-    key = name or _only([graph.key for graph in present], application.folder)
+    candidates = present if name or len(present) < _SEVERAL else _having(present, jobs)
+    key = name or _only([graph.key for graph in candidates], application.folder)
     chosen = deployed_graphs.named(present, key)
     if chosen is not None:
         return chosen
@@ -58,9 +62,9 @@ def graph(application: Application, name: str | None) -> Deployed:
     raise _no_such_graph(client, key, [records.of_deployed(graph) for graph in present])
 
 
-def startable(application: Application, name: str | None) -> Deployed:
+def startable(application: Application, name: str | None, jobs: Sequence[str] = ()) -> Deployed:
     """Return a deployed graph that can be started; raises as `graph` does, and UsageError if its root is missing."""
-    chosen = graph(application, name)
+    chosen = graph(application, name, jobs)
     if chosen.root_is_missing:
         raise UsageError(
             deployed_graphs.missing_root(chosen),
@@ -177,6 +181,19 @@ def _with_job(client: Client, listed: Sequence[GraphRecord], job: str) -> list[G
     rows = client.rows(queries.runs_of_job(client.place, listed[0].tables, job.upper()))
     roots = {str(row["ROOT_TASK_NAME"]) for row in rows}
     return [record for record in listed if roots.intersection(record.root_tasks)]
+
+
+def _having(graphs: Sequence[Deployed], jobs: Sequence[str]) -> Sequence[Deployed]:
+    """Return the graphs that have all of the jobs; all graphs if none has all of them.
+
+    Raises:
+        UsageError: if no graph has one of the jobs.
+    """
+    names = {graph.key: {name.casefold() for name in graph.job_names} for graph in graphs}
+    for job in jobs:
+        if not any(job.casefold() in having for having in names.values()):
+            raise _no_such_job(job, [records.of_deployed(graph) for graph in graphs])
+    return [graph for graph in graphs if names[graph.key].issuperset(map(str.casefold, jobs))] or graphs
 
 
 def _only(keys: Sequence[str], folder: Path) -> str:

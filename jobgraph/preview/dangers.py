@@ -49,11 +49,15 @@ def dangers(
     history = "" if _loses_history(ranked) else "; its history stays"
     for graph in graphs:
         if graph.key in whole:
-            tasks = f"its {len(graph.tasks)} tasks are dropped, so it never runs again"
+            tasks = _tasks(len(graph.tasks)) + ", so it never runs again"
             yield Danger(f"graph {graph.key} is deleted", tasks + history)
     for change in ranked:
         if change.kind == _TASK and change.action == DELETED and change.graph not in whole:
             yield Danger(f"task {change.name} is deleted", f"graph {change.graph} loses it{history}")
+
+
+def _tasks(count: int) -> str:
+    return "its only task is dropped" if count == 1 else f"its {count} tasks are dropped"
 
 
 def _loses_history(changes: Collection[ObjectChange]) -> bool:

@@ -77,7 +77,8 @@ def run(  # noqa: PLR0913  # one parameter for each option
     """Run a graph now, outside its schedule.
 
     With --set or --config, the run overrides values of the graph's `config`: its containers read them from RUN_CONFIG,
-    and history records them. GRAPH can be omitted if only one is deployed.
+    and history records them. GRAPH can be omitted if only one is deployed, or only one has
+    the jobs of --only, --from and --skip.
 
     With --only, --from or --skip, other jobs are left out: they start no container, count as succeeded for their
     dependents, and pass on the outputs of the last time that they were DONE. Such a run covers no data interval: the
@@ -88,7 +89,7 @@ def run(  # noqa: PLR0913  # one parameter for each option
     """
     run_output.check_waiting_options(waiting=waiting, timeout=timeout, picture=picture)
     application: Application = context.obj
-    deployed = lookup.startable(application, graph)
+    deployed = lookup.startable(application, graph, selection.names_of((*only, *since, *skip)))
     changed = operating.changed_values(deployed.config, options, file)
     action = steering.run(application.client, deployed, changed, _selection(deployed, only, since, skip))
     left_out = [{"job": name, "hands_on_run": run_id or None} for name, run_id in action.left_out.items()]

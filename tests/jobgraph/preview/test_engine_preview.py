@@ -342,6 +342,8 @@ def test_a_graph_that_goes_as_a_whole_is_one_danger(tmp_path: Path) -> None:
         "graph container_jobs is deleted",
         "its 6 tasks are dropped, so it never runs again; its history stays",
     )
+    (danger,) = summarize({"steps": gone["steps"][:1]}).dangers
+    assert danger.loss.startswith("its only task is dropped, so it never runs again")
     gone["steps"].append(step("delete", "Table", "JOBS_RUN_STATS", {"name": "JOBS_RUN_STATS"}, None))
     table, graph = summarize(gone).dangers
     assert table.event == "table JOBS_RUN_STATS is deleted"

@@ -31,6 +31,15 @@ def test_a_job_that_no_graph_has_is_told_with_the_nearest_name(invoke: Invoke, s
         assert "Which graph?" not in done.stderr
 
 
+def test_a_run_of_a_part_is_of_the_only_graph_that_has_its_jobs(invoke: Invoke, server: Server) -> None:
+    server.tasks = TWO_GRAPHS
+    for part in (("--only", "t_other"), ("--from", "T_OTHER")):
+        assert '"graph": "other"' in invoke("run", *part, "--dry-run", "--json").stdout
+    misspelt = invoke("run", "--only", "t_myjob_1,t_othr", "--dry-run")
+    assert (misspelt.exit_code, "perhaps you meant T_OTHER" in misspelt.stderr) == (2, True)
+    assert "Which graph?" in invoke("run", "--only", "t_myjob_1", "--skip", "t_other", "--dry-run").stderr
+
+
 def leaves(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
