@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph.deploy import left_overs, plugins
-from jobgraph.imaging import building
+from jobgraph.imaging import building, sources
 from jobgraph.inspection.findings import missing_images
 from jobgraph.inspection.questions import repository
 
@@ -223,11 +224,16 @@ def warn_of_missing_images(plan: Plan, repository_id: pulumi.Output[str], scope:
 
     def warn(rows: Sequence[Mapping[str, str]]) -> None:
         listed = {f"images {repository(plan)}": [dict(row) for row in rows or ()]}
-        for path, image in missing_images(plan, listed).items():
+        missing = missing_images(plan, listed)
+        folders = sources.titles(sources.image_folders(Path.cwd())) if missing else {}
+        pinned = {plan.settings.pinned(reference): reference for reference, _ in plan.settings.image_digests}
+        for path, image in missing.items():
             command = f"jobgraph image push {image.jobs[0].lower()} --environment {pulumi.get_stack()}"
+            reference = path.removeprefix(f"{plan.settings.repository_path}/")
+            remedy = sources.how_to_push(pinned.get(reference, reference), command, folders)
             pulumi.warn(
                 f"image {path} is not in the repository, so {', '.join(image.jobs)} will fail with image_pull"
-                f"{image.similar}. `{command}` builds and pushes it.",
+                f"{image.similar}. {remedy}",
                 scope.owner,
             )
 

@@ -1,7 +1,7 @@
 """The folders that images are built from, and the tags that identify their contents.
 
-Knows only the labels of Dockerfiles: the title is the image's name, as in the sandbox. Must not know container engines
-nor Snowflake.
+Knows where the folders are, and the labels of Dockerfiles: the title is the image's name, as in the sandbox. Must not
+know container engines nor Snowflake.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from jobgraph.errors import perhaps
 from jobgraph.images import IMAGE_REFERENCE
 
 if TYPE_CHECKING:
@@ -42,11 +44,19 @@ class ImageFolder:
     files: tuple[str, ...]
 
 
+def image_folders(project: Path) -> tuple[Path, ...]:
+    """Return the folders that are searched for images: the project's, then those of jobgraph itself."""
+    own = project / "images"
+    with as_file(files("jobgraph") / "image_sources") as bundled:
+        folders = [folder for folder in (own, bundled) if folder.is_dir()]
+    return tuple({folder.resolve(): folder for folder in folders}.values())
+
+
 def titles(places: Iterable[Path]) -> dict[str, Path]:
     """Return the folders with a Dockerfile below `places`, by image name; if a name occurs twice, the first."""
     folders: dict[str, Path] = {}
     for file in (file for place in places for file in sorted(place.glob(f"*/{DOCKERFILE}"))):
-        match = _TITLE.search(file.read_text("utf-8"))
+        match = _TITLE.search(file.read_text("utf-8", errors="replace"))
         folders.setdefault(match[1] if match else file.parent.name, file.parent)
     return folders
 
@@ -58,13 +68,32 @@ def sources(references: Iterable[str], folders: Mapping[str, Path]) -> tuple[lis
     """
     own, foreign = [], []
     for reference in sorted(set(references)):
-        match = IMAGE_REFERENCE.fullmatch(reference)
-        folder = folders.get(match["image"]) if match and not match["repository"] else None
-        if match is None or folder is None or match["version"].startswith("@"):
-            foreign.append(reference)
+        name = _name_to_build(reference)
+        if name in folders:
+            own.append(source(reference, name, folders[name]))
         else:
-            own.append(source(reference, match["image"], folder))
+            foreign.append(reference)
     return own, foreign
+
+
+def how_to_push(reference: str, command: str, folders: Iterable[str]) -> str:
+    """Return the sentence that says how a missing image gets into the repository.
+
+    `command` builds and pushes it, if it is one of the `folders`, which are image names.
+    """
+    name = _name_to_build(reference)
+    if not name:
+        return f"`{command}` builds no image that is named by its digest, so push it yourself, or name its tag."
+    names = sorted(folders)
+    if name in names:
+        return f"`{command}` builds and pushes it."
+    return f"There is no folder below images/ for it, so push it yourself, or correct the name{perhaps(name, names)}."
+
+
+def _name_to_build(reference: str) -> str:
+    """Return the name of an image that can be built here; empty if the reference has a repository or a digest."""
+    match = IMAGE_REFERENCE.fullmatch(reference)
+    return match["image"] if match and not match["repository"] and not match["version"].startswith("@") else ""
 
 
 def source(reference: str, name: str, folder: Path) -> ImageFolder:

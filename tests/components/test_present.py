@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 import pytest
@@ -11,6 +13,11 @@ from jobgraph.components import present
 from jobgraph.deploy.plugins import Plugin
 from jobgraph.settings import Settings
 from tests.components.recorded import Echo, record
+from tests.jobgraph.inspection.test_findings import DIGEST, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 REFUSED = "1 error occurred: open snowflake connection: Post http://127.0.0.1:1: dial tcp: connect: connection refused"
 
@@ -74,3 +81,43 @@ def test_a_preview_that_could_not_ask_keeps_what_was_noted(monkeypatch: pytest.M
     failing(monkeypatch, REFUSED, dry=True)
     monkeypatch.setattr(Echo, "plugin", "stand-in")
     assert record().outputs["JobGraph jobgraph"]["plugin"] == "stand-in"
+
+
+class Known:
+    """An output whose value is known at once."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def apply(self, function: Callable[[Any], Any]) -> Known:
+        return Known(function(self.value))
+
+
+def test_a_missing_image_is_pushed_by_the_command_only_where_it_has_a_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", lambda text, *_resource: warned.append(text))
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
+    monkeypatch.setattr(present, "read_again", lambda *_: Known(SimpleNamespace(query_results=[])))
+    monkeypatch.chdir(tmp_path)
+    scope = cast("Any", SimpleNamespace(named=str, owner=None))
+    by_tag = planned()
+    by_digest = replace(by_tag, settings=replace(by_tag.settings, image_digests=(("my_image:1", DIGEST),)))
+    repository_id = cast("pulumi.Output[str]", Known("id"))
+
+    present.warn_of_missing_images(by_tag, repository_id, scope)
+    folder = tmp_path / "images" / "my_image"
+    folder.mkdir(parents=True)
+    (folder / "Dockerfile").write_bytes(b"FROM scratch # \xff\n")
+    present.warn_of_missing_images(by_tag, repository_id, scope)
+    present.warn_of_missing_images(by_digest, repository_id, scope)
+
+    without, *others = warned
+    assert (
+        "image /d/s/images/my_image:1 is not in the repository, so ONE will fail with image_pull. There is" in without
+    )
+    assert "no folder below images/ for it, so push it yourself, or correct the name" in without
+    assert "jobgraph image push" not in without
+    assert len(others) == 2
+    assert all("`jobgraph image push one --environment dev` builds and pushes it." in text for text in others)

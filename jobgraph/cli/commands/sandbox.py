@@ -11,7 +11,6 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import import_module
-from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +20,7 @@ from jobgraph.cli.application import Application, examples, is_terminal, note, s
 from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
 from jobgraph.cli.tables import table
 from jobgraph.errors import NotConnectedError, UsageError
+from jobgraph.imaging.sources import image_folders
 from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,14 +52,6 @@ def control() -> Any:
         if error.name != "snowflake_sandbox":
             raise
         raise UsageError("The sandbox is not installed.", remedy="pip install 'jobgraph[sandbox]'") from error
-
-
-def image_folders(project: Path) -> tuple[Path, ...]:
-    """Return the folders that the sandbox searches for images: the project's, then those of jobgraph itself."""
-    own = project / "images"
-    with as_file(files("jobgraph") / "image_sources") as bundled:
-        folders = [folder for folder in (own, bundled) if folder.is_dir()]
-    return tuple({folder.resolve(): folder for folder in folders}.values())
 
 
 @contextmanager

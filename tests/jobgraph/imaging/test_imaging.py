@@ -45,6 +45,21 @@ def test_what_has_no_folder_or_another_repository_or_a_digest_is_not_built(tmp_p
     assert foreign == sorted(["other:1", "/db/schema/repo/mine:1", f"mine@{DIGEST}"])
 
 
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        ("my_job_image:2", "`push it` builds and pushes it."),
+        ("my_jobimage:1", "There is no folder below images/ for it, so push it yourself, or correct the name; perhaps"),
+        ("other:1", "There is no folder below images/ for it, so push it yourself, or correct the name."),
+        (f"my_job_image@{DIGEST}", "`push it` builds no image that is named by its digest, so push it yourself"),
+    ],
+)
+def test_how_a_missing_image_is_pushed_depends_on_its_folder(reference: str, sentence: str) -> None:
+    text = sources.how_to_push(reference, "push it", ["my_job_image", "runtime"])
+    assert text.startswith(sentence)
+    assert ("perhaps you meant my_job_image." in text) == ("perhaps" in sentence)
+
+
 def test_a_tag_moves_with_content_name_and_mode_and_with_nothing_else(tmp_path: Path) -> None:
     place = folder(tmp_path, "job", main="1")
     tag = sources.source("job:1", "job", place).tag

@@ -17,7 +17,6 @@ from jobgraph.account.client import AbsentError, SnowflakeClient
 from jobgraph.account.queries import Statement
 from jobgraph.cli import loading
 from jobgraph.cli.application import Application, examples, note, say
-from jobgraph.cli.commands.sandbox import image_folders
 from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
 from jobgraph.errors import RunFailedError, UsageError, perhaps
 from jobgraph.imaging import building, digests, sources
@@ -162,7 +161,7 @@ def _work(application: Application, jobs: tuple[str, ...], environment: str | No
     environment = loading.stack_of(application, file, environment)
     path = loading.file_of(application, file, environment)
     config, settings = loading.with_settings(application, path, environment)
-    folders = sources.titles(image_folders(application.folder))
+    folders = sources.titles(sources.image_folders(application.folder))
     own, foreign = sources.sources(_references(config, settings, jobs), folders)
     for reference in foreign:
         note(f"{reference} has no folder below images/: it is not built here.")
