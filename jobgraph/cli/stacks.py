@@ -34,12 +34,16 @@ OF_STACK = "stack-settings"
 
 @dataclass(frozen=True)
 class Stacks:
-    """The stacks of the project in a folder. `namespaces` are the prefixes of the keys in a stack's file."""
+    """The stacks of the project in a folder. `namespaces` are the prefixes of the keys in a stack's file.
+
+    `backend` is the place of their states that the project's file names; empty if it names none.
+    """
 
     folder: Path
     stack_folder: Path
     namespaces: tuple[str, ...]
     defaults: dict[str, Any]
+    backend: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,8 +54,8 @@ class Stacks:
     def selected(self, environment: Mapping[str, str]) -> str | None:
         """Return the stack that PULUMI_STACK names or `pulumi stack select` chose; None if it has no file here.
 
-        Pulumi stores the choice below its home folder, in a file with the digest of the project's path in its name
-        (github.com/pulumi/pulumi, sdk/go/common/workspace/workspace.go).
+        Pulumi stores the choice below its home folder, in a file with the digest of the project's path in its name, for
+        each backend (github.com/pulumi/pulumi, pkg/workspace/settings.go). Earlier versions stored one for all.
         """
         name = environment.get("PULUMI_STACK") or self._in_workspace(environment)
         # Pulumi may write a stack's full name, organization/project/stack
@@ -62,13 +66,15 @@ class Stacks:
         home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
         path = str((self.folder / PROJECT_FILE).resolve())
         digest = hashlib.sha1(path.encode(), usedforsecurity=False).hexdigest()
-        try:
-            chosen: Any = json.loads(
-                (home / "workspaces" / f"{self.namespaces[0]}-{digest}-workspace.json").read_bytes()
-            )
-        except (OSError, ValueError):
-            return ""
-        return str(chosen.get("stack") or "") if isinstance(chosen, dict) else ""
+        content = _json(home / "workspaces" / f"{self.namespaces[0]}-{digest}-workspace.json")
+        of_backends = content.get("stacks")
+        of_backends = of_backends if isinstance(of_backends, dict) else {}
+        return str(of_backends.get(self._backend(environment, home)) or content.get("stack") or "")
+
+    def _backend(self, environment: Mapping[str, str], home: Path) -> str:
+        """Return the URL of the backend in use, in the order of the engine (pkg/workspace/creds.go)."""
+        credentials = Path(environment.get("PULUMI_CREDENTIALS_PATH") or home) / "credentials.json"
+        return environment.get("PULUMI_BACKEND_URL") or self.backend or str(_json(credentials).get("current") or "")
 
     def file(self, stack: str) -> Path:
         """Return the path of a stack's file, whether or not it exists."""
@@ -141,7 +147,9 @@ def stacks_of(path: Path) -> Stacks:
         else value
         for key, value in (config if isinstance(config, dict) else {}).items()
     }
-    return Stacks(folder, folder / str(project.get("stackConfigDir") or "."), (name, _PACKAGE), defaults)
+    backend = project.get("backend")
+    url = str(backend.get("url") or "") if isinstance(backend, dict) else ""
+    return Stacks(folder, folder / str(project.get("stackConfigDir") or "."), (name, _PACKAGE), defaults, url)
 
 
 def places_of_settings(file: Path) -> dict[str, tuple[int, int]]:
@@ -177,6 +185,15 @@ def _scalars(node: yaml.Node) -> list[yaml.ScalarNode]:
         return [node]
     parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
     return [scalar for part in parts for scalar in _scalars(part)]
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """Return the content of one of Pulumi's own files; nothing if it is absent or damaged."""
+    try:
+        content: Any = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _pairs(node: yaml.Node | None) -> list[tuple[yaml.ScalarNode, yaml.Node]]:

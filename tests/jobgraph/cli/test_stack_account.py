@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -147,3 +148,33 @@ def test_the_cost_is_that_of_the_selected_stack(
     assert done.stdout != in_sandbox_shell(team, "cost").stdout
     monkeypatch.setenv("PULUMI_STACK", "gone")
     assert in_sandbox_shell(team, "cost").exit_code == 2
+
+
+@pytest.mark.parametrize("source", ["variable", "project", "login", "login elsewhere"])
+def test_the_selection_is_that_of_the_backend_in_use(
+    team: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    source: str,
+) -> None:
+    """Pulumi 3.260 stores `{"stacks": {"file:///...": "organization/shop/dev"}}`."""
+    url = "file:///states?metadata=skip"
+    home, elsewhere = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setenv("PULUMI_HOME", str(home))
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    monkeypatch.delenv("PULUMI_CREDENTIALS_PATH", raising=False)
+    backend = f"backend: {{url: '{url}'}}\n" if source == "project" else ""
+    (team / "Pulumi.yaml").write_text(f"name: shop\nruntime: python\n{backend}")
+    if source == "variable":
+        monkeypatch.setenv("PULUMI_BACKEND_URL", url)
+    if source == "login elsewhere":
+        monkeypatch.setenv("PULUMI_CREDENTIALS_PATH", str(elsewhere))
+    credentials = (elsewhere if source == "login elsewhere" else home) / "credentials.json"
+    credentials.write_text(json.dumps({"current": url if "login" in source else "file:///other"}))
+    digest = hashlib.sha1(str(team / "Pulumi.yaml").encode(), usedforsecurity=False).hexdigest()
+    (home / "workspaces").mkdir()
+    stacks = {"file:///other": "organization/shop/prod", url: "organization/shop/dev"}
+    (home / "workspaces" / f"shop-{digest}-workspace.json").write_text(json.dumps({"stacks": stacks}))
+    done = in_sandbox_shell(team, "privileges")
+    assert (done.exit_code, done.stdout) == (0, in_sandbox_shell(team, "privileges", "-e", "dev").stdout)
+    assert "Using the selected stack, dev" in done.stderr
