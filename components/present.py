@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
@@ -225,7 +224,7 @@ def warn_of_missing_images(plan: Plan, repository_id: pulumi.Output[str], scope:
     def warn(rows: Sequence[Mapping[str, str]]) -> None:
         listed = {f"images {repository(plan)}": [dict(row) for row in rows or ()]}
         missing = missing_images(plan, listed)
-        folders = sources.titles(sources.image_folders(Path.cwd())) if missing else {}
+        folders = sources.titles(sources.image_folders(".")) if missing else {}
         pinned = {plan.settings.pinned(reference): reference for reference, _ in plan.settings.image_digests}
         for path, image in missing.items():
             command = f"jobgraph image push {image.jobs[0].lower()} --environment {pulumi.get_stack()}"

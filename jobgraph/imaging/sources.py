@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -44,11 +43,10 @@ class ImageFolder:
     files: tuple[str, ...]
 
 
-def image_folders(project: Path) -> tuple[Path, ...]:
+def image_folders(project: Path | str) -> tuple[Path, ...]:
     """Return the folders that are searched for images: the project's, then those of jobgraph itself."""
-    own = project / "images"
-    with as_file(files("jobgraph") / "image_sources") as bundled:
-        folders = [folder for folder in (own, bundled) if folder.is_dir()]
+    own, bundled = Path(project) / "images", Path(__file__).parents[1] / "image_sources"
+    folders = [folder for folder in (own, bundled) if folder.is_dir()]
     return tuple({folder.resolve(): folder for folder in folders}.values())
 
 
