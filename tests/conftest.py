@@ -38,7 +38,7 @@ def root_of_folders() -> Path:
     """Return where the tests' folders are: containers and procedures share them, and have a /tmp of their own."""
     hidden = [Path(folder).resolve() for folder in confinement.TEMPORARY]
     for place in PLACES:
-        folder = place.resolve() / "jobgraph-tests"
+        folder = place.resolve() / "tests-of-jobgraph"
         if any(folder.is_relative_to(other) for other in hidden):
             continue
         with suppress(OSError):

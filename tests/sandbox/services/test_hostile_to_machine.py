@@ -97,22 +97,24 @@ def test_a_container_shares_neither_temporary_files_nor_keys_with_others(jobs: J
         )
         looks = (
             "import ctypes, os, tempfile\n"
-            f"{keys}print(keys, os.listdir('/tmp'), os.listdir('/var/tmp'), os.path.dirname(tempfile.mkdtemp()))\n"
+            f"{keys}print(keys, [os.path.exists(file) for file in {list(map(str, shared))}],"
+            " os.path.dirname(tempfile.mkdtemp()), os.path.exists('/tmp/of-the-other'))\n"
+            "open('/tmp/of-the-other', 'w')\n"
         )
         for _ in range(2):
-            assert _printed(jobs, looks) == "[-1, -1] [] [] /tmp"
+            assert _printed(jobs, looks) == "[-1, -1] [False, False] /tmp False"
     finally:
         for file in shared:
             file.unlink()
 
 
 def test_a_volume_can_be_below_a_temporary_folder(jobs: Jobs) -> None:
-    program = "open('/tmp/in/a/x', 'w').write('1'); import os; print(os.listdir('/tmp'), os.listdir('/tmp/in/a'))"
+    program = "open('/tmp/in/a/x', 'w').write('1'); import os; print(os.listdir('/tmp/in'), os.listdir('/tmp/in/a'))"
     volumes = [{"name": "v", "source": "local"}]
     mounted = [{"name": "v", "mountPath": f"{confinement.TEMPORARY[0]}/in/a"}]
     jobs.run(job("J", "python", program, options=ASYNC, volumes=volumes, volumeMounts=mounted))
     assert jobs.end("J") == "DONE"
-    assert jobs.log("J").strip() == "['in'] ['x']"
+    assert jobs.log("J").strip() == "['a'] ['x']"
 
 
 def test_a_container_sees_no_stage_but_reads_and_writes_those_of_its_role(served_jobs: Jobs) -> None:
