@@ -65,7 +65,7 @@ def left_overs(graphs: Sequence[GraphPlan], present: Mapping[str, Row], reading:
     """Return the planned tasks that exist and that a deploy may drop and create again: name -> full name.
 
     A task may have been left by a deploy that planned it for another graph, of this file or of the one that was killed;
-    the state has that one's first step. `reading` is called only if a task was made for a graph that is not planned.
+    the state has that one's first step. `reading` is called only if a task was created for a graph that is not planned.
     """
     followed = _followed(present)
     own = {graph.key for graph in graphs}
@@ -98,17 +98,17 @@ def orphans(graphs: Sequence[GraphPlan], present: Mapping[str, Row], reading: Re
     """
     planned = {task.name for graph in graphs for task in graph.all_tasks}
     roots = {graph.root.name for graph in graphs}
-    made = [
+    deployed = [
         (name, row)
         for name, row in sorted(present.items())
         if name not in planned and ("graph" in definition(row) or is_root_body(str(row.get("definition") or "")))
     ]
-    if not made:
+    if not deployed:
         return {}
     state = reading()
     return {
         name: root
-        for name, row in made
+        for name, row in deployed
         for root in [root_of(name, present)]
         if name not in state.tasks
         and root in roots | state.begun

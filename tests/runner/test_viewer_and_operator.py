@@ -59,6 +59,14 @@ class People:
                 self.change(name, need, "GRANT")
         graph.rows("GRANT ROLE LOOKS TO ROLE OPERATES")
 
+    def needs_by_name(self, kind: str) -> dict[str, Need]:
+        """The privileges of a kind of user that can be taken away one by one, such as `SELECT ON TABLE D.S.T`."""
+        return {
+            f"{need.privilege} ON {need.target}".replace('"', ""): need
+            for need in self.needs[kind]
+            if need.every != "SERVICES"
+        }
+
     @cached_property
     def paused(self) -> str:
         """The id of a backfill whose second interval is still to be run."""
@@ -144,11 +152,7 @@ OF_AN_OPERATOR = {
 def test_each_privilege_is_missed_by_a_command_that_says_so(
     people: People, kind: str, user: str, missed: dict[str, tuple[tuple[str, ...], str]]
 ) -> None:
-    by_name = {
-        f"{need.privilege} ON {need.target}".replace('"', ""): need
-        for need in people.needs[kind]
-        if need.every != "SERVICES"
-    }
+    by_name = people.needs_by_name(kind)
     for name, (words, message) in missed.items():
         command = tuple(people.paused if word == PAUSED else word for word in words)
         people.change(user, by_name[name], "REVOKE")
@@ -164,11 +168,7 @@ def test_each_privilege_is_missed_by_a_command_that_says_so(
 def test_of_each_pair_of_privileges_one_is_missed_by_either_command(
     people: People, kind: str, user: str, missed: dict[str, tuple[tuple[str, ...], str]]
 ) -> None:
-    by_name = {
-        f"{need.privilege} ON {need.target}".replace('"', ""): need
-        for need in people.needs[kind]
-        if need.every != "SERVICES"
-    }
+    by_name = people.needs_by_name(kind)
     paused = people.paused  # while nothing is taken away
     for pair in combinations(missed, 2):
         for name in pair:
