@@ -5,15 +5,12 @@ Knows Streamlit's box for errors, which reads Markdown. Must not know what may g
 
 from __future__ import annotations
 
-import re
-
 import streamlit as st
 
 from jobgraph.page.board import board
 from jobgraph.page.markup.frame import ways_back_html
+from jobgraph.page.markup.markdown import block
 from jobgraph.page_model import address
-
-_FENCES = re.compile(r"`{3,}")
 
 
 def refuse_view(error: object, key: str) -> None:
@@ -26,6 +23,4 @@ def refuse_view(error: object, key: str) -> None:
 
 def refuse(error: object) -> None:
     """Show an error verbatim, even if it contains backticks."""
-    text = str(error)
-    fence = "`" * max((len(match[0]) + 1 for match in _FENCES.finditer(text)), default=3)
-    st.error(f"{fence}\n{text}\n{fence}", icon=":material/error:")
+    st.error(block(error), icon=":material/error:")

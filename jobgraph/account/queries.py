@@ -10,7 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.names import quoted
+from jobgraph.errors import UsageError
+from jobgraph.names import is_plain, not_plain, quoted
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
@@ -39,11 +40,22 @@ class Place:
     schema: str
 
     def qualified(self, name: str) -> str:
-        """Return the quoted full name of an object in this schema; ValueError if a part is not a plain identifier."""
+        """Return the quoted full name of an object in this schema.
+
+        Raises:
+            UsageError: if a part is not a plain identifier, as may be what others created in the schema.
+        """
+        odd = next((part for part in (self.database, self.schema, name) if not is_plain(part)), None)
+        if odd is not None:
+            raise UsageError(
+                f"jobgraph cannot name {name!r} in {self}: {not_plain(odd)}",
+                cause="Somebody else created it: whatever jobgraph deploys has a name that needs no quotes.",
+                remedy="Use SQL for it, with the name in double quotes, or rename it.",
+            )
         return quoted(self.database, self.schema, name)
 
     def service(self, name: str) -> str:
-        """Return the full name of a job service, unquoted because services refuse quoted names; ValueError as above."""
+        """Return the full name of a job service, unquoted because services refuse quoted names; UsageError as above."""
         self.qualified(name)
         return f"{self.database}.{self.schema}.{name}"
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.cells import cell_len
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import JustifyMethod
-    from rich.text import Text
 
 # Characters between two columns on a terminal.
 _BETWEEN = 3
@@ -28,16 +28,19 @@ _SAME_SHOWN = 12
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, terminal: bool) -> Table:
-    """Return a table with a heading. Columns whose name starts with `>` are aligned to the right. No cell is cut."""
+    """Return a table with a heading. Columns whose name starts with `>` are aligned to the right. No cell is cut.
+
+    Cells and headings are texts, whatever they hold: of strings, rich would read `[...]` as markup.
+    """
     drawn = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="bold" if terminal else "")
     lines = list(rows)
     for index, column in enumerate(columns):
         name = column.removeprefix(">")
         widest = max([_width(name), *(_width(str(line[index])) for line in lines)])
         justify: JustifyMethod = "right" if column.startswith(">") else "left"
-        drawn.add_column(name, justify=justify, no_wrap=True, min_width=widest)
+        drawn.add_column(Text(name), justify=justify, no_wrap=True, min_width=widest)
     for line in lines:
-        drawn.add_row(*line)
+        drawn.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in line))
     return drawn
 
 

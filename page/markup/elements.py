@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from jobgraph.page_model import looks
+from jobgraph.procedures.logs import safe
 from jobgraph.runs.wording import abridged, duration, instant_utc
 
 if TYPE_CHECKING:
@@ -23,7 +24,15 @@ _DAY = 86_400
 
 
 def text(value: object) -> str:
-    """Return a value escaped for use between tags and in attributes."""
+    """Return a value escaped for use between tags and in attributes; control characters are written out.
+
+    Some of these would write what follows from right to left, others cannot be seen.
+    """
+    return escape(safe(str(value)), quote=True)
+
+
+def data(value: object) -> str:
+    """Return a value escaped for an attribute that the page's script reads, otherwise as it is."""
     return escape(str(value), quote=True)
 
 

@@ -77,13 +77,13 @@ def reasons_html(sentences: Sequence[Reason]) -> str:
     """Return why a graph does not run; what needs attention comes first."""
     entries = "".join(
         f'<li class="{reason.kind}"><i aria-hidden="true">{"!" if reason.kind == reasons.LOOK else "✓"}</i>'
-        f"<span>{_with_commands(reason.text)}</span></li>"
+        f"<span>{with_commands(reason.text)}</span></li>"
         for reason in sentences
     )
     return f'<ul class="reasons">{entries}</ul>'
 
 
-def _with_commands(sentence: str) -> str:
+def with_commands(sentence: str) -> str:
     """Return a sentence in which text between backticks is code."""
     parts = text(sentence).split("`")
     return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from jobgraph.page.markup.elements import legend, link, text
+from jobgraph.page.markup.elements import data, legend, link, text
 from jobgraph.page_model import address, looks
 from jobgraph.runs import overview
 from jobgraph.runs.wording import duration, instant_utc
@@ -29,8 +29,8 @@ def grid_html(grid: Grid, here: Address, *, unread: int = 0, whole: bool = False
     words = {letter: [look.tone, look.sign, look.word] for letter, look in looks.by_letter().items()}
     head = "".join(_column(run, here, grid.longest) for run in grid.runs)
     rows = "".join(_row(row, here, whole=whole) for row in grid.rows)
-    data = (
-        f'data-runs="{text(json.dumps(runs))}" data-looks="{text(json.dumps(words))}" data-graph="{text(here.graph)}"'
+    attributes = (
+        f'data-runs="{data(json.dumps(runs))}" data-looks="{data(json.dumps(words))}" data-graph="{data(here.graph)}"'
     )
     hidden = (
         f'<p class="quiet">{grid.hidden} more jobs are not shown: the filter leaves them out.</p>'
@@ -39,7 +39,7 @@ def grid_html(grid: Grid, here: Address, *, unread: int = 0, whole: bool = False
     )
     coming = f"{unread} earlier runs are being read" if unread else ""
     return (
-        f'<div class="grid" style="--runs:{len(grid.runs)}" tabindex="0" role="grid" {data}'
+        f'<div class="grid" style="--runs:{len(grid.runs)}" tabindex="0" role="grid" {attributes}'
         f' aria-label="Runs and jobs of {text(here.graph)}: arrow keys move, Enter opens"'
         f' aria-rowcount="{len(grid.rows)}">'
         f'<div class="head" role="row"><span class="corner">{_scale(grid)}</span>{head}</div>{rows}</div>'
@@ -80,7 +80,7 @@ def _row(row: Row, here: Address, *, whole: bool) -> str:
     trouble = f'<small title="runs in which it failed">{row.trouble}✗</small>' if row.trouble else ""
     name = link(here.to(address.JOB, job=row.job), f"<span>{text(row.job)}</span>{trouble}", "name", row.job)
     cells = "".join(map(_cell, row.cells)) if whole else ""
-    return f'<div class="row" role="row" data-job="{text(row.job)}" data-cells="{row.cells}">{name}{cells}</div>'
+    return f'<div class="row" role="row" data-job="{data(row.job)}" data-cells="{row.cells}">{name}{cells}</div>'
 
 
 def _cell(letter: str) -> str:

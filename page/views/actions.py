@@ -17,6 +17,10 @@ from jobgraph.account.client import AbsentError
 from jobgraph.account.run_records import RunRecords
 from jobgraph.errors import UserError
 from jobgraph.page import connection, reading
+from jobgraph.page.board import board
+from jobgraph.page.markup.elements import text
+from jobgraph.page.markup.frame import with_commands
+from jobgraph.page.markup.markdown import block, span
 from jobgraph.page.refusals import refuse
 from jobgraph.page.views.live import live
 from jobgraph.runs import backfills, records, values
@@ -74,7 +78,7 @@ def buttons(name: str) -> None:
             lacking = None if graph is None else _lacking(graph)
         except UserError as error:
             # the view beside them shows it in full
-            st.caption("No actions now", help=str(error))
+            st.caption("No actions now", help=block(error))
             return False
         if graph is None:
             return False
@@ -105,7 +109,7 @@ def _lacking(graph: Deployed) -> str | None:
     if connection.is_in_snowflake() or reading.may_operate(graph.key) is not False:
         return None
     return (
-        f"Your role only looks: it lacks OPERATE on the task {graph.root_task}."
+        f"Your role only looks: it lacks OPERATE on the task {span(graph.root_task)}."
         " `jobgraph privileges --role operator --sql` writes what an administrator grants."
     )
 
@@ -117,7 +121,7 @@ def dialog(name: str) -> None:
     if action is None or graph is None:
         return
 
-    @st.dialog(f"{_TITLES[action]} {name}", width="medium", on_dismiss=_forget)
+    @st.dialog(f"{_TITLES[action]} {span(name)}", width="medium", on_dismiss=_forget)
     def window() -> None:
         try:
             _leave(action)
@@ -146,12 +150,10 @@ def _ask(graph: Deployed, name: str) -> None:
     # without colours, some of which hardly stand out from the paper
     statements = ";\n".join(map(filled, action.statements)) + ";" if action.statements else ""
     st.code(statements, language=None, wrap_lines=True)
-    st.markdown(_jobs(action))
-    if action.remark:
-        st.caption(action.remark)
+    board(f'<p>{_jobs(action)}</p><p class="quiet">{with_commands(action.remark)}</p>', "concerns")
     st.text_input("Note", key="note", placeholder="The reason, recorded in history with who did it and when")
     if connection.is_in_snowflake():
-        st.info(f"The page only looks, in Snowflake. On your machine: `jobgraph {name} {graph.key}`")
+        st.info(f"The page only looks, in Snowflake. On your machine: {span(f'jobgraph {name} {graph.key}')}")
         return
     # done with what is shown here, not with what the next look would give
     st.button(
@@ -180,7 +182,7 @@ def _do(action: Action) -> None:
     client = reading.source().client
     try:
         action = steering.perform(client, action)
-        outcome = {"told": f"{_TITLES[action.name]} of {action.graph} was asked for.{_kept(client, action)}"}
+        outcome = {"told": f"{_TITLES[action.name]} of {span(action.graph)} was asked for.{_kept(client, action)}"}
     except UserError as error:
         outcome = {"refusal": str(error)}
     st.session_state[_OUTCOME] = outcome
@@ -195,7 +197,7 @@ def _kept(client: Client, action: Action) -> str:
     except AbsentError:
         return " The note could not be recorded: an earlier version of jobgraph deployed the graph."
     except UserError as error:
-        return f" The note could not be recorded: {error}"
+        return f" The note could not be recorded: {span(error)}"
     return ""
 
 
@@ -240,9 +242,9 @@ def _values(graph: Deployed) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     for key, value in graph.config.items():
         before = value_text(value)
-        text = st.text_input(key, value=before, key=f"value-{key}")
-        if text != before:
-            changed |= values.of_options([f"{key}={text}"])
+        value_now = st.text_input(span(key), value=before, key=f"value-{key}")
+        if value_now != before:
+            changed |= values.of_options([f"{key}={value_now}"])
     return changed
 
 
@@ -256,7 +258,8 @@ def _selection(graph: Deployed) -> JobSelection:
 
 
 def _jobs(action: Action) -> str:
+    """Return how many jobs an action concerns and the names of the first, as HTML."""
     count = len(action.jobs)
-    names = ", ".join(f"`{name}`" for name in action.jobs[:_MOST_NAMED])
+    names = ", ".join(f"<code>{text(name)}</code>" for name in action.jobs[:_MOST_NAMED])
     ending = f" and {count - _MOST_NAMED} more" if count > _MOST_NAMED else ""
-    return f"**{count} job{'s' * (count != 1)}**: {names}{ending}" if count else "**No job**"
+    return f"<b>{count} job{'s' * (count != 1)}</b>: {names}{ending}" if count else "<b>No job</b>"

@@ -13,6 +13,7 @@ from jobgraph.page.views import ways
 from jobgraph.runs.operations import filled
 from tests.jobgraph.cli import recorded
 from tests.jobgraph.cli.recorded import ManualClock, Server, absent, quickstart
+from tests.page.conftest import shown
 from tests.page.test_views import KEY, server
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def test_a_run_shows_its_statement_and_jobs_and_is_sent_only_when_it_is_confirme
     visit.client = server("done")
     app = asked(visit.open(view="grid", graph=KEY), steering.RUN)
     assert app.code[0].value == f"EXECUTE TASK {ROOT};"
-    assert "**6 jobs**" in app.markdown[-1].value
+    assert "<b>6 jobs</b>" in shown(app)
     assert changing(visit.client.sent) == []
     app.button(key="confirm").click().run()
     assert changing(visit.client.sent) == [f"EXECUTE TASK {ROOT}"]
@@ -83,7 +84,7 @@ def test_a_retry_names_the_jobs_that_run_again(visit: Visit) -> None:
     visit.client = server("failing")
     app = asked(visit.open(view="run", graph=KEY), steering.RETRY)
     assert app.code[0].value == f"EXECUTE TASK {ROOT} RETRY LAST;"
-    assert "**2 jobs**: `T_MYJOB_3`, `T_MYJOB_6`" in app.markdown[-1].value
+    assert "<b>2 jobs</b>: <code>T_MYJOB_3</code>, <code>T_MYJOB_6</code>" in shown(app)
     app.button(key="confirm").click().run()
     assert changing(visit.client.sent) == [f"EXECUTE TASK {ROOT} RETRY LAST"]
 
@@ -145,9 +146,8 @@ def test_a_backfill_is_shown_with_its_intervals_and_sent_as_shown(visit: Visit) 
     app = asked(visit.open(view="grid", graph=KEY), steering.BACKFILL)
     assert not app.error, app.error[0].value
     # a week by the schedule, at two each night: six whole intervals
-    assert app.caption[0].value.startswith(
-        "6 intervals, one run each: 2026-02-22 02:00 - 2026-02-23 02:00 to 2026-02-27 02:00 - 2026-02-28"
-    )
+    words = "6 intervals, one run each: 2026-02-22 02:00 - 2026-02-23 02:00 to 2026-02-27 02:00 - 2026-02-28"
+    assert words in shown(app)
     texts = app.code[0].value
     app.button(key="confirm").click().run()
     assert not app.error, app.error[0].value
@@ -239,7 +239,7 @@ def test_an_action_whose_note_is_refused_was_still_asked_for(visit: Visit) -> No
     app = asked(visit.open(view="grid", graph=KEY), steering.RUN)
     app.button(key="confirm").click().run()
     assert changing(client.sent) == [f"EXECUTE TASK {ROOT}"]
-    assert "Run of container_jobs was asked for. The note could not be recorded: " in app.toast[0].value
+    assert "Run of `container_jobs` was asked for. The note could not be recorded: " in app.toast[0].value
     assert "Insufficient privileges" in app.toast[0].value
     assert not app.error
 

@@ -6,6 +6,7 @@ import pytest
 
 from jobgraph.account import control_queries, queries, unclosed_queries
 from jobgraph.account.queries import Place, Tables
+from jobgraph.errors import UsageError
 from jobgraph.procedures.requested import backfills
 from jobgraph.runs.operations import Operation
 from tests.jobgraph.cli.recorded import START
@@ -43,7 +44,7 @@ def test_values_are_bound() -> None:
 @pytest.mark.parametrize("name", ['a"b', "a b", "a;b", "", "1a", "a.b"])
 def test_a_name_that_is_no_identifier_reaches_no_statement(name: str) -> None:
     for make in (queries.execute, queries.retry_last, queries.suspend, queries.resume, queries.cancel_task):
-        with pytest.raises(ValueError, match="identifier"):
+        with pytest.raises(UsageError, match="identifier"):
             make(PLACE, name)
     with pytest.raises(ValueError, match="identifier"):
         queries.show_tasks(Place("DB", name))
