@@ -12,6 +12,16 @@ import re
 from jobgraph.procedures.logs import safe
 
 _TICKS = re.compile("`+")
+# Neither emphasis nor a dash: `_` only within a word, `-` alone.
+_PLAIN = re.compile("[A-Za-z0-9]+(?:(?:_+|-)[A-Za-z0-9]+)*")
+
+
+def literal(words: object) -> str:
+    """Return a name as it is if nothing in it could be Markdown, else as code.
+
+    A screen reader would read the backticks of a label aloud.
+    """
+    return str(words) if _PLAIN.fullmatch(str(words)) else span(words)
 
 
 def span(words: object) -> str:

@@ -20,7 +20,7 @@ from jobgraph.page import connection, reading
 from jobgraph.page.board import board
 from jobgraph.page.markup.elements import text
 from jobgraph.page.markup.frame import with_commands
-from jobgraph.page.markup.markdown import block, span
+from jobgraph.page.markup.markdown import block, literal, span
 from jobgraph.page.refusals import refuse
 from jobgraph.page.views.live import live
 from jobgraph.runs import backfills, records, values
@@ -109,7 +109,7 @@ def _lacking(graph: Deployed) -> str | None:
     if connection.is_in_snowflake() or reading.may_operate(graph.key) is not False:
         return None
     return (
-        f"Your role only looks: it lacks OPERATE on the task {span(graph.root_task)}."
+        f"Your role only looks: it lacks OPERATE on the task {literal(graph.root_task)}."
         " `jobgraph privileges --role operator --sql` writes what an administrator grants."
     )
 
@@ -121,7 +121,7 @@ def dialog(name: str) -> None:
     if action is None or graph is None:
         return
 
-    @st.dialog(f"{_TITLES[action]} {span(name)}", width="medium", on_dismiss=_forget)
+    @st.dialog(f"{_TITLES[action]} {literal(name)}", width="medium", on_dismiss=_forget)
     def window() -> None:
         try:
             _leave(action)
@@ -182,7 +182,7 @@ def _do(action: Action) -> None:
     client = reading.source().client
     try:
         action = steering.perform(client, action)
-        outcome = {"told": f"{_TITLES[action.name]} of {span(action.graph)} was asked for.{_kept(client, action)}"}
+        outcome = {"told": f"{_TITLES[action.name]} of {literal(action.graph)} was asked for.{_kept(client, action)}"}
     except UserError as error:
         outcome = {"refusal": str(error)}
     st.session_state[_OUTCOME] = outcome
@@ -242,7 +242,7 @@ def _values(graph: Deployed) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     for key, value in graph.config.items():
         before = value_text(value)
-        value_now = st.text_input(span(key), value=before, key=f"value-{key}")
+        value_now = st.text_input(literal(key), value=before, key=f"value-{key}")
         if value_now != before:
             changed |= values.of_options([f"{key}={value_now}"])
     return changed

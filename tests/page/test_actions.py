@@ -239,7 +239,7 @@ def test_an_action_whose_note_is_refused_was_still_asked_for(visit: Visit) -> No
     app = asked(visit.open(view="grid", graph=KEY), steering.RUN)
     app.button(key="confirm").click().run()
     assert changing(client.sent) == [f"EXECUTE TASK {ROOT}"]
-    assert "Run of `container_jobs` was asked for. The note could not be recorded: " in app.toast[0].value
+    assert "Run of container_jobs was asked for. The note could not be recorded: " in app.toast[0].value
     assert "Insufficient privileges" in app.toast[0].value
     assert not app.error
 
