@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
-import json
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -24,17 +22,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from snowflake_sandbox import folder_lock, process_log
+from snowflake_sandbox import folder_files, folder_lock, process_log
 from snowflake_sandbox.store import DataFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from snowflake_sandbox.call import World
+    from snowflake_sandbox.folder_files import Credentials
 
 HOST = "127.0.0.1"
-_PROCESS, _CREDENTIALS, LOG = "process.json", "credentials.json", process_log.NAME
-_ADMINISTRATOR = "SANDBOX_ADMIN"
+LOG = process_log.NAME
 # Connections that wait in the socket's queue before the first one is accepted.
 _BACKLOG = 2048
 _POLL_IN_SECONDS = 0.02
@@ -58,7 +56,7 @@ class SandboxStatus:
 
     Attributes:
         running: whether a process holds the folder.
-        pid, port: of that process; the port is also that of the last process, or 0 if there was none.
+        pid, port: of that process, 0 as long as it has not said so; if there is none, of the last process.
     """
 
     running: bool
@@ -66,31 +64,27 @@ class SandboxStatus:
     port: int = 0
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """The administrator's login. Never print the password, except if the user requested the environment."""
-
-    user: str
-    password: str
-
-
 def status(folder: Path) -> SandboxStatus:
     """Return whether a sandbox runs on a data folder, and on which port."""
-    written = _read_json(folder / _PROCESS)
-    pid, port = int(written.get("pid", 0)), int(written.get("port", 0))
-    return SandboxStatus(folder_lock.is_held(folder), pid, port)
+    written = folder_files.read_process(folder)
+    if not folder_lock.is_held(folder):
+        return SandboxStatus(running=False, pid=written.pid, port=written.port)
+    return SandboxStatus(running=True, pid=folder_lock.holder(folder) or written.pid, port=written.port)
 
 
 def credentials(folder: Path) -> Credentials:
-    """Return the administrator's login; it is created at the first use, readable only by the folder's owner."""
-    file = folder / _CREDENTIALS
-    login = _read_json(file)
-    if not login:
-        folder.mkdir(parents=True, exist_ok=True)
-        login = {"user": _ADMINISTRATOR, "password": secrets.token_urlsafe(24)}
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
-            json.dump(login, writer)
-    return Credentials(login["user"], login["password"])
+    """Return the administrator's login, which the first start of a sandbox makes.
+
+    Raises:
+        SandboxError: if there is none.
+    """
+    login = folder_files.read_credentials(folder)
+    if login is None:
+        raise SandboxError(
+            f"{folder / folder_files.CREDENTIALS} holds no login. Usual cause: it was changed, or the machine lost"
+            " power. `jobgraph sandbox stop` and `jobgraph sandbox start` write a new one; no data is lost."
+        )
+    return login
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -160,7 +154,6 @@ def start(  # noqa: PLR0913, PLR0917  # the settings of a sandbox
             )
         return state
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    credentials(folder)
     chosen = port if port is not None else _free_or_any(state.port)
     command = [sys.executable, "-m", "snowflake_sandbox", "serve", "--data-folder", str(folder), "--port", str(chosen)]
     for image in images:
@@ -171,7 +164,7 @@ def start(  # noqa: PLR0913, PLR0917  # the settings of a sandbox
     # `-m snowflake_sandbox` must find this package even if the project is not installed.
     root = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    (folder / _PROCESS).unlink(missing_ok=True)
+    (folder / folder_files.PROCESS).unlink(missing_ok=True)
     with process_log.appending(folder) as log:
         process = subprocess.Popen(
             command,
@@ -209,13 +202,15 @@ def _settled(folder: Path, timeout: float) -> SandboxStatus:
     state = status(folder)
     while state.running and not (state.port and _answers(state.port)):
         if time.monotonic() > deadline:
-            raise SandboxError(
-                f"A process ({state.pid}) holds {folder} but does not answer. Look at {folder / LOG};"
-                f" end it with `kill -9 {state.pid}`: no data is lost."
-            )
+            raise SandboxError(f"A process holds {folder} but does not answer. {_how_to_end(folder, state)}")
         time.sleep(_POLL_IN_SECONDS)
         state = status(folder)
     return state
+
+
+def _how_to_end(folder: Path, state: SandboxStatus) -> str:
+    process = f"`kill -9 {state.pid}`" if state.pid else f"`fuser -k {folder_lock.path(folder)}`"
+    return f"Look at {folder / LOG}; end it with {process}: no data is lost."
 
 
 def _wait_until_answering(folder: Path, process: subprocess.Popen[bytes], timeout: float) -> SandboxStatus:
@@ -258,15 +253,17 @@ def stop(folder: Path, timeout: float = 30.0) -> bool:
     state = status(folder)
     if not state.running:
         return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(state.pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
+    # a process that has just taken the folder says in an instant which one it is; 0 would be the caller's whole group
+    while state.running and not state.pid and time.monotonic() < deadline:
+        time.sleep(_POLL_IN_SECONDS)
+        state = status(folder)
+    if state.pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(state.pid, signal.SIGTERM)
     while folder_lock.is_held(folder):
         if time.monotonic() > deadline:
-            raise SandboxError(
-                f"The sandbox (process {state.pid}) did not end within {timeout:g} seconds."
-                f" Look at {folder / LOG}; end it with `kill -9 {state.pid}`: no data is lost."
-            )
+            raise SandboxError(f"The sandbox did not end within {timeout:g} seconds. {_how_to_end(folder, state)}")
         time.sleep(_POLL_IN_SECONDS)
     for child in list(_children.values()):
         # A child that has ended stays in the process table until its parent polls it.
@@ -301,9 +298,8 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, **settings: Any) ->
     with _locked(folder), _listening(folder, port) as listener:
         address = listener.getsockname()[:2]
         try:
-            world = composition.build(
-                folder, images, SystemClock(), address=address, password=credentials(folder).password
-            )
+            login = folder_files.ensured_credentials(folder)
+            world = composition.build(folder, images, SystemClock(), address=address, password=login.password)
             vars(world).update(settings)
             data_errors.at_the_end.tell = partial(process_log.end_loudly, folder)
             composition.start(world)
@@ -312,7 +308,7 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, **settings: Any) ->
         except OSError as error:
             raise SandboxError(f"{error.filename or folder} cannot be used: {error.strerror}.") from error
         try:
-            (folder / _PROCESS).write_text(json.dumps({"pid": os.getpid(), "port": address[1]}))
+            folder_files.write_process(folder, os.getpid(), address[1])
             _serve_http(world, listener)
         finally:
             composition.stop(world)
@@ -385,11 +381,3 @@ def _free_or_any(port: int) -> int:
         except OSError:
             return 0
     return port
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        read = json.loads(file.read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return read if isinstance(read, dict) else {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import time
 from typing import IO, TYPE_CHECKING
 
@@ -30,18 +31,26 @@ def path(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[IO[str]]:
-    """Hold the folder's lock while the context is open; the file is passed on so that it is not closed before.
+    """Hold the folder's lock while the context is open, and leave this process's number in the file.
+
+    The file is passed on so that it is not closed before.
 
     Raises:
         HeldError: another process holds it.
     """
-    with path(folder).open("w") as lock:
+    # who does not get the lock must not empty the file of who has it
+    with path(folder).open("a") as lock:
         for _ in range(_TRIES):
             if _takes(lock, fcntl.LOCK_EX):
                 break
             time.sleep(_PAUSE_IN_SECONDS)
         else:
             raise HeldError
+        # a full disk keeps nobody from holding it
+        with contextlib.suppress(OSError):
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
         yield lock
 
 
@@ -51,6 +60,12 @@ def is_held(folder: Path) -> bool:
         return False
     with path(folder).open() as lock:
         return not _takes(lock, fcntl.LOCK_SH)
+
+
+def holder(folder: Path) -> int:
+    """Return the process that holds a folder's lock, while it is held; 0 if it has not left its number yet."""
+    text = path(folder).read_text("ascii", errors="replace")
+    return int(text) if text.isdecimal() and text.isascii() else 0
 
 
 def _takes(lock: IO[str], kind: int) -> bool:

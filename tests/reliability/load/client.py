@@ -19,6 +19,8 @@ from snowflake_sandbox import control
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from snowflake_sandbox.folder_files import Credentials
+
 IN_PROGRESS = {"333333", "333334"}
 # The longest that a client waits for one answer.
 PATIENCE = 120
@@ -31,7 +33,7 @@ class RefusedError(Exception):
 class Client:
     """One session."""
 
-    def __init__(self, port: int, login: control.Credentials, place: str = "") -> None:
+    def __init__(self, port: int, login: Credentials, place: str = "") -> None:
         self._connection = http.client.HTTPConnection(control.HOST, port, timeout=PATIENCE)
         self._token = ""
         data = {"LOGIN_NAME": login.user, "PASSWORD": login.password, "CLIENT_APP_ID": "load"}
