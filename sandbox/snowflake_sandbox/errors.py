@@ -154,6 +154,16 @@ def duplicate_column(name: str) -> SnowflakeError:
     return SnowflakeError(2025, "42S21", f"SQL compilation error:\nduplicate column name '{name}'")
 
 
+def too_large_indented(largest: int) -> SnowflakeError:
+    """Return 100082 (guess): the semi-structured values of a result are too large with their indentation."""
+    return SnowflakeError(
+        100082,
+        "22000",
+        f"The result's VARIANT, OBJECT and ARRAY values have more than {largest} characters when they are indented."
+        " Select TO_JSON(...) of them, or set JSON_INDENT = 0.",
+    )
+
+
 def too_long_text(text: str) -> SnowflakeError:
     """100078: a text has more characters than its column or type."""
     return SnowflakeError(100078, "22000", f"String '{text}' is too long and would be truncated")

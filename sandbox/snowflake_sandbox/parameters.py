@@ -6,6 +6,7 @@ an account of the sandbox has the defaults below.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
@@ -75,19 +76,24 @@ SESSION: dict[str, str] = {
     "WEEK_START": "0",
 }
 
-# Documented ranges (sql-reference/parameters; None: no limit). JSON_INDENT is not among them: accounts accept 99.
-_RANGES: dict[str, tuple[int, int | None]] = {
-    "LOCK_TIMEOUT": (0, None),
-    "MULTI_STATEMENT_COUNT": (0, None),
-    "ROWS_PER_RESULTSET": (0, None),
-    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": (0, None),
+# A NUMBER has at most 38 digits. `isdigit` takes more for a digit than `int` reads, as `²`.
+_WHOLE = re.compile("-?[0-9]{1,38}")
+# Documented ranges (sql-reference/parameters), and that of JSON_INDENT: accounts accept 99, and every
+# line of a value has so many blanks for each level.
+_UNLIMITED = 2**63 - 1
+_RANGES: dict[str, tuple[int, int]] = {
+    "JSON_INDENT": (0, 99),
+    "LOCK_TIMEOUT": (0, _UNLIMITED),
+    "MULTI_STATEMENT_COUNT": (0, _UNLIMITED),
+    "ROWS_PER_RESULTSET": (0, _UNLIMITED),
+    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": (0, _UNLIMITED),
     "STATEMENT_TIMEOUT_IN_SECONDS": (0, 604_800),
     "SUSPEND_TASK_AFTER_NUM_FAILURES": (0, 2**31 - 1),
     "TASK_AUTO_RETRY_ATTEMPTS": (0, 30),
     "TWO_DIGIT_CENTURY_START": (1900, 2100),
     "CLIENT_PREFETCH_THREADS": (1, 10),
     "DATA_RETENTION_TIME_IN_DAYS": (0, 90),
-    "MAX_CONCURRENCY_LEVEL": (1, None),
+    "MAX_CONCURRENCY_LEVEL": (1, _UNLIMITED),
     "MAX_DATA_EXTENSION_TIME_IN_DAYS": (0, 90),
     "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": (10, 604_800),
     "USER_TASK_TIMEOUT_MS": (0, 604_800_000),
@@ -184,7 +190,7 @@ def typed(text: str) -> Any:
     """Convert a value to its JSON type, such as boolean or whole number."""
     if text in ("true", "false"):
         return text == "true"
-    return int(text) if text.lstrip("-").isdigit() else text
+    return int(text) if _WHOLE.fullmatch(text) else text
 
 
 def wire_parameters(session: Session) -> list[dict[str, Any]]:
@@ -199,7 +205,7 @@ def is_allowed(name: str, value: str) -> bool:
     if name not in _RANGES:
         return True
     least, highest = _RANGES[name]
-    return least <= int(value) and (highest is None or int(value) <= highest)
+    return bool(_WHOLE.fullmatch(value)) and least <= int(value) <= highest
 
 
 def require_supported(values: Mapping[str, Any]) -> None:
@@ -225,8 +231,19 @@ def checked(name: str, value: Any) -> Any:
     return typed(text) if expected == "BOOLEAN" else value
 
 
+def of_statement(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a client sends with a statement, for this statement alone.
+
+    Raises:
+        SnowflakeError: 001008 for a value that a session could not have.
+    """
+    return {
+        name: checked(name, value) if name in SESSION and value is not None else value for name, value in sent.items()
+    }
+
+
 def type_of(default: str) -> str:
     """Return the `type` column of SHOW PARAMETERS."""
     if default in ("true", "false"):
         return "BOOLEAN"
-    return "NUMBER" if default.lstrip("-").isdigit() else "STRING"
+    return "NUMBER" if _WHOLE.fullmatch(default) else "STRING"

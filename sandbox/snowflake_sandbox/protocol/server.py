@@ -308,13 +308,7 @@ async def _body(request: Request, largest: int = _LARGEST_BODY) -> dict[str, Any
     body = b"".join(chunks)
     if request.headers.get("Content-Encoding") == "gzip":
         body = _unpacked(body, largest)
-    try:
-        read = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise SnowflakeError(390001, "08001", "The request's body is not valid JSON.") from error
-    if not isinstance(read, dict):
-        raise SnowflakeError(390001, "08001", "The request's body is not a JSON object.")
-    return read
+    return request_contents.json_object(body)
 
 
 def _unpacked(body: bytes, largest: int) -> bytes:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snowflake_sandbox import errors
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -27,6 +29,9 @@ _TEXT_LENGTH = 16_777_216
 _BINARY_LENGTH = 8_388_608
 _SEMI_STRUCTURED = frozenset({"variant", "object", "array"})
 _MICROSECOND = timedelta(microseconds=1)
+# What the semi-structured values of one result may take when they are indented: each line of a deep one has hundreds of
+# blanks, so that a statement of a few bytes would take all of the machine's memory.
+LARGEST_INDENTED = 256 << 20
 # In TIMESTAMP_TZ cells the offset is increased by a day's minutes, so that it is never negative.
 _OFFSET_SHIFT = 1440
 
@@ -91,11 +96,11 @@ def result_data(result: Result, *, arrow: bool, indent: int = 2) -> dict[str, An
             "returned": result.arrow.num_rows,
             "queryResultFormat": "arrow",
             # Without rows the connector builds an empty table itself; it cannot read a stream without batches.
-            "rowsetBase64": base64.b64encode(arrow_stream(result.columns, result.arrow, indent)).decode()
+            "rowsetBase64": base64.b64encode(arrow_stream(result.columns, result.arrow, Indented(indent))).decode()
             if result.arrow.num_rows
             else "",
         }
-    rows = json_rows(result, indent)
+    rows = json_rows(result, Indented(indent))
     stats = _stats(result)
     return {
         **({"stats": stats} if stats else {}),
@@ -114,11 +119,11 @@ def _stats(result: Result) -> dict[str, int]:
     return {_COUNTS[name]: int(count) for name, count in zip(names, row, strict=False) if name in _COUNTS}
 
 
-def json_rows(result: Result, indent: int = 2) -> list[list[str | None]]:
+def json_rows(result: Result, indented: Indented) -> list[list[str | None]]:
     """Return rows as in a JSON rowset: text or null (a JSON number breaks the Go driver's decoding)."""
     types = [column.type for column in result.columns]
     return [
-        [None if value is None else _cell(kind, value, indent) for kind, value in zip(types, row, strict=True)]
+        [None if value is None else _cell(kind, value, indented) for kind, value in zip(types, row, strict=True)]
         for row in python_rows(result)
     ]
 
@@ -130,7 +135,7 @@ def python_rows(result: Result) -> Sequence[tuple[Any, ...]]:
     return list(zip(*[column.to_pylist() for column in result.arrow.columns], strict=True))
 
 
-def _cell(kind: str, value: Any, indent: int) -> str:  # noqa: PLR0911  # one return per type
+def _cell(kind: str, value: Any, indented: Indented) -> str:  # noqa: PLR0911  # one return per type
     if kind == "boolean":
         return "1" if value in (True, "true", "TRUE", "1") else "0"
     if kind.startswith("timestamp") and isinstance(value, datetime):
@@ -143,20 +148,46 @@ def _cell(kind: str, value: Any, indent: int) -> str:  # noqa: PLR0911  # one re
     if isinstance(value, bytes):
         return value.hex().upper()
     if kind in _SEMI_STRUCTURED:
-        return semi_structured_text(value, indent)
+        return indented.text(value)
     if isinstance(value, Decimal):
         return f"{value:f}"
     return str(value)
 
 
-def semi_structured_text(value: Any, indent: int = 2) -> str:
-    """Return a VARIANT, OBJECT or ARRAY as clients get it: indented, with sorted keys (to_json, "Usage notes")."""
-    if isinstance(value, str):
+class Indented:
+    """Writes the VARIANTs, OBJECTs and ARRAYs of a result as clients get them; `indent`: the session's JSON_INDENT."""
+
+    def __init__(self, indent: int) -> None:
+        layout: dict[str, Any] = {"indent": indent} if indent else {"separators": (",", ":")}
+        self._is_compact = not indent
+        self._encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str, **layout)
+        self._left = LARGEST_INDENTED
+
+    def text(self, value: Any) -> str:
+        """Return a value indented, with sorted keys (to_json, "Usage notes").
+
+        Raises:
+            SnowflakeError: 100082 (guess) if the result's values together become too large.
+        """
+        if not isinstance(value, str):
+            return self._of(value)
         if not value.startswith(("{", "[")):
             return value
-        value = json.loads(value)
-    layout: dict[str, Any] = {"indent": indent} if indent else {"separators": (",", ":")}
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str, **layout)
+        try:
+            return self._of(json.loads(value))
+        except (ValueError, RecursionError):
+            return value  # numbers of thousands of digits, thousands of levels: as it was written
+
+    def _of(self, value: Any) -> str:
+        if self._is_compact:
+            return self._encoder.encode(value)
+        pieces = []
+        for piece in self._encoder.iterencode(value):
+            pieces.append(piece)
+            self._left -= len(piece)
+            if self._left < 0:
+                raise errors.too_large_indented(LARGEST_INDENTED)
+        return "".join(pieces)
 
 
 def _timestamp_cell(kind: str, value: datetime) -> str:
@@ -171,11 +202,11 @@ def _timestamp_cell(kind: str, value: datetime) -> str:
     return f"{text} {int(offset.total_seconds() // 60) + _OFFSET_SHIFT}"
 
 
-def arrow_stream(columns: Sequence[ResultColumn], table: pa.Table, indent: int = 2) -> bytes:
+def arrow_stream(columns: Sequence[ResultColumn], table: pa.Table, indented: Indented) -> bytes:
     """Return an Arrow IPC stream of one batch, in the layout that the connector's converters expect."""
     arrays, fields = [], []
     for column, chunked in zip(columns, table.columns, strict=True):
-        array = _arrow_array(column, chunked.combine_chunks(), indent)
+        array = _arrow_array(column, chunked.combine_chunks(), indented)
         metadata = {
             "logicalType": column.type.upper(),
             "precision": str(column.precision),
@@ -191,7 +222,7 @@ def arrow_stream(columns: Sequence[ResultColumn], table: pa.Table, indent: int =
     return bytes(sink.getvalue())
 
 
-def _arrow_array(column: ResultColumn, array: pa.Array, indent: int) -> pa.Array:  # noqa: PLR0911  # one return per type
+def _arrow_array(column: ResultColumn, array: pa.Array, indented: Indented) -> pa.Array:  # noqa: PLR0911  # one return per type
     kind = array.type
     if pa.types.is_timestamp(kind):
         return _timestamp_struct(array)
@@ -210,7 +241,7 @@ def _arrow_array(column: ResultColumn, array: pa.Array, indent: int) -> pa.Array
     if pa.types.is_float32(kind):
         return array.cast(pa.float64())
     if pa.types.is_nested(kind) or pa.types.is_null(kind) or column.type in _SEMI_STRUCTURED:
-        texts = [None if value is None else semi_structured_text(value, indent) for value in array.to_pylist()]
+        texts = [None if value is None else indented.text(value) for value in array.to_pylist()]
         return pa.array(texts, pa.string())
     if pa.types.is_dictionary(kind):
         return array.cast(pa.string())

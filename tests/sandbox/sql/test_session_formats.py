@@ -71,6 +71,29 @@ def test_the_indentation_of_semi_structured_values(world: Any, indent: int, text
     assert wire.result_data(result, arrow=False, indent=indent)["rowset"] == [[text]]
 
 
+@pytest.mark.parametrize("text", ["[" + "9" * 5000 + "]", "[" * 5000 + "]" * 5000], ids=["digits", "levels"])
+def test_a_value_that_cannot_be_indented_is_sent_as_it_was_written(world: Any, text: str) -> None:
+    session = logins.open_session(world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="W")
+    result = dispatch.execute(world, session, f"SELECT PARSE_JSON('{text}') AS V")
+    for arrow in (False, True):
+        assert text in str(wire.json_rows(result, wire.Indented(2)))
+        wire.result_data(result, arrow=arrow)
+
+
+@pytest.mark.parametrize("arrow", [False, True])
+def test_a_result_takes_no_more_memory_than_a_large_one(
+    world: Any, monkeypatch: pytest.MonkeyPatch, *, arrow: bool
+) -> None:
+    """Of a value of 900 levels, each element stands behind 1,800 blanks."""
+    monkeypatch.setattr(wire, "LARGEST_INDENTED", 1 << 20)
+    session = logins.open_session(world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="W")
+    deep = "REPEAT('[', 900) || REPEAT('1,', 200) || '1' || REPEAT(']', 900)"
+    result = dispatch.execute(world, session, f"SELECT PARSE_JSON({deep}) AS V FROM VALUES (1), (2)")
+    with pytest.raises(SnowflakeError, match="JSON_INDENT = 0"):
+        wire.result_data(result, arrow=arrow)
+    wire.result_data(result, arrow=arrow, indent=0)
+
+
 def test_a_value_without_effect_is_refused_at_login(world: Any) -> None:
     login = logins.Login(user=logins.ADMINISTRATOR, password="a-password-of-the-tests", parameters={"week_start": 1})
     with pytest.raises(SnowflakeError, match="WEEK_START = 1"):

@@ -184,11 +184,13 @@ _ODD_LOGINS: list[Any] = [
     {"AUTHENTICATOR": 5},
     {"AUTHENTICATOR": "OAUTH", "TOKEN": ["x"]},
     {"LOGIN_NAME": "a", "PASSWORD": "b", "SESSION_PARAMETERS": 5},
+    {"LOGIN_NAME": "a", "PASSWORD": "b", "SESSION_PARAMETERS": {"TIMEZONE": "\ud800"}},
 ]
 _ODD_STATEMENTS: list[dict[str, Any]] = [
     {"sqlText": 5},
     {"sqlText": "select '\ud800'"},
     {"sqlText": "select 1", "parameters": [1]},
+    {"sqlText": "select 1", "parameters": {"QUERY_TAG": "\ud800"}},
     {"sqlText": "select ?", "bindings": [1]},
     {"sqlText": "select ?", "bindings": {"1": 1}},
     {"sqlText": "select ?", "bindings": {"1": {"type": "FIXED", "value": float("nan")}}},
@@ -210,6 +212,35 @@ def test_a_statement_of_another_shape_is_the_clients_mistake(service: Service, b
     headers = {"Authorization": f'Snowflake Token="{session.token}"'}
     status, answer = ask(service, "POST", "/queries/v1/query-request", json.dumps(body).encode(), headers)
     assert (status, json.loads(answer)["code"]) == (200, "390001")
+
+
+# not whole numbers, though `isdigit` or `int` take them for some; numbers out of all proportion; no texts at all
+_ODD_VALUES: list[Any] = ["", "x", "²", "٣x", "9" * 5000, 10**30, -(10**30), float("nan"), 1e308, [1], {"a": 1}, "\x00"]
+_NUMBERS = (
+    "JSON_INDENT",
+    "STATEMENT_TIMEOUT_IN_SECONDS",
+    "ROWS_PER_RESULTSET",
+    "CLIENT_PREFETCH_THREADS",
+    "LOCK_TIMEOUT",
+)
+
+
+@pytest.mark.parametrize("value", _ODD_VALUES, ids=lambda value: repr(value)[:20])
+def test_an_odd_value_of_a_parameter_is_the_clients_mistake_or_a_text(service: Service, token: str, value: Any) -> None:
+    for name in (*_NUMBERS, "QUERY_TAG", "TIMEZONE", "MULTI_STATEMENT_COUNT"):
+        statement = {"sqlText": "SELECT OBJECT_CONSTRUCT('a', 1), CURRENT_TIMESTAMP()", "parameters": {name: value}}
+        login = {"LOGIN_NAME": "SANDBOX_ADMIN", "PASSWORD": PASSWORD, "SESSION_PARAMETERS": {name: value}}
+        texts = [ask(service, "POST", "/session/v1/login-request", json.dumps({"data": login}).encode())[1]]
+        if json.loads(texts[0])["success"]:
+            own = json.loads(texts[0])["data"]["token"]
+            headers = {"Authorization": f'Snowflake Token="{own}"'}
+            texts.append(ask(service, "POST", "/queries/v1/query-request", b'{"sqlText": "SELECT 1"}', headers)[1])
+            ask(service, "POST", "/session?delete=true", b"", headers)
+        headers = {"Authorization": f'Snowflake Token="{token}"'}
+        texts.append(ask(service, "POST", "/queries/v1/query-request", json.dumps(statement).encode(), headers)[1])
+        assert [text for text in texts if b"incident" in text] == [], name
+        if name in _NUMBERS:
+            assert [json.loads(text)["code"] for text in texts] == ["001008", "001008"], name
 
 
 def test_a_client_that_leaves_in_the_middle_of_its_login_is_no_defect(
