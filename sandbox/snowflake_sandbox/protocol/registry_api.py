@@ -11,6 +11,7 @@ import base64
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -140,7 +141,9 @@ class RegistryApi:
         upload = self._world.new_id()
         self._uploads[upload] = bytearray(content)
         self._discard_oldest()
-        return Response(status_code=202, headers={"Location": f"/v2/{name}/blobs/uploads/{upload}", "Range": "0-0"})
+        return Response(
+            status_code=202, headers={"Location": f"{_address(name)}/blobs/uploads/{upload}", "Range": "0-0"}
+        )
 
     def _discard_oldest(self) -> None:
         """Discard uploads that were never finished, except for the newest, so that they do not fill the memory."""
@@ -163,7 +166,7 @@ class RegistryApi:
         body += content
         self._discard_oldest()
         if request.method == "PATCH":
-            place = {"Location": f"/v2/{name}/blobs/uploads/{upload}", "Range": f"0-{len(body) - 1}"}
+            place = {"Location": f"{_address(name)}/blobs/uploads/{upload}", "Range": f"0-{len(body) - 1}"}
             return Response(status_code=202, headers=place)
         self._uploads.pop(upload, None)
         return self._stored_blob(repository, name, request.query_params.get("digest", ""), bytes(body))
@@ -172,7 +175,7 @@ class RegistryApi:
         if digest != self._registry.digest_of(content):
             raise _RefusedError(400, "DIGEST_INVALID")
         self._registry.put(repository, content)
-        where = {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": digest}
+        where = {"Location": f"{_address(name)}/blobs/{digest}", "Docker-Content-Digest": digest}
         return Response(status_code=201, headers=where)
 
     def _blob(self, request: Request, role: str, _content: bytes) -> Response:
@@ -202,14 +205,16 @@ class RegistryApi:
         # media types are sent back in a header
         if not all(isinstance(kind, str) and _MEDIA_TYPE.fullmatch(kind) for kind in kinds):
             raise _RefusedError(400, "MANIFEST_INVALID")
-        if not all(isinstance(part, str) and self._registry.holds(repository, part) for part in parts):
+        if not all(isinstance(part, str) and self._registry.is_digest(part) for part in parts):
+            raise _RefusedError(400, "MANIFEST_INVALID")
+        if not all(self._registry.holds(repository, part) for part in parts):
             raise _RefusedError(400, "MANIFEST_BLOB_UNKNOWN")
         reference, digest = request.path_params["reference"], self._registry.digest_of(content)
         if reference.startswith("sha256:") and reference != digest:
             raise _RefusedError(400, "DIGEST_INVALID")
         self._registry.put(repository, content)
         self._registry.tag(repository, image, reference, digest)
-        where = f"/v2/{request.path_params['name']}/manifests/{digest}"
+        where = f"{_address(request.path_params['name'])}/manifests/{digest}"
         return Response(status_code=201, headers={"Location": where, "Docker-Content-Digest": digest})
 
     def _tags(self, request: Request, role: str, _content: bytes) -> Response:
@@ -217,6 +222,11 @@ class RegistryApi:
         pushed = self._registry.pushed(repository)
         tags = sorted(tag for (name, _), (tags, _) in pushed.items() if name == image for tag in tags)
         return Response(json.dumps({"name": request.path_params["name"], "tags": tags}), media_type="application/json")
+
+
+def _address(name: str) -> str:
+    """Return the address of an image, for a header: a database may have any name."""
+    return f"/v2/{quote(name)}"
 
 
 def _token(word: str) -> str:

@@ -82,6 +82,11 @@ class Registry:
         """Return the digest of a blob or manifest."""
         return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
+    @staticmethod
+    def is_digest(text: str) -> bool:
+        """Tell whether a text is a digest."""
+        return _DIGEST.fullmatch(text) is not None
+
     def put(self, repository: SnowflakeObject, content: bytes) -> str:
         """Store a blob or manifest of a repository and return its digest."""
         digest = self.digest_of(content)
@@ -103,7 +108,7 @@ class Registry:
 
     def get(self, digest: str) -> bytes | None:
         """Return a blob or manifest; None if it does not exist or the text is not a digest."""
-        if not _DIGEST.fullmatch(digest):
+        if not self.is_digest(digest):
             return None
         path = self._path(digest)
         return path.read_bytes() if path.is_file() else None
@@ -139,7 +144,7 @@ class Registry:
         listed: dict[tuple[str, str], tuple[list[str], str]] = {}
         for row in rows:
             tags, _ = listed.setdefault((row["name"], row["digest"]), ([], row["created_on"]))
-            if not _DIGEST.fullmatch(row["tag"]):
+            if not self.is_digest(row["tag"]):
                 tags.append(row["tag"])
         return listed
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
+from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
@@ -126,6 +127,27 @@ def test_what_is_wrong_with_a_push_is_said(port: int) -> None:
     assert engine.send("PUT", f"/v2/{PLACE}/job/manifests/v1", b"no json")[0] == 400
     assert engine.send("POST", "/v2/registry_d/public/nope/job/blobs/uploads/", b"")[0] == 404
     assert engine.send("GET", f"/v2/{PLACE}/job/blobs/../../../etc/passwd")[0] == 404
+
+
+@pytest.mark.parametrize("name", ["\u0416", "A B", "A%0D%0A:"])
+def test_a_database_of_any_name_takes_images(service: Any, port: int, name: str) -> None:
+    """Its name comes back in a header, which cannot hold it as it is."""
+    engine = Pusher(port)
+    with service.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f'CREATE DATABASE "{name}"')
+        cursor.execute(f'CREATE IMAGE REPOSITORY "{name}".PUBLIC.REPO')
+        assert engine.image(f"{quote(name)}/public/repo/job", "v1")[0] == 201
+        cursor.execute(f'DROP DATABASE "{name}"')
+
+
+@pytest.mark.parametrize("digest", ["\ud800", "sha256:x", "", ["sha256:"], None])
+def test_a_manifest_names_digests(port: int, digest: object) -> None:
+    for manifest in (
+        {"config": {"digest": digest}, "layers": []},
+        {"config": {"digest": digest}, "layers": [{"mediaType": "a/b", "digest": digest}]},
+    ):
+        content = json.dumps(manifest).encode()
+        assert Pusher(port).send("PUT", f"/v2/{PLACE}/job/manifests/v1", content)[0] == 400
 
 
 def test_a_session_token_logs_in_as_snowflakes_own_command_does(service: Any, port: int) -> None:
