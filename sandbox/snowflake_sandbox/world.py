@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from snowflake_sandbox import context
+from snowflake_sandbox import context, superfluous
 from snowflake_sandbox.access import access, bundles
 from snowflake_sandbox.call import World
 from snowflake_sandbox.catalog import catalog, registration
@@ -71,7 +71,7 @@ def build(
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     parts = [importlib.import_module(name) for name in _PARTS]
-    tables = [catalog.TABLES, access.TABLES, bundles.TABLES, logins.TABLES, database_kind.TABLES]
+    tables = [catalog.TABLES, superfluous.TABLES, access.TABLES, bundles.TABLES, logins.TABLES, database_kind.TABLES]
     tables += [part.TABLES for part in parts if hasattr(part, "TABLES")]
     control, used = folder / "control.sqlite", folder / "used"
     refuse_damage(control, [used, *(folder / "data").glob("*.duckdb")])
@@ -112,18 +112,19 @@ def _prepare(world: World, password: str) -> None:
     with world.store.transaction() as tx:
         role.ensure_built_in(tx, now)
         user.ensure_administrator(tx, logins.ADMINISTRATOR, password, now)
-        superfluous = [row["key"] for row in tx.rows("SELECT key FROM superfluous_file")]
-    for key in superfluous:
+        keys = [row["key"] for row in tx.rows("SELECT key FROM superfluous_file")]
+    for key in keys:
         database_kind.remove_file(world, key)
     temporary.drop_left_over(world)
+    superfluous.remove_left_over(world)
 
 
 def _attach_all(world: World) -> None:
     """Attach the databases, and let the store apply definitions that were committed right before a kill."""
     with world.store.reading() as tx:
         databases = catalog.listing(tx, "DATABASE")
-        superfluous = [row["key"] for row in tx.rows("SELECT key FROM superfluous_file")]
-    for file in world.data.put_aside([*map(file_key, databases), *superfluous]):
+        keys = [row["key"] for row in tx.rows("SELECT key FROM superfluous_file")]
+    for file in world.data.put_aside([*map(file_key, databases), *keys]):
         _log.warning("no database uses the file that is now called %s; delete it if no data is missing", file)
     for database in databases:
         _attach(world, database.name.name, file_key(database))

@@ -1,6 +1,7 @@
 """SECRET of type GENERIC_STRING (contract 6.19) or PASSWORD. Only containers (services) can read the value.
 
 The value or password is not stored in the catalog but in a file of the data folder that only the file's owner can read.
+Each value has a file of its own, so that a statement that fails, or a kill, leaves the former value as it was.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox import errors
+from snowflake_sandbox import errors, superfluous
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 
 def _file(world: World, secret: SnowflakeObject) -> Path:
-    return world.folder / "secrets" / str(secret.id)
+    # an earlier version called the file like the object
+    return world.folder / "secrets" / (secret["file"] or str(secret.id))
 
 
 _KEYS = {"GENERIC_STRING": ("secret_string",), "PASSWORD": ("username", "password")}
@@ -36,7 +38,7 @@ def keys(secret: SnowflakeObject) -> tuple[str, ...]:
 
 def values(world: World, secret: SnowflakeObject) -> dict[str, str]:
     """Return the keys of a secret with their values."""
-    content = _file(world, secret).read_text()
+    content = _file(world, secret).read_text("utf-8")
     return (
         {"secret_string": content}
         if keys(secret) == ("secret_string",)
@@ -59,12 +61,17 @@ def _keep(call: Call, secret: SnowflakeObject) -> None:
     text = secret["password"] if secret["secret_string"] is None else secret["secret_string"]
     if text is None:
         return
-    path = _file(call.world, secret)
+    name = f"{secret.id}_{call.world.new_id()}"
+    path = call.world.folder / "secrets" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
-        writer.write(text)
     with call.world.store.transaction() as tx:
-        catalog.update(tx, secret, {"secret_string": None, "password": None})
+        tx.otherwise(lambda: path.unlink(missing_ok=True))
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as writer:
+            writer.write(text)
+            writer.flush()
+            os.fsync(writer.fileno())
+        superfluous.remove_afterwards(call.world, _file(call.world, secret))
+        catalog.update(tx, secret, {"secret_string": None, "password": None, "file": name})
 
 
 def _finish(_call: Call, creation: Creation) -> None:
@@ -79,7 +86,7 @@ def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> No
 
 
 def _dropping(call: Call, secret: SnowflakeObject) -> None:
-    _file(call.world, secret).unlink(missing_ok=True)
+    superfluous.remove_afterwards(call.world, _file(call.world, secret))
 
 
 def _common(secret: SnowflakeObject) -> tuple[Any, ...]:

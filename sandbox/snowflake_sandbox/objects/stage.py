@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox import errors
+from snowflake_sandbox import errors, superfluous
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns
@@ -106,7 +105,7 @@ def _created(call: Call, stage: SnowflakeObject) -> None:
 
 
 def _dropping(call: Call, stage: SnowflakeObject) -> None:
-    shutil.rmtree(folder(call.world, stage))
+    superfluous.remove_afterwards(call.world, folder(call.world, stage))
 
 
 def _flag(options: Any, key: str) -> str:

@@ -11,7 +11,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox import errors
+from snowflake_sandbox import errors, superfluous
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
@@ -86,7 +86,7 @@ def _created(call: Call, app: SnowflakeObject) -> None:
 
 
 def _dropping(call: Call, app: SnowflakeObject) -> None:
-    shutil.rmtree(folder(call.world, app), ignore_errors=True)
+    superfluous.remove_afterwards(call.world, folder(call.world, app))
 
 
 def _add_live_version(call: Call, app: SnowflakeObject) -> Result | None:

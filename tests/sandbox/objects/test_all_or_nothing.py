@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def client(own_client: Client) -> Client:
+    """Rows in files: those in memory are gone with the database that is dropped, though the statement fails."""
+    return own_client
+
+
+@pytest.fixture
 def filled(client: Client) -> Client:
     """A table with two rows."""
     client.rows("CREATE TABLE T (A INT, B VARCHAR)")
