@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from snowflake_sandbox import folder_files, folder_lock, process_log
-from snowflake_sandbox.store import DataFolderError
+from snowflake_sandbox.data_folder import DataFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

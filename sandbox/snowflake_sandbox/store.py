@@ -19,60 +19,26 @@ import threading
 import time
 import uuid
 from ast import literal_eval
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snowflake_sandbox.data_folder import FORMAT, DataFolderError, StoreFormatError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-# Raise it when a table changes: an older folder is then refused with a remedy instead of being misread.
-FORMAT = 1
-
 
 _log = logging.getLogger("sandbox.store")
 # A failure of the machine (a full disk) lasts until somebody corrects it; until then writes are retried at this pace.
 _RETRY_SECONDS = 0.5
-# How many threads may read at a time.
+# For how long a thread waits for the present reader before it reads at the same time, and how many may then do so.
+_PATIENCE_SECONDS = 1.0
 _MOST_READERS = 16
 
 
 # Notes of definitions that this file has applied.
 _FOLLOWED = "CREATE TABLE IF NOT EXISTS followed_definition (token TEXT PRIMARY KEY);"
-
-
-class DataFolderError(Exception):
-    """The data folder cannot be used as it is; the text names the file and the remedy."""
-
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(
-            f"{path} {problem}. Nothing was changed. Put the file back from a copy of the folder, or start afresh with"
-            " `jobgraph sandbox reset` (deletes all local Snowflake data)."
-        )
-
-
-class StoreFormatError(DataFolderError):
-    """The data folder was written by another version of the sandbox."""
-
-    def __init__(self, path: Path, format_number: int) -> None:
-        Exception.__init__(
-            self,
-            f"{path} was written by another version of the sandbox (format {format_number}, this one reads {FORMAT})."
-            " Usual cause: the project was updated. Use that version again, or start afresh with"
-            " `jobgraph sandbox reset` (deletes all local Snowflake data).",
-        )
-
-
-def refuse_damage(path: Path, witnesses: Iterable[Path]) -> None:
-    """Refuse to create a new store next to files that only a sandbox with a store can have created.
-
-    Raises:
-        DataFolderError: if the file is missing or empty.
-    """
-    if (path.exists() and path.stat().st_size) or not any(witness.exists() for witness in witnesses):
-        return
-    raise DataFolderError(path, "is empty" if path.exists() else "is missing, though this folder was used before")
 
 
 def insist(action: Callable[[], object], stopping: Callable[[], bool]) -> None:
@@ -90,6 +56,16 @@ def insist(action: Callable[[], object], stopping: Callable[[], bool]) -> None:
             time.sleep(_RETRY_SECONDS)
         else:
             return
+
+
+def attempt(action: Callable[[], object]) -> bool:
+    """Run an action that writes; log it and return False if the machine cannot write now."""
+    try:
+        action()
+    except (OSError, sqlite3.OperationalError) as error:
+        _log.error("cannot write now: %s", error)
+        return False
+    return True
 
 
 class Snapshot:
@@ -163,16 +139,22 @@ class Note:
 
 
 class Readers:
-    """Connections for reading: several threads read at once, parallel to the writer, each from its own snapshot.
+    """Connections for reading: threads read in turn, parallel to the writer, each from its own snapshot.
 
-    Their number is bounded because each needs three open files and a process may have only a few.
+    In turn, because Python runs one thread at a time: a query gives the processor away, and gets it back only after all
+    threads that also want it. If 50 read at once, each of a statement's twenty queries waits for the 49 others. A
+    thread whose turn does not come, because somebody reads a great deal, gets a connection of its own. Their number is
+    bounded because each needs three open files, and a process may have only a few.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._free: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
-        for _ in range(_MOST_READERS):
-            self._free.put(None)
+        # Of C, first come first served: `queue.Queue` would cost more than a query, and let threads overtake.
+        self._turn: queue.SimpleQueue[sqlite3.Connection | None] = queue.SimpleQueue()
+        self._turn.put(None)
+        self._more: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(_MOST_READERS - 1):
+            self._more.put(None)
         self._own = threading.local()
 
     @contextmanager
@@ -182,9 +164,7 @@ class Readers:
         if outer is not None:
             yield outer
             return
-        connection = self._free.get()
-        try:
-            connection = connection or self._connect()
+        with self._connection() as connection:
             connection.execute("BEGIN")
             try:
                 self._own.snapshot = Snapshot(connection)
@@ -193,8 +173,29 @@ class Readers:
                 self._own.snapshot = None
                 if connection.in_transaction:
                     connection.execute("COMMIT")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._turn.get(timeout=_PATIENCE_SECONDS)
+        except queue.Empty:
+            with self._another() as connection:
+                yield connection
+            return
+        try:
+            connection = connection or self._connect()
+            yield connection
         finally:
-            self._free.put(connection)
+            self._turn.put(connection)
+
+    @contextmanager
+    def _another(self) -> Iterator[sqlite3.Connection]:
+        self._more.get()
+        try:
+            with closing(self._connect()) as connection:
+                yield connection
+        finally:
+            self._more.put(None)
 
     @property
     def is_reading(self) -> bool:
@@ -209,10 +210,11 @@ class Readers:
 
     def close(self) -> None:
         """Close the connections, each as soon as it is not in use."""
-        for _ in range(_MOST_READERS):
-            connection = self._free.get()
-            if connection is not None:
-                connection.close()
+        for _ in range(_MOST_READERS - 1):
+            self._more.get()
+        connection = self._turn.get()
+        if connection is not None:
+            connection.close()
 
 
 class Store:

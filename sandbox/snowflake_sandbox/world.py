@@ -19,6 +19,7 @@ from snowflake_sandbox.call import World
 from snowflake_sandbox.catalog import catalog, registration
 from snowflake_sandbox.data import table_functions, temporary
 from snowflake_sandbox.data.adapter import DataPlane
+from snowflake_sandbox.data_folder import DataFolderError, refuse_damage
 from snowflake_sandbox.ddl import get_ddl
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import database as database_kind
@@ -29,7 +30,7 @@ from snowflake_sandbox.queries import query_history, results
 from snowflake_sandbox.queries.running import Queries
 from snowflake_sandbox.scripting import statements as scripting
 from snowflake_sandbox.statements import definitions, showing
-from snowflake_sandbox.store import DataFolderError, Store, refuse_damage
+from snowflake_sandbox.store import Store
 
 if TYPE_CHECKING:
     from snowflake_sandbox.clock import Clock

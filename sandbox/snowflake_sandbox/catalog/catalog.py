@@ -17,7 +17,7 @@ from snowflake_sandbox.store import Snapshot, Transaction, to_json
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS object (
@@ -115,6 +115,18 @@ def by_id(tx: Snapshot, object_id: int) -> SnowflakeObject | None:
     """Return the object with that id; None if it was dropped or replaced."""
     row = tx.row("SELECT * FROM object WHERE id = ?", object_id)
     return _object(row) if row else None
+
+
+def by_ids(tx: Snapshot, object_ids: Sequence[int]) -> list[SnowflakeObject]:
+    """Return the objects with these ids in that order, without those that were dropped or replaced.
+
+    In one query, because a busy process yields the processor at each, and a graph may have a thousand tasks.
+    """
+    rows = tx.rows(
+        "SELECT object.* FROM json_each(?) AS wanted JOIN object ON object.id = wanted.value ORDER BY wanted.key",
+        json.dumps(object_ids),
+    )
+    return [_object(row) for row in rows]
 
 
 def listing(

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot
 
 _SHORTEST = timedelta(minutes=1)
 
 
-def used(tx: Transaction, name: str, now: datetime) -> float:
+def used(tx: Snapshot, name: str, now: datetime) -> float:
     """Return the credits that the warehouses of a monitor have used in the current month."""
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     warehouses = {item.id for item in catalog.listing(tx, "WAREHOUSE") if item["resource_monitor"] == name}
@@ -36,7 +36,7 @@ def used(tx: Transaction, name: str, now: datetime) -> float:
     )
 
 
-def refusal(tx: Transaction, warehouse: SnowflakeObject, now: datetime) -> errors.SnowflakeError | None:
+def refusal(tx: Snapshot, warehouse: SnowflakeObject, now: datetime) -> errors.SnowflakeError | None:
     """Return the error if a warehouse's monitor has reached a SUSPEND threshold; None if the warehouse may be used."""
     name = warehouse["resource_monitor"]
     monitor = catalog.find(tx, "RESOURCE MONITOR", ObjectName(name)) if name else None

@@ -86,7 +86,7 @@ def compute(call: Call) -> Iterator[None]:
     if warehouse.id in session.slot_warehouses:
         yield
         return
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         refusal = monitors.refusal(tx, warehouse, call.world.clock.now())
     if refusal is not None:
         raise refusal

@@ -1,20 +1,23 @@
 """The warehouses of a sandbox: statements get slots, wait or are refused; the number of running clusters is recorded.
 
-Knows threads, the clock and the order of writing and acting; slots.py has the rules. There is one lock, the store's
-transaction: the hooks of kinds call this inside one. Must not know which statements need a warehouse (needs.py).
+Knows threads, the clock and the order of writing and acting; slots.py has the rules. Slots and queues are in memory
+only: a statement waits for the store's writer only if it changes what is recorded, the warehouse's state or clusters.
+The lock of this module is the inner one: the hooks of kinds call it inside a transaction, so nobody may begin a
+transaction while holding it. Must not know which statements need a warehouse (needs.py).
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import due_work, errors
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.compute import rates, slots, usage
+from snowflake_sandbox.store import attempt
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,6 +47,7 @@ class Warehouses:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._lock = threading.RLock()
         self._live: dict[int, slots.Warehouse] = {}
         self._tickets: dict[str, _Ticket] = {}
         self._numbers = itertools.count()
@@ -77,16 +81,15 @@ class Warehouses:
         """Apply the changes that are due, and return when the next one will be."""
         now = self._world.clock.now()
         until = now + _LONGEST_SLEEP
-        with self._world.store.transaction() as tx:
+        with self._world.store.transaction() as tx, self._lock:
             usage.see(tx, now)
-            for object_id, warehouse in list(self._live.items()):
-                item = catalog.by_id(tx, object_id)
-                if item is None:
-                    continue
-                instant = slots.next_instant(warehouse, self._terms(item))
+            for item in catalog.listing(tx, "WAREHOUSE"):
+                terms_ = self._terms(item)
+                instant = slots.next_instant(self.live(item), terms_)
                 if instant is not None and instant <= now:
-                    self._apply(tx, item, slots.Look())
-                    instant = slots.next_instant(self._live[object_id], self._terms(item))
+                    self._step(item, slots.Look())
+                    instant = slots.next_instant(self.live(item), terms_)
+                self._write(tx, item, self.live(item), now)
                 until = min(until, instant or until)
         return until
 
@@ -96,20 +99,34 @@ class Warehouses:
         """Add a warehouse that was created, or that exists when the sandbox starts."""
         now = self._world.clock.now()
         suspended = item["state"] != slots.Power.STARTED
-        self._live[item.id] = slots.new(self._terms(item), now, suspended=suspended)
+        with self._lock:
+            self._live[item.id] = slots.new(self._terms(item), now, suspended=suspended)
         self._write(tx, item, self._live[item.id], now)
+        tx.otherwise(lambda: self._live.pop(item.id, None))
         self._wake.set()
 
     def change(self, tx: Transaction, item: SnowflakeObject, event: slots.Event) -> None:
         """Apply an event to a warehouse: it was suspended, resumed, or altered."""
-        self._apply(tx, item, event)
+        with self._lock:
+            before, after = self._step(item, event)
+            tx.otherwise(lambda: self._take_back(item.id, before))
+            self._write(tx, item, after, self._world.clock.now())
 
     def forget(self, tx: Transaction, item: SnowflakeObject) -> None:
         """Remove a dropped warehouse; statements that wait for it are refused."""
-        warehouse = self._live.pop(item.id, None)
         usage.change(tx, item, 0, 0.0, self._world.clock.now())
-        for waiting in warehouse.queue if warehouse is not None else ():
-            self._decide(waiting.id, errors.no_active_warehouse())
+        tx.afterwards(lambda: self._remove(item.id))
+
+    def _remove(self, item_id: int) -> None:
+        with self._lock:
+            warehouse = self._live.pop(item_id, None)
+            for waiting in warehouse.queue if warehouse is not None else ():
+                self._decide(waiting.id, errors.no_active_warehouse())
+
+    def _take_back(self, item_id: int, before: slots.Warehouse) -> None:
+        """Undo a change of a transaction that was rolled back; statements that got their slots by it keep them."""
+        with self._lock:
+            self._live[item_id] = replace(self._live[item_id], power=before.power, clusters=before.clusters)
 
     def live(self, item: SnowflakeObject) -> slots.Warehouse:
         """Return a warehouse's current state."""
@@ -119,16 +136,17 @@ class Warehouses:
     # --- called by statements ----------------------------------------------------------------------------------------
 
     def arrive(self, item: SnowflakeObject, timeout: int) -> str:
-        """Request a slot, and return the number to wait and leave with. `timeout` in seconds, 0 for none."""
+        """Request a slot, and return the number to wait and leave with. `timeout` in seconds, 0 for none.
+
+        Raises:
+            SnowflakeError: 000606 the warehouse was dropped.
+        """
         number = str(next(self._numbers))
         self._tickets[number] = _Ticket()
         until = self._world.clock.now() + timedelta(seconds=timeout) if timeout else None
-        with self._world.store.transaction() as tx:
-            present = catalog.by_id(tx, item.id)
-            if present is None:
-                del self._tickets[number]
-                raise errors.no_active_warehouse()
-            self._apply(tx, present, slots.Arrive(number, until))
+        if not self._request(item, slots.Arrive(number, until)):
+            del self._tickets[number]
+            raise errors.no_active_warehouse()
         return number
 
     def has_slot(self, number: str) -> bool:
@@ -151,10 +169,13 @@ class Warehouses:
     def leave(self, item: SnowflakeObject, number: str) -> None:
         """Record that a statement has ended, or has stopped waiting."""
         self._tickets.pop(number, None)
-        with self._world.store.transaction() as tx:
-            present = catalog.by_id(tx, item.id)
-            if present is not None:
-                self._apply(tx, present, slots.Leave(number))
+        present = self._present(item)
+        if present is not None:
+            self._request(present, slots.Leave(number))
+
+    def _present(self, item: SnowflakeObject) -> SnowflakeObject | None:
+        with self._world.store.reading() as tx:
+            return catalog.by_id(tx, item.id)
 
     def provisioning(self, item: SnowflakeObject) -> timedelta:
         """Return how long it still takes until a warehouse's compute is up."""
@@ -163,11 +184,29 @@ class Warehouses:
 
     # --- transitions -------------------------------------------------------------------------------------------------
 
-    def _apply(self, tx: Transaction, item: SnowflakeObject, event: slots.Event) -> None:
-        now = self._world.clock.now()
-        before = self.live(item)
-        step = slots.step(before, event, self._terms(item), now)
-        self._write(tx, item, step.warehouse, now)
+    def _request(self, item: SnowflakeObject, event: slots.Arrive | slots.Leave) -> bool:
+        """Apply a statement's event, and write if state or clusters change; return False if the warehouse is gone."""
+        if item.id not in self._live and self._present(item) is None:
+            return False
+        with self._lock:
+            before, after = self._step(item, event)
+        is_recorded = (after.power, after.clusters) == (before.power, before.clusters)
+        if not is_recorded and not attempt(lambda: self._record(item)):
+            # The disk is full: the loop writes it as soon as it can, and the statement goes on meanwhile.
+            self._wake.set()
+        return True
+
+    def _record(self, item: SnowflakeObject) -> None:
+        """Write what holds now: other statements may have changed it since, and the last one that writes is right."""
+        with self._world.store.transaction() as tx:
+            present, live = catalog.by_id(tx, item.id), self._live.get(item.id)
+            if present is not None and live is not None:
+                self._write(tx, present, live, self._world.clock.now())
+
+    def _step(self, item: SnowflakeObject, event: slots.Event) -> tuple[slots.Warehouse, slots.Warehouse]:
+        """Apply an event in memory, with the lock held; return the warehouse before and after it."""
+        before, terms_ = self.live(item), self._terms(item)
+        step = slots.step(before, event, terms_, self._world.clock.now())
         self._live[item.id] = step.warehouse
         for number in step.admitted:
             self._decide(number, None)
@@ -175,8 +214,9 @@ class Warehouses:
             self._decide(number, errors.queued_too_long())
         for number in step.refused:
             self._decide(number, errors.no_active_warehouse())
-        if slots.next_instant(step.warehouse, self._terms(item)) != slots.next_instant(before, self._terms(item)):
+        if slots.next_instant(step.warehouse, terms_) != slots.next_instant(before, terms_):
             self._wake.set()
+        return before, step.warehouse
 
     def _terms(self, item: SnowflakeObject) -> slots.WarehouseTerms:
         return terms(item, self._world.node_start / _OF_A_NODE)

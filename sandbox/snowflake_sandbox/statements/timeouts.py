@@ -33,7 +33,7 @@ def seconds(call: Call) -> int:
     """Return how long the statement may take, in seconds."""
     values = [call.parameters.get(PARAMETER), session_value(call.session, PARAMETER)]
     if call.session.warehouse is not None:
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             warehouse = catalog.find(tx, "WAREHOUSE", ObjectName(call.session.warehouse))
         values.append(None if warehouse is None else warehouse.parameters.get(PARAMETER))
     return min((int(value) or _WEEK for value in values if value is not None), default=_DEFAULT)

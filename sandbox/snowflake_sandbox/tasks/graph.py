@@ -102,7 +102,7 @@ def disconnect(tx: Transaction, task: SnowflakeObject, predecessor_id: int) -> N
 
 def roots_of(tx: Snapshot, task: SnowflakeObject) -> list[SnowflakeObject]:
     """Return the roots of a task's graph: one if the graph can run, none if the task has only a cycle above it."""
-    return [root for row in tx.rows(_ROOTS, task.id) if (root := catalog.by_id(tx, row[0])) is not None]
+    return catalog.by_ids(tx, _ids(tx, _ROOTS, task))
 
 
 def require_runnable(tx: Snapshot, root: SnowflakeObject) -> None:
@@ -141,8 +141,7 @@ def _ids(tx: Snapshot, sql: str, task: SnowflakeObject) -> list[int]:
 
 def children_of(tx: Snapshot, task: SnowflakeObject) -> list[SnowflakeObject]:
     """Return a task's direct dependents, and a root's finalizer."""
-    ids = _ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? ORDER BY task_id", task)
-    return [child for number in ids if (child := catalog.by_id(tx, number)) is not None]
+    return catalog.by_ids(tx, _ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? ORDER BY task_id", task))
 
 
 def finalizer_of(tx: Snapshot, root: SnowflakeObject) -> SnowflakeObject | None:
@@ -153,9 +152,8 @@ def finalizer_of(tx: Snapshot, root: SnowflakeObject) -> SnowflakeObject | None:
 
 def members(tx: Snapshot, root: SnowflakeObject) -> list[SnowflakeObject]:
     """Return all tasks of a graph, including the finalizer: the root first, then in order of creation."""
-    rows = tx.rows(f"{_BELOW} SELECT id FROM down ORDER BY id", root.id)
-    tasks = [catalog.by_id(tx, row[0]) for row in rows]
-    return [root, *(task for task in tasks if task is not None and task.id != root.id)]
+    tasks = catalog.by_ids(tx, _ids(tx, f"{_BELOW} SELECT id FROM down ORDER BY id", root))
+    return [root, *(task for task in tasks if task.id != root.id)]
 
 
 def qualified(task: SnowflakeObject, names: Iterable[str]) -> list[ObjectName]:

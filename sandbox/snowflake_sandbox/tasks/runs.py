@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox.store import Snapshot, Transaction, to_json
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import machine
-from snowflake_sandbox.tasks.machine import Graph, GraphRun, RunStep, TaskRun, TaskState
+from snowflake_sandbox.tasks.machine import Change, Graph, GraphRun, RunStep, TaskRun, TaskState
 
 if TYPE_CHECKING:
     import sqlite3
@@ -108,6 +108,7 @@ class ActiveRun:
         id: key of graph_run.
         frozen: definitions as JSON values; `graph` has the same for the state machine.
         task_run_ids: task name -> key of task_run.
+        query_ids: task name -> id of its statement, once the task is EXECUTING.
     """
 
     id: int
@@ -121,6 +122,7 @@ class ActiveRun:
     graph: Graph
     run: GraphRun
     task_run_ids: dict[str, str] = field(default_factory=dict)
+    query_ids: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,11 @@ def create_retry(tx: Transaction, last: sqlite3.Row, scheduled_from: str, moment
     """Write the next attempt after the graph_run row `last`, with the same definitions."""
     before = load(tx, last)
     active = replace(
-        before, attempt=before.attempt + 1, run=machine.retry_of(before.graph, before.run), task_run_ids={}
+        before,
+        attempt=before.attempt + 1,
+        run=machine.retry_of(before.graph, before.run),
+        task_run_ids={},
+        query_ids={},
     )
     request = RunRequest(scheduled_from, moment.now, active.config)
     retry = _insert(tx, active, (last["owner"], last["version"]), request, moment)
@@ -258,6 +264,7 @@ def load(tx: Snapshot, row: sqlite3.Row) -> ActiveRun:
         graph=graph,
         run=machine.restore(graph, TaskState(row["state"]), _instant(row["started"]), tasks),
         task_run_ids={task["name"]: task["id"] for task in listed},
+        query_ids={task["name"]: task["query_id"] for task in listed if task["query_id"]},
     )
 
 
@@ -280,7 +287,7 @@ def is_running(tx: Snapshot, root_id: int) -> bool:
 
 
 def write(tx: Transaction, active: ActiveRun, step: RunStep, outcome: Outcome, moment: Moment) -> None:
-    """Write a step: every transition with its event row, and the state of the run."""
+    """Write a step: every transition with its event row, and the state of the run; EXECUTING tasks get query ids."""
     instant = moment.now.isoformat()
     for change in step.changes:
         tx.run(
@@ -293,7 +300,9 @@ def write(tx: Transaction, active: ActiveRun, step: RunStep, outcome: Outcome, m
             change.new,
             instant,
         )
-        _write_task(tx, active.task_run_ids[change.task], change.new, outcome, moment)
+        if change.new is TaskState.EXECUTING:
+            active.query_ids[change.task] = moment.new_id()
+        _write_task(tx, active, change, outcome, instant)
     ended = step.run.state not in (TaskState.WAITING, TaskState.EXECUTING)
     tx.run(
         "UPDATE graph_run SET state = ?, started = ?, completed = ? WHERE id = ?",
@@ -304,13 +313,13 @@ def write(tx: Transaction, active: ActiveRun, step: RunStep, outcome: Outcome, m
     )
 
 
-def _write_task(tx: Transaction, task_run_id: str, state: TaskState, outcome: Outcome, moment: Moment) -> None:
-    instant = moment.now.isoformat()
+def _write_task(tx: Transaction, active: ActiveRun, change: Change, outcome: Outcome, instant: str) -> None:
+    task_run_id, state = active.task_run_ids[change.task], change.new
     if state is TaskState.EXECUTING:
         tx.run(
             "UPDATE task_run SET state = ?, query_id = ?, scheduled_time = ?, started = ? WHERE id = ?",
             state,
-            moment.new_id(),
+            active.query_ids[change.task],
             instant,
             instant,
             task_run_id,
@@ -332,11 +341,12 @@ def _write_task(tx: Transaction, task_run_id: str, state: TaskState, outcome: Ou
 def count_failures(tx: Transaction, active: ActiveRun) -> dict[str, int]:
     """Update the consecutive failures of the tasks of an ended attempt; return the new counts by task name."""
     failures: dict[str, int] = {}
+    succeeded: list[str] = []
     rows = tx.rows("SELECT name, state FROM task_run WHERE graph_run_id = ? AND NOT carried", active.id)
     for row in rows:
         uuid = str(active.graph.task(row["name"]).payload["uuid"])
         if row["state"] == TaskState.SUCCEEDED:
-            tx.run("DELETE FROM task_failures WHERE uuid = ?", uuid)
+            succeeded.append(uuid)
         elif row["state"] == TaskState.FAILED:
             tx.run(
                 "INSERT INTO task_failures VALUES (?, 1) ON CONFLICT (uuid) DO UPDATE SET count = count + 1",
@@ -344,6 +354,7 @@ def count_failures(tx: Transaction, active: ActiveRun) -> dict[str, int]:
             )
             counted = tx.row("SELECT count FROM task_failures WHERE uuid = ?", uuid)
             failures[row["name"]] = counted["count"] if counted is not None else 0
+    tx.run("DELETE FROM task_failures WHERE uuid IN (SELECT value FROM json_each(?))", json.dumps(succeeded))
     return failures
 
 

@@ -9,6 +9,8 @@ know SQL statements. machine.py has the rules of a run.
 from __future__ import annotations
 
 import threading
+from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ from snowflake_sandbox import due_work
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.store import Transaction, insist
 from snowflake_sandbox.tasks import graph as graphs
-from snowflake_sandbox.tasks import machine, rules, runs, schedule
+from snowflake_sandbox.tasks import machine, retries, runs, schedule
 from snowflake_sandbox.tasks.machine import (
     Begin,
     Event,
@@ -33,8 +35,6 @@ from snowflake_sandbox.tasks.runs import ActiveRun, Moment, Outcome, RunRequest
 from snowflake_sandbox.tasks.statements import TaskStatement, Work
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from snowflake_sandbox.call import World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.store import Transaction
@@ -64,6 +64,7 @@ class Scheduler:
         self._lock = threading.RLock()
         self._active: dict[int, ActiveRun] = {}
         self._statements: dict[str, TaskStatement] = {}
+        self._unstarted: deque[TaskStatement] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         # The latest time that the loop has seen.
@@ -100,9 +101,10 @@ class Scheduler:
         for active in unfinished:
             with self._lock:
                 self._active[active.id] = active
-            executing = [name for name, task in active.run.tasks.items() if task.state is TaskState.EXECUTING]
-            for name in executing:
-                self._start_statement(active, name)
+                executing = [name for name, task in active.run.tasks.items() if task.state is TaskState.EXECUTING]
+                for name in executing:
+                    self._prepare_statement(active, name)
+        self._start_threads()
 
     def _loop(self) -> None:
         due_work.repeat(self._look, "tasks", world=self._world, wake=self._wake, stopping=self._stopping)
@@ -157,6 +159,7 @@ class Scheduler:
                     return
                 active, step = self._new_run(tx, root, RunRequest("SCHEDULE", due), now)
             self._adopt(active, step)
+        self._start_threads()
 
     def execute_task(self, root: SnowflakeObject, config: str | None) -> None:
         """EXECUTE TASK: start a run now, or after the present run; a later request replaces a waiting one."""
@@ -168,6 +171,7 @@ class Scheduler:
                     return
                 active, step = self._new_run(tx, root, self._manual(root, config, now), now)
             self._adopt(active, step)
+        self._start_threads()
 
     def retry_last(self, root: SnowflakeObject, group_id: int | None = None) -> None:
         """EXECUTE TASK … RETRY LAST: rerun what failed in the last run.
@@ -178,11 +182,12 @@ class Scheduler:
         now = self._world.clock.now()
         with self._lock:
             with self._world.store.transaction() as tx:
-                last = _retriable(tx, root, group_id, now)
+                last = retries.retriable(tx, root, group_id, now)
                 active = runs.create_retry(tx, last, "MANUAL RETRY", self._moment(now))
                 step = machine.step(active.graph, active.run, Begin(), now)
                 runs.write(tx, active, step, Outcome(), self._moment(now))
             self._adopt(active, step)
+        self._start_threads()
 
     def _moment(self, now: datetime) -> Moment:
         return Moment(now, self._world.new_id)
@@ -228,13 +233,14 @@ class Scheduler:
             self._act(active, step)
             for following, first in followed:
                 self._adopt(following, first)
+        self._start_threads()
         self._wake.set()  # a task that has just begun may have the next deadline
         return True
 
     def _act(self, active: ActiveRun, step: machine.RunStep) -> None:
         for action in step.actions:
             if isinstance(action, Start):
-                self._start_statement(active, action.task)
+                self._prepare_statement(active, action.task)
             elif isinstance(action, Interrupt):
                 statement = self._statements.get(active.task_run_ids[action.task])
                 if statement is not None:
@@ -242,16 +248,14 @@ class Scheduler:
             else:
                 self._active.pop(active.id, None)
 
-    def _start_statement(self, active: ActiveRun, name: str) -> None:
+    def _prepare_statement(self, active: ActiveRun, name: str) -> None:
         task_run_id = active.task_run_ids[name]
-        with self._world.store.reading() as tx:
-            row = tx.row("SELECT query_id FROM task_run WHERE id = ?", task_run_id)
         work = Work(
             task=dict(active.graph.task(name).payload),
             database=active.frozen["database"],
             schema=active.frozen["schema"],
             task_run_id=task_run_id,
-            query_id=row["query_id"] if row is not None else self._world.new_id(),
+            query_id=active.query_ids[name],
         )
 
         def report(happening: Happening, outcome: Outcome) -> None:
@@ -260,7 +264,13 @@ class Scheduler:
 
         statement = TaskStatement(self._world, work, report)
         self._statements[task_run_id] = statement
-        statement.start()
+        self._unstarted.append(statement)
+
+    def _start_threads(self) -> None:
+        """Start what was prepared; without the lock, because a thread of a busy process takes long to start."""
+        while self._unstarted:
+            with suppress(IndexError):  # another thread took the last one
+                self._unstarted.popleft().start()
 
     def _time_out(self, now: datetime) -> None:
         with self._lock:
@@ -315,6 +325,8 @@ class Scheduler:
         self, tx: Transaction, root: SnowflakeObject, active: ActiveRun, counts: dict[str, int], now: datetime
     ) -> bool:
         """Apply SUSPEND_TASK_AFTER_NUM_FAILURES: set on the root for any task, set on a child for that child only."""
+        if not counts:
+            return False
         limit = int(graphs.parameter(tx, root, "SUSPEND_TASK_AFTER_NUM_FAILURES"))
         too_often = [name for name, count in counts.items() if limit and count >= limit]
         for_the_root = bool(too_often)
@@ -355,34 +367,3 @@ def suspend(tx: Transaction, task: SnowflakeObject, now: datetime, reason: str) 
     """Suspend a task: no more scheduled runs start, and a run under way is not affected."""
     changed = {"state": "suspended", "last_suspended_on": now.isoformat(), "last_suspended_reason": reason}
     set_due(tx, catalog.update(tx, task, changed), now)
-
-
-def _retriable(tx: Transaction, root: SnowflakeObject, group_id: int | None, now: datetime) -> sqlite3.Row:
-    last = runs.last_run(tx, root)
-    if group_id is not None:
-        last = tx.row(
-            "SELECT * FROM graph_run WHERE root_uuid = ? AND group_id = ? ORDER BY attempt DESC LIMIT 1",
-            root["uuid"],
-            group_id,
-        )
-        if last is None:
-            raise rules.refused(f"Cannot perform retry: Graph run group with ID {group_id} not found.")
-    name = root.name.name
-    if last is None:
-        raise rules.refused(f"Cannot perform retry: no suitable run of graph with root task {name} to retry.", 91457)
-    if last["state"] not in (TaskState.FAILED, TaskState.CANCELLED):
-        raise rules.refused(
-            f"Cannot perform retry: run (GRAPH_RUN_GROUP_ID = {last['group_id']}, attempt = {last['attempt']}) of graph"
-            f" with root task {name} had no failures.",
-            91456,
-        )
-    version, _ = runs.version_of(tx, root)
-    if version != last["version"]:
-        raise rules.refused(
-            f"Cannot perform retry: the task graph with root {root.name.qualified} was modified since its last run."
-        )
-    if now - datetime.fromisoformat(last["original_time"]) > timedelta(days=14):
-        raise rules.refused("Cannot perform retry: the last run is more than 14 days old.")
-    if runs.is_running(tx, root.id):
-        raise rules.refused(f"Cannot perform retry: task graph with root {root.name.qualified} is running.")
-    return last

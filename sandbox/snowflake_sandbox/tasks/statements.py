@@ -63,16 +63,21 @@ class TaskStatement:
     _silent: bool = False
     _session: Session | None = None
     _thread: threading.Thread | None = None
+    _starting: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
-        """Start the thread and return at once."""
-        self._thread = threading.Thread(target=self._run, name=f"task {self.work.task['name']}", daemon=True)
-        self._thread.start()
+        """Start the thread and return at once; do nothing if the statement was interrupted silently before."""
+        with self._starting:
+            if self._silent:
+                return
+            self._thread = threading.Thread(target=self._run, name=f"task {self.work.task['name']}", daemon=True)
+            self._thread.start()
 
     def interrupt(self, *, silent: bool = False) -> None:
         """Make the statement end soon. With `silent`, its end is not reported: the sandbox stops, and it runs again."""
-        self._silent = self._silent or silent
-        self._cancelled.set()
+        with self._starting:
+            self._silent = self._silent or silent
+            self._cancelled.set()
         if self._session is not None:
             self.world.data.interrupt(self._session)
 

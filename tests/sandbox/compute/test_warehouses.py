@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.compute import usage
 from snowflake_sandbox.errors import SnowflakeError
 
@@ -129,6 +132,61 @@ def test_what_waits_for_a_warehouse_that_is_dropped_is_refused(compute: Compute)
     with pytest.raises(SnowflakeError) as refused:
         query.future.result(LONG)
     assert refused.value.errno == 606
+
+
+def test_a_statement_of_a_started_warehouse_does_not_wait_for_who_writes(compute: Compute) -> None:
+    compute.rows("CREATE WAREHOUSE W")
+    with compute.world.store.transaction():  # of this thread; the statement has one of its own
+        query = compute.submit("A")
+        compute.open("A")
+        assert query.future.result(LONG).arrow is not None
+    assert compute.shown("W")["running"] == 0
+
+
+def test_on_a_full_disk_statements_go_on_and_the_warehouse_is_recorded_when_there_is_room(
+    compute: Compute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute.rows("CREATE WAREHOUSE W INITIALLY_SUSPENDED = TRUE")
+    change, is_full = usage.change, threading.Event()
+
+    def changed(*arguments: Any) -> None:
+        if is_full.is_set():
+            raise sqlite3.OperationalError("database or disk is full")
+        change(*arguments)
+
+    monkeypatch.setattr(usage, "change", changed)
+    is_full.set()
+    query = compute.submit("A")
+    compute.open("A")
+    assert query.future.result(LONG).arrow is not None
+    assert (compute.shown("W")["state"], compute.shown("W")["running"]) == ("STARTED", 0)
+    assert recorded(compute) == ("SUSPENDED", 0)
+    is_full.clear()
+    until(lambda: recorded(compute) == ("STARTED", 1))
+
+
+def recorded(compute: Compute) -> tuple[str, int]:
+    """The state of the only warehouse in the store, and how many clusters of it have been up."""
+    with compute.world.store.reading() as tx:
+        (warehouse,) = catalog.listing(tx, "WAREHOUSE")
+        return warehouse["state"], sum(map(len, usage.spans(tx, "WAREHOUSE", compute.clock.now()).values()))
+
+
+def fail_after(compute: Compute, text: str) -> None:
+    with compute.world.store.transaction() as tx:
+        compute.rows(text)
+        tx.run("a statement that fails")
+
+
+@pytest.mark.parametrize("text", ["ALTER WAREHOUSE W SUSPEND", "DROP WAREHOUSE W"])
+def test_a_change_that_was_rolled_back_leaves_the_warehouse_as_it_was(compute: Compute, text: str) -> None:
+    compute.rows("CREATE WAREHOUSE W")
+    with pytest.raises(sqlite3.OperationalError):
+        fail_after(compute, text)
+    assert compute.shown("W")["state"] == "STARTED"
+    query = compute.submit("A")
+    compute.open("A")
+    assert query.future.result(LONG).arrow is not None
 
 
 def test_a_role_that_may_not_use_the_warehouse_has_none(compute: Compute) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from snowflake_sandbox import control, folder_lock, world
 from snowflake_sandbox.clock import SystemClock
+from snowflake_sandbox.data_folder import DataFolderError
 from snowflake_sandbox.protocol import logins
-from snowflake_sandbox.store import DataFolderError
 
 from tests import in_process
 

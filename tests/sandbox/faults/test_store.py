@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from snowflake_sandbox import store as stores
 from snowflake_sandbox.store import Store
 
 if TYPE_CHECKING:
@@ -67,6 +68,27 @@ def test_a_reader_cannot_write_nor_begin_a_transaction_that_it_would_not_see(sto
     with store.transaction() as tx:
         tx.run("INSERT INTO t VALUES (1)")
     assert read(store) == 1
+
+
+def test_readers_take_turns_so_that_their_queries_do_not_wait_for_each_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "_PATIENCE_SECONDS", PATIENCE)
+    with ThreadPoolExecutor(1) as other:
+        with store.reading() as snapshot:
+            assert count(snapshot) == 0
+            asked = other.submit(read, store)
+            with pytest.raises(TimeoutError):
+                asked.result(0.05)
+        assert asked.result(PATIENCE) == 0
+
+
+def test_a_reader_who_takes_long_does_not_hold_the_others_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "_PATIENCE_SECONDS", 0.01)
+    with ThreadPoolExecutor(1) as other, store.reading() as snapshot:
+        assert count(snapshot) == 0
+        for _ in range(40):  # more than there are connections: each is given back
+            assert other.submit(read, store).result(PATIENCE) == 0
 
 
 def test_more_readers_than_connections_all_read(store: Store) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from snowflake_sandbox import world
 from snowflake_sandbox.clock import SystemClock
+from snowflake_sandbox.data_folder import StoreFormatError
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.statements import dispatch
-from snowflake_sandbox.store import StoreFormatError
 
 if TYPE_CHECKING:
     from pathlib import Path
