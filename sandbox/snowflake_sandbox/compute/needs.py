@@ -21,7 +21,7 @@ from snowflake_sandbox.parameters import session_value
 from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from snowflake_sandbox.call import Call, ScalarFunction, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
@@ -69,8 +69,10 @@ def require(call: Call) -> None:
 
 
 @contextmanager
-def compute(call: Call) -> Iterator[None]:
+def compute(call: Call, without: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Wait for a slot of the session's warehouse, and hold it as long as the block lasts.
+
+    `without` is called if there is no active warehouse, and may raise an error that comes first.
 
     Raises:
         SnowflakeError: 000606 no active warehouse, 090073 suspended by its resource monitor, 000630 waited too long,
@@ -80,14 +82,16 @@ def compute(call: Call) -> Iterator[None]:
     if session.serverless:
         yield
         return
-    warehouse = active(call.world, session)
+    # One turn of the store for all that follows (store.py).
+    with call.world.store.reading() as tx:
+        warehouse = active(call.world, session)
+        refusal = None if warehouse is None else monitors.refusal(tx, warehouse, call.world.clock.now())
     if warehouse is None:
+        without()
         raise errors.no_active_warehouse()
     if warehouse.id in session.slot_warehouses:
         yield
         return
-    with call.world.store.reading() as tx:
-        refusal = monitors.refusal(tx, warehouse, call.world.clock.now())
     if refusal is not None:
         raise refusal
     part: Warehouses = call.world.parts["warehouses"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import threading
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import due_work, errors
@@ -20,8 +20,6 @@ from snowflake_sandbox.compute import rates, slots, usage
 from snowflake_sandbox.store import attempt
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from snowflake_sandbox.call import World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.store import Transaction
@@ -52,6 +50,8 @@ class Warehouses:
         self._tickets: dict[str, _Ticket] = {}
         self._numbers = itertools.count()
         self._wake, self._stopping = threading.Event(), threading.Event()
+        # How long the loop sleeps.
+        self._until = datetime.max.replace(tzinfo=UTC)
         self._thread = threading.Thread(target=self._loop, name="warehouses", daemon=True)
 
     # --- start and stop ----------------------------------------------------------------------------------------------
@@ -91,6 +91,7 @@ class Warehouses:
                     instant = slots.next_instant(self.live(item), terms_)
                 self._write(tx, item, self.live(item), now)
                 until = min(until, instant or until)
+            self._until = until
         return until
 
     # --- called by the kind's hooks inside their transactions --------------------------------------------------------
@@ -214,7 +215,8 @@ class Warehouses:
             self._decide(number, errors.queued_too_long())
         for number in step.refused:
             self._decide(number, errors.no_active_warehouse())
-        if slots.next_instant(step.warehouse, terms_) != slots.next_instant(before, terms_):
+        instant = slots.next_instant(step.warehouse, terms_)
+        if instant is not None and instant < self._until:
             self._wake.set()
         return before, step.warehouse
 

@@ -105,9 +105,7 @@ def _computing(call: Call, tree: exp.Expr) -> Iterator[None]:
     if not needs.needs_warehouse(tree, call.world.functions):
         yield
         return
-    if not call.session.serverless and needs.active(call.world, call.session) is None and isinstance(tree, exp.Query):
-        describe(call)
-    with needs.compute(call):
+    with needs.compute(call, lambda: describe(call) if isinstance(tree, exp.Query) else None):
         yield
 
 
