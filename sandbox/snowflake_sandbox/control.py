@@ -22,14 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from snowflake_sandbox import folder_files, folder_lock, process_log
-from snowflake_sandbox.data_folder import DataFolderError
+from snowflake_sandbox import process_log
+from snowflake_sandbox.data_folder import files, lock
+from snowflake_sandbox.data_folder.damage import DataFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from snowflake_sandbox.call import World
-    from snowflake_sandbox.folder_files import Credentials
+    from snowflake_sandbox.data_folder.files import Credentials
 
 HOST = "127.0.0.1"
 LOG = process_log.NAME
@@ -66,10 +67,10 @@ class SandboxStatus:
 
 def status(folder: Path) -> SandboxStatus:
     """Return whether a sandbox runs on a data folder, and on which port."""
-    written = folder_files.read_process(folder)
-    if not folder_lock.is_held(folder):
+    written = files.read_process(folder)
+    if not lock.is_held(folder):
         return SandboxStatus(running=False, pid=written.pid, port=written.port)
-    return SandboxStatus(running=True, pid=folder_lock.holder(folder) or written.pid, port=written.port)
+    return SandboxStatus(running=True, pid=lock.holder(folder) or written.pid, port=written.port)
 
 
 def credentials(folder: Path) -> Credentials:
@@ -78,10 +79,10 @@ def credentials(folder: Path) -> Credentials:
     Raises:
         SandboxError: if there is none.
     """
-    login = folder_files.read_credentials(folder)
+    login = files.read_credentials(folder)
     if login is None:
         raise SandboxError(
-            f"{folder / folder_files.CREDENTIALS} holds no login. Usual cause: it was changed, or the machine lost"
+            f"{folder / files.CREDENTIALS} holds no login. Usual cause: it was changed, or the machine lost"
             " power. `jobgraph sandbox stop` and `jobgraph sandbox start` write a new one; no data is lost."
         )
     return login
@@ -164,7 +165,7 @@ def start(  # noqa: PLR0913, PLR0917  # the settings of a sandbox
     # `-m snowflake_sandbox` must find this package even if the project is not installed.
     root = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    (folder / folder_files.PROCESS).unlink(missing_ok=True)
+    (folder / files.PROCESS).unlink(missing_ok=True)
     with process_log.appending(folder) as log:
         process = subprocess.Popen(
             command,
@@ -209,7 +210,7 @@ def _settled(folder: Path, timeout: float) -> SandboxStatus:
 
 
 def _how_to_end(folder: Path, state: SandboxStatus) -> str:
-    process = f"`kill -9 {state.pid}`" if state.pid else f"`fuser -k {folder_lock.path(folder)}`"
+    process = f"`kill -9 {state.pid}`" if state.pid else f"`fuser -k {lock.path(folder)}`"
     return f"Look at {folder / LOG}; end it with {process}: no data is lost."
 
 
@@ -261,7 +262,7 @@ def stop(folder: Path, timeout: float = 30.0) -> bool:
     if state.pid:
         with contextlib.suppress(ProcessLookupError):
             os.kill(state.pid, signal.SIGTERM)
-    while folder_lock.is_held(folder):
+    while lock.is_held(folder):
         if time.monotonic() > deadline:
             raise SandboxError(f"The sandbox did not end within {timeout:g} seconds. {_how_to_end(folder, state)}")
         time.sleep(_POLL_IN_SECONDS)
@@ -298,7 +299,7 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, **settings: Any) ->
     with _locked(folder), _listening(folder, port) as listener:
         address = listener.getsockname()[:2]
         try:
-            login = folder_files.ensured_credentials(folder)
+            login = files.ensured_credentials(folder)
             world = composition.build(folder, images, SystemClock(), address=address, password=login.password)
             vars(world).update(settings)
             data_errors.at_the_end.tell = partial(process_log.end_loudly, folder)
@@ -308,7 +309,7 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, **settings: Any) ->
         except OSError as error:
             raise SandboxError(f"{error.filename or folder} cannot be used: {error.strerror}.") from error
         try:
-            folder_files.write_process(folder, os.getpid(), address[1])
+            files.write_process(folder, os.getpid(), address[1])
             _serve_http(world, listener)
         finally:
             composition.stop(world)
@@ -340,17 +341,17 @@ def _serve_http(world: World, listener: socket.socket) -> None:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     try:
-        with folder_lock.held(folder):
+        with lock.held(folder):
             yield
     except OSError as error:
         # Only of the lock: what a running sandbox meets has its own messages.
-        if error.filename != str(folder_lock.path(folder)):
+        if error.filename != str(lock.path(folder)):
             raise
         raise SandboxError(
             f"{error.filename} cannot be written: {error.strerror}. Usual cause: a read-only or full file system, or"
             " a file of another user. Nothing was changed; make it writable, and start the sandbox again."
         ) from error
-    except folder_lock.HeldError:
+    except lock.HeldError:
         raise SandboxError(
             f"A sandbox is already running on {folder}. Use it, or stop it with `jobgraph sandbox stop`."
         ) from None

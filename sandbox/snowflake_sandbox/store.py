@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox.data_folder import FORMAT, DataFolderError, StoreFormatError
+from snowflake_sandbox.data_folder.damage import FORMAT, DataFolderError, StoreFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

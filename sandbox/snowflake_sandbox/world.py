@@ -19,7 +19,7 @@ from snowflake_sandbox.call import World
 from snowflake_sandbox.catalog import catalog, registration
 from snowflake_sandbox.data import table_functions, temporary
 from snowflake_sandbox.data.adapter import DataPlane
-from snowflake_sandbox.data_folder import DataFolderError, refuse_damage
+from snowflake_sandbox.data_folder.damage import DataFolderError, refuse_damage
 from snowflake_sandbox.ddl import get_ddl
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import database as database_kind

@@ -19,7 +19,7 @@ from snowflake_sandbox import control
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from snowflake_sandbox.folder_files import Credentials
+    from snowflake_sandbox.data_folder.files import Credentials
 
 IN_PROGRESS = {"333333", "333334"}
 # The longest that a client waits for one answer.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import world
 from snowflake_sandbox.data import data_errors
-from snowflake_sandbox.data_folder import DataFolderError
+from snowflake_sandbox.data_folder.damage import DataFolderError
 
 from tests.reliability.writes import scenario
 

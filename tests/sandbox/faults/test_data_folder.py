@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from snowflake_sandbox import control, folder_lock, world
+from snowflake_sandbox import control, world
 from snowflake_sandbox.clock import SystemClock
-from snowflake_sandbox.data_folder import DataFolderError
+from snowflake_sandbox.data_folder import lock as folder_lock
+from snowflake_sandbox.data_folder.damage import DataFolderError
 from snowflake_sandbox.protocol import logins
 
 from tests import in_process

@@ -7,7 +7,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from snowflake_sandbox import control, folder_files, folder_lock
+from snowflake_sandbox import control
+from snowflake_sandbox.data_folder import files as folder_files
+from snowflake_sandbox.data_folder import lock as folder_lock
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import fcntl
 from typing import IO, TYPE_CHECKING
 
 import pytest
-from snowflake_sandbox import folder_lock
+from snowflake_sandbox.data_folder import lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,18 +20,18 @@ def looking(folder: Path) -> IO[str]:
 
 
 def test_one_process_holds_it(tmp_path: Path) -> None:
-    assert not folder_lock.is_held(tmp_path)
-    with folder_lock.held(tmp_path):
-        assert folder_lock.is_held(tmp_path)
-        with pytest.raises(folder_lock.HeldError), folder_lock.held(tmp_path):
+    assert not lock.is_held(tmp_path)
+    with lock.held(tmp_path):
+        assert lock.is_held(tmp_path)
+        with pytest.raises(lock.HeldError), lock.held(tmp_path):
             pass
-    assert not folder_lock.is_held(tmp_path)
+    assert not lock.is_held(tmp_path)
 
 
 def test_a_start_succeeds_though_somebody_looks_at_the_lock_just_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looker = looking(tmp_path)
-    monkeypatch.setattr("snowflake_sandbox.folder_lock.time.sleep", lambda _: looker.close())
-    with folder_lock.held(tmp_path):
-        assert folder_lock.is_held(tmp_path)
+    monkeypatch.setattr("snowflake_sandbox.data_folder.lock.time.sleep", lambda _: looker.close())
+    with lock.held(tmp_path):
+        assert lock.is_held(tmp_path)

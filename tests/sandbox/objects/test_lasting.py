@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from snowflake_sandbox import world
 from snowflake_sandbox.clock import SystemClock
-from snowflake_sandbox.data_folder import StoreFormatError
+from snowflake_sandbox.data_folder.damage import StoreFormatError
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.statements import dispatch
 
