@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _MOST_COMPARED = 30
 # Candidates with a lower similarity are not suggested.
 _LEAST_SIMILARITY = 0.6
+# A file that is wrong throughout would fill a terminal, and the summary of a step of CI, for minutes.
+_MOST_SHOWN = 100
 _LOOK_ALIKES = str.maketrans("lo", "10")
 
 EXIT_DONE = 0
@@ -161,8 +163,12 @@ class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
         super().__init__(f"{file}: {summary}, nothing was deployed or changed")
 
     def __str__(self) -> str:
-        """Return the headline and every problem."""
-        return "\n".join([self.message, *(str(problem) for problem in self.problems)])
+        """Return the headline and the problems: of very many the first, and how many more there are."""
+        lines = [self.message, *(str(problem) for problem in self.problems[:_MOST_SHOWN])]
+        more = len(self.problems) - _MOST_SHOWN
+        if more > 0:
+            lines.append(f"{more} more problems are not shown: correct these first, or see all as JSON or SARIF")
+        return "\n".join(lines)
 
 
 def _warnings_among(count: int, warnings: int) -> str:

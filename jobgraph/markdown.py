@@ -5,8 +5,11 @@ Knows GitHub's Markdown and its limits. Must not know what a comment is about.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
+
+from jobgraph.procedures.logs import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,10 +20,45 @@ LONGEST_COMMENT = 60_000
 MOST_ROWS = 150
 
 
+# What begins something in Markdown or HTML within a line, as a link, a picture, emphasis, a formula, a cell or an
+# address; as an entity it is text. A `_` within a word begins nothing, and a `$` before a digit ends no formula.
+_SPECIAL = re.compile(
+    r"[\\`*\[\]<>&|~@]|\$(?!\d)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=:)//|(?<=www)\.", re.IGNORECASE
+)
+
+
 def code(text: str) -> str:
-    """Return a text as code for a table cell, escaped so that it cannot end the cell or act as Markdown or HTML."""
-    escaped = escape(text, quote=False).replace("|", "&#124;").replace("`", "&#96;").replace("\n", " ")
-    return f"<code>{escaped}</code>" if text else ""
+    """Return a text as code for a table cell, escaped so that it cannot end the cell or act as Markdown or HTML.
+
+    Markdown is read between tags of HTML too, and code in backticks cannot hold each text in a cell.
+    """
+    return f"<code>{_plain(text)}</code>" if text else ""
+
+
+def sentence(text: str) -> str:
+    """Return a sentence of ours, in which only backticks act as Markdown: what is between them is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return _plain(text)
+    return "".join(_in_backticks(part) if number % 2 else _plain(part) for number, part in enumerate(parts))
+
+
+def _in_backticks(text: str) -> str:
+    """Return a text in backticks, where nothing else acts as Markdown; in a table, a `|` would."""
+    line = _in_a_line(text)
+    return f"`{line}`" if line.strip() and "|" not in line else code(text)
+
+
+def _plain(text: str) -> str:
+    return _SPECIAL.sub(lambda match: "".join(map(_entity, match[0])), _in_a_line(text))
+
+
+def _entity(letter: str) -> str:
+    return escape(letter, quote=False) if letter in "&<>" else f"&#{ord(letter)};"
+
+
+def _in_a_line(text: str) -> str:
+    return safe(text).replace("\n", " ")
 
 
 def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -162,6 +162,11 @@ def say(text: str | Text) -> None:
         click.echo(safe(spelled(text)))
 
 
+def show_text(text: str, *, to_error: bool = False) -> None:
+    """Write a text of several lines as it is, but with control characters written out: it may have words of others."""
+    click.echo(safe(text), nl=False, err=to_error)
+
+
 def show_json(value: Any) -> None:
     """Write a value to standard output as JSON."""
     click.echo(json.dumps(value, indent=2))

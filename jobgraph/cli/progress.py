@@ -50,7 +50,7 @@ class Lines:
             names = [job.name for job, _ in changed if job.state == state]
             if len(names) > wording.MOST_JOBS_NAMED:
                 changed = [(job, line) for job, line in changed if job.state != state]
-                click.echo(f"{_elapsed(run)}  {wording.counted(names)} {state}", err=True)
+                click.echo(safe(f"{_elapsed(run)}  {wording.counted(names)} {state}"), err=True)
         for _, line in changed:
             click.echo(safe(line), err=True)
 

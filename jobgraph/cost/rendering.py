@@ -6,7 +6,6 @@ never rename them.
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from jobgraph import markdown
@@ -69,14 +68,14 @@ def as_markdown(priced: Priced) -> str:
 
 
 def _estimate_lines(priced: Priced) -> Iterator[str]:
-    yield from ("#### Cost", "", f"**{_escaped(wording.monthly(priced.estimate))}**")
+    yield from ("#### Cost", "", f"**{markdown.sentence(wording.monthly(priced.estimate))}**")
     yield from _markdown_excess(priced.excess)
     yield from _markdown_crowds(priced.crowds)
     for unit in _UNITS:
         rows: list[tuple[str, ...]] = []
         for graph in priced.estimate.graphs:
             if wording.common_unit(graph) == unit:
-                title = f"**{_escaped(graph.key)}**; {wording.runs(graph)}"
+                title = f"**{markdown.sentence(graph.key)}**; {wording.runs(graph)}"
                 rows += [
                     (title, "", "", wording.graph_cost(graph, unit)),
                     *(_cells(line, unit) for line in graph.lines),
@@ -143,7 +142,7 @@ def change_as_markdown(change: CostChange) -> str:
 def _markdown_lines(change: CostChange) -> Iterator[str]:
     if change.is_empty:
         return
-    yield from ("#### Cost", "", f"**{_escaped(wording.change(change))}**")
+    yield from ("#### Cost", "", f"**{markdown.sentence(wording.change(change))}**")
     yield from _markdown_excess(change.new.excess)
     yield from _markdown_crowds(change.crowds)
     for unit in _UNITS:
@@ -156,29 +155,37 @@ def _markdown_lines(change: CostChange) -> Iterator[str]:
     yield from _markdown_assumptions(change.new.assumptions)
 
 
+def _warning(issue: str, remedy: str) -> tuple[str, ...]:
+    return "", "> [!WARNING]", f"> {markdown.sentence(issue)}. What to do: {markdown.sentence(remedy)}."
+
+
 def _markdown_excess(excess: BudgetExcess | None) -> Iterator[str]:
     if excess is not None:
-        yield from ("", "> [!WARNING]", f"> {_escaped(excess.sentence)}. What to do: {_escaped(excess.remedy)}.")
+        yield from (
+            "",
+            "> [!WARNING]",
+            f"> {markdown.sentence(excess.sentence)}. What to do: {markdown.sentence(excess.remedy)}.",
+        )
 
 
 def _markdown_crowds(crowds: Sequence[Crowd]) -> Iterator[str]:
     for crowd in crowds:
-        yield from ("", "> [!WARNING]", f"> {_escaped(crowd.sentence)}. What to do: {_escaped(crowd.remedy)}.")
+        yield from (
+            "",
+            "> [!WARNING]",
+            f"> {markdown.sentence(crowd.sentence)}. What to do: {markdown.sentence(crowd.remedy)}.",
+        )
 
 
 def _markdown_assumptions(assumptions: Sequence[str]) -> Iterator[str]:
     yield from ("", "<details><summary>What this assumes</summary>", "")
-    yield from (f"- {_escaped(sentence)}" for sentence in assumptions)
+    yield from (f"- {markdown.sentence(sentence)}" for sentence in assumptions)
     yield from ("", "</details>")
-
-
-def _escaped(text: str) -> str:
-    return escape(text, quote=False)
 
 
 def _graph_rows(graph: GraphCostChange, unit: str) -> Iterator[tuple[str, ...]]:
     before, after = wording.graph_cost(graph.old, unit), wording.graph_cost(graph.new, unit)
-    yield f"**{_escaped(graph.key)}**{_runs(graph)}", before, after, ""
+    yield f"**{markdown.sentence(graph.key)}**{_runs(graph)}", before, after, ""
     yield from (_row(line, unit) for line in graph.lines)
 
 

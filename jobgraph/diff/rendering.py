@@ -6,7 +6,6 @@ Scripts rely on the keys of the JSON form: add some, but never rename one.
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from jobgraph import markdown
@@ -122,7 +121,8 @@ def _markdown_lines(differences: Sequence[GraphDifference], warnings: Sequence[P
     if warnings:
         yield from ("", "#### New warnings", "")
         yield from (
-            f"- {markdown.code(problem.path)}: {escape(problem.issue)} [{problem.rule}]" for problem in warnings
+            f"- {markdown.code(problem.path)}: {markdown.sentence(problem.issue)} [{problem.rule}]"
+            for problem in warnings
         )
 
 
@@ -144,7 +144,7 @@ def _rows(difference: GraphDifference) -> Iterator[Sequence[str]]:
 def _rows_of(change: ValueChange, name: str) -> Iterator[Sequence[str]]:
     for field, old, new in elements(change.field, change.old, change.new):
         before, after = side_by_side(old, new)
-        yield ("~", name, escape(field), markdown.code(before), markdown.code(after))
+        yield ("~", name, markdown.sentence(field), markdown.code(before), markdown.code(after))
 
 
 def difference_picture(difference: GraphDifference) -> str:

@@ -5,16 +5,20 @@ Knows geometry and SVG. Must not know tasks, states or Snowflake: texts, colours
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
 
 from jobgraph.drawing.placement import Sizes, placed
+from jobgraph.procedures.logs import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+# beside control characters
+_NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 BOX_HEIGHT = 52
 LAYER_GAP = 64
 ROW_GAP = 20
@@ -109,15 +113,15 @@ def drawing_of(drawing: Drawing) -> str:
     lines = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
-            f'width="{width:.0f}" height="{height:.0f}" {FONT} role="img" aria-label={quoteattr(drawing.title)}>'
+            f'width="{width:.0f}" height="{height:.0f}" {FONT} role="img" aria-label="{_text(drawing.title)}">'
         ),
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#ffffff"/>',
         (
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" '
             'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#57606a"/></marker></defs>'
         ),
-        f'<text x="{MARGIN}" y="32" font-size="17" font-weight="600" fill="#24292f">{escape(drawing.title)}</text>',
-        f'<text x="{MARGIN}" y="50" font-size="12" fill="#57606a">{escape(drawing.remark)}</text>',
+        f'<text x="{MARGIN}" y="32" font-size="17" font-weight="600" fill="#24292f">{_text(drawing.title)}</text>',
+        f'<text x="{MARGIN}" y="50" font-size="12" fill="#57606a">{_text(drawing.remark)}</text>',
         *legend,
         *_arrows(arrows),
         *_bars(frames),
@@ -136,7 +140,7 @@ def _legend(words: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     left_edge = float(MARGIN)
     for fill, border, word in words:
         yield f'<rect x="{left_edge:.1f}" y="62" width="14" height="11" rx="2" fill="{fill}" stroke="{border}"/>'
-        yield f'<text x="{left_edge + 20:.1f}" y="72" font-size="11" fill="#57606a">{escape(word)}</text>'
+        yield f'<text x="{left_edge + 20:.1f}" y="72" font-size="11" fill="#57606a">{_text(word)}</text>'
         left_edge += _legend_width(word)
 
 
@@ -226,7 +230,7 @@ def _box(frame: _Frame) -> Iterator[str]:
         (box.note, 40 - lift, 11, "#57606a", ""),
     ):
         place = f'x="{centre:.1f}" y="{y + below:.1f}" font-size="{size}"{weight} text-anchor="middle"'
-        yield f'<text {place} fill="{colour}">{escape(text)}</text>'
+        yield f'<text {place} fill="{colour}">{_text(text)}</text>'
 
 
 def _strip(frame: _Frame) -> Iterator[str]:
@@ -238,3 +242,8 @@ def _strip(frame: _Frame) -> Iterator[str]:
         line = f"M{left_edge:.1f} {frame.top + BOX_HEIGHT - 7:.1f} h{width:.1f}"
         yield f'<path d="{line}" stroke="{colour}" stroke-width="5"/>'
         left_edge += width
+
+
+def _text(words: str) -> str:
+    """Return a text for an element or an attribute; what XML cannot hold is written out, or no viewer shows the SVG."""
+    return _NOT_XML.sub(lambda match: f"\\u{ord(match[0]):04x}", escape(safe(words)))

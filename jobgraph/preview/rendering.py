@@ -135,14 +135,16 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
         yield from ("", f"<pre>{escape(message)}</pre>")
     if summary.dangers:
         yield from ("", "> [!CAUTION]", f"> **{_heading(summary)}**", ">")
-        yield from (f"> - {markdown.code(danger.event)}: {escape(danger.loss)}" for danger in summary.dangers)
+        yield from (
+            f"> - {markdown.code(danger.event)}: {markdown.sentence(danger.loss)}" for danger in summary.dangers
+        )
     if summary.cost is not None and not summary.cost.is_empty:
         yield from ("", *change_as_markdown(summary.cost).splitlines())
     if summary.cost_unknown and not summary.is_empty:
-        yield from ("", f"Cost: {escape(summary.cost_unknown, quote=False)}")
+        yield from ("", f"Cost: {markdown.sentence(summary.cost_unknown)}")
     for graph in summary.graphs:
         yield from ("", f"#### Graph {markdown.code(graph.key)}", "")
-        yield from (f"- {escape(note)}" for note in graph.notes)
+        yield from (f"- {markdown.sentence(note)}" for note in graph.notes)
         if graph.changes:
             yield from (*[""] * bool(graph.notes), *_table("Job", graph.changes), "")
             yield from ("```mermaid", summary_picture(graph).rstrip(), "```")
@@ -170,7 +172,7 @@ def _rows(same: Sequence[ObjectChange]) -> Iterator[Sequence[str]]:
     for field in change.fields:
         for name, old, new, note in _sides(field):
             before = "" if change.action == CREATED else markdown.code(old)
-            yield (*start, escape(name), before, markdown.code(new) + (f" *({note})*" if note else ""))
+            yield (*start, markdown.sentence(name), before, markdown.code(new) + (f" *({note})*" if note else ""))
 
 
 def summary_picture(graph: GraphSummary) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobgraph.procedures.logs import masked, safe
@@ -226,7 +227,10 @@ def message_content(message: Message) -> str:
     Snowflake inserts a webhook's message unchanged into its template, which has the quotes already.
     """
     channel = message.receiver["channel"]
-    text = shortened(message.body, MOST_CHARACTERS[channel])
+    # Slack would take `<!channel>` in an error for a call to everybody, and `<https://...|words>` for a link:
+    # docs.slack.dev/messaging/formatting-message-text, "Escaping text"
+    body = escape(message.body, quote=False) if channel == SLACK else message.body
+    text = shortened(body, MOST_CHARACTERS[channel])
     return text if channel == EMAIL else json.dumps(text, ensure_ascii=False)[1:-1]
 
 

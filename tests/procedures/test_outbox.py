@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
@@ -281,12 +282,21 @@ def test_a_text_arrives_in_the_json_of_a_webhook_as_it_is(text: str, channel: st
     message = Message("failure", "g", "R", "1", 1, "o", receiver, "s", text)
     body = json.dumps(_TEMPLATES[channel]).replace("SNOWFLAKE_WEBHOOK_MESSAGE", message_content(message))
     parsed = json.loads(body)
-    arrived = {
-        "slack": lambda: parsed["text"],
+    read: dict[str, Callable[[], str]] = {
+        "slack": lambda: html.unescape(parsed["text"]),
         "teams": lambda: parsed["attachments"][0]["content"]["body"][0]["text"],
         "pagerduty": lambda: parsed["payload"]["summary"],
-    }[channel]()
+    }
+    arrived = read[channel]()
     assert arrived == text or (len(text) > MOST_CHARACTERS[channel] and arrived.endswith("[...]"))
+
+
+def test_slack_takes_no_words_of_an_error_for_a_call_to_everybody_or_a_link() -> None:
+    receiver = {"channel": "slack", "integration": "I"}
+    body = "first error: <!channel> <https://evil.test|the log> a&b"
+    message = Message("failure", "g", "R", "1", 1, "o", receiver, "s", body)
+    assert message_content(message) == "first error: &lt;!channel&gt; &lt;https://evil.test|the log&gt; a&amp;b"
+    assert message_content(message._replace(receiver={**receiver, "channel": "pagerduty"})) == body
 
 
 def test_secrets_are_masked_and_control_characters_written_out() -> None:

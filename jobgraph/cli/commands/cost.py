@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jobgraph.cli import budgets, costing, loading
-from jobgraph.cli.application import Application, examples, note, show_json
+from jobgraph.cli.application import Application, examples, note, show_json, show_text
 from jobgraph.cost import rendering, spending_report
 from jobgraph.cost.change import changed
 from jobgraph.cost.deployment import deployment
@@ -99,11 +99,11 @@ def cost(  # noqa: PLR0913  # one parameter for each option
             show_json(rendering.change_as_json(change))
         else:
             written = rendering.change_as_markdown if form == "markdown" else rendering.change_as_text
-            click.echo(written(change) or rendering.NO_CHANGE, nl=False)
+            show_text(written(change) or rendering.NO_CHANGE)
     elif form == "json":
         show_json(rendering.as_json(new))
     else:
-        click.echo(rendering.as_markdown(new) if form == "markdown" else rendering.as_text(new), nl=False)
+        show_text(rendering.as_markdown(new) if form == "markdown" else rendering.as_text(new))
     if fail_above is not None and _is_above(new, fail_above):
         context.exit(EXIT_RUN_FAILED)
 
@@ -136,8 +136,8 @@ def _tell_spending(  # noqa: PLR0913  # one for each option
         budget = spending_report.budget_json(use)
         show_json({**spending_report.as_json(result, by, proposals, rates), "budget_this_month": budget})
     else:
-        click.echo(f"{use.sentence}\n" if use else "", nl=False)
-        click.echo(spending_report.as_text(result, by, proposals, rates, since), nl=False)
+        show_text(f"{use.sentence}\n" if use else "")
+        show_text(spending_report.as_text(result, by, proposals, rates, since))
 
 
 def _check_pools(config: Config, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from jobgraph.cli import loading
-from jobgraph.cli.application import examples, show_json
+from jobgraph.cli.application import examples, show_json, show_text
 from jobgraph.diff import rendering
 from jobgraph.diff.comparison import compared, new_warnings
 from jobgraph.errors import EXIT_RUN_FAILED
@@ -46,7 +46,7 @@ def diff(  # noqa: PLR0913  # one parameter for each option
     if form == "json":
         show_json(rendering.as_json(differences, warnings))
     else:
-        write = rendering.as_markdown if form == "markdown" else rendering.as_text
-        click.echo(write(differences, warnings), nl=False)
+        written = rendering.as_markdown if form == "markdown" else rendering.as_text
+        show_text(written(differences, warnings))
     if exit_code and differences:
         context.exit(EXIT_RUN_FAILED)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jobgraph.cli import loading, lookup
-from jobgraph.cli.application import NEWEST, Application, examples, note
+from jobgraph.cli.application import NEWEST, Application, examples, note, show_text
 from jobgraph.drawing import grouping, pictures
 from jobgraph.errors import UsageError, UserError, perhaps
 from jobgraph.names import is_plain
@@ -127,7 +127,7 @@ def write(text: str, output: str | None) -> None:
         UsageError: if the file cannot be written.
     """
     if output is None:
-        click.echo(text, nl=False)
+        show_text(text)
         return
     try:
         Path(output).parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobgraph.account.queries import Statement
-from jobgraph.cli.application import Application, examples, show_json
+from jobgraph.cli.application import Application, examples, show_json, show_text
 from jobgraph.cli.costing import past_times
 from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
 from jobgraph.errors import UsageError
@@ -69,9 +69,9 @@ def preview_summary(context: click.Context, file: str, *, form: str, running: bo
         case "json":
             show_json(rendering.as_json(summary))
         case "markdown":
-            click.echo(rendering.as_markdown(summary), nl=False)
+            show_text(rendering.as_markdown(summary))
         case _:
-            click.echo(rendering.as_text(summary), nl=False)
+            show_text(rendering.as_text(summary))
     if summary.errors:
         context.exit(1)
 

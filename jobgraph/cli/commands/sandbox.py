@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobgraph.cli import environment
-from jobgraph.cli.application import Application, examples, is_terminal, note, say, show, show_json
+from jobgraph.cli.application import Application, examples, is_terminal, note, say, show, show_json, show_text
 from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
 from jobgraph.cli.tables import table
 from jobgraph.errors import NotConnectedError, UsageError
@@ -240,7 +240,7 @@ def mail(context: click.Context, number: int | None, *, as_json: bool) -> None:
     if as_json:
         show_json([{**asdict(message), "file": str(message.file)} for message in chosen])
     elif number is not None:
-        click.echo(f"{chosen[0].file}\nTo: {chosen[0].to}\nSubject: {chosen[0].subject}\n\n{chosen[0].text}")
+        show_text(f"{chosen[0].file}\nTo: {chosen[0].to}\nSubject: {chosen[0].subject}\n\n{chosen[0].text}\n")
     elif not messages:
         say("No message was sent. Jobs and procedures send them.")
     else:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobgraph.cli import json_forms, loading, views
-from jobgraph.cli.application import examples, is_terminal, note, show, show_json
+from jobgraph.cli.application import examples, is_terminal, note, show, show_json, show_text
 from jobgraph.config.explain import problem_reports
 from jobgraph.config.explain.resolving import resolved
 from jobgraph.cost.crowding import crowd_problems
@@ -79,10 +79,10 @@ def validate(  # noqa: PLR0913  # one parameter for each option
     elif failed:
         note(f"error: {ConfigErrors(' and '.join(check.file for check in failed), problems)}")
     elif as_resolved and checks[0].config:
-        click.echo(problem_reports.as_text(problems), nl=False, err=True)
+        show_text(problem_reports.as_text(problems), to_error=True)
         click.echo(resolved(checks[0].config), nl=False)
     else:
-        click.echo(problem_reports.as_text(problems), nl=False, err=True)
+        show_text(problem_reports.as_text(problems), to_error=True)
         for check in checks:
             _sum_up(check)
     if failed:
@@ -149,7 +149,7 @@ def _report(form: str, check: _Check, problems: Sequence[Problem]) -> None:
     if form == problem_reports.SARIF:
         click.echo(problem_reports.as_sarif(problems, version("jobgraph")), nl=False)
     elif form == problem_reports.GITHUB:
-        click.echo(problem_reports.as_github(problems), nl=False)
+        show_text(problem_reports.as_github(problems))
     else:
         about: dict[str, Any] = {"file": check.file, "valid": False, "problems": [], "graphs": []}
         if check.config is not None:

@@ -174,3 +174,15 @@ def test_a_schedule_in_words_is_told_what_is_wrong_with_the_words(
     (problem,) = caught.value.problems
     assert (problem.rule, problem.issue, problem.nearest) == ("value-form", issue, close)
     assert problem.remedy.startswith("write `59 minutes`")
+
+
+def test_of_very_many_problems_the_first_are_shown_and_all_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(jobs(*(f"j{number}: {{nope: 1}}" for number in range(1000))))
+    with pytest.raises(ConfigErrors) as caught:
+        read(tmp_path / "jobs.yaml", POOLS)
+    count = len(caught.value.problems)
+    assert count >= 1000
+    text = str(caught.value)
+    assert f"{count} problems found" in text
+    assert text.count("remedy: ") == 100
+    assert f"{count - 100} more problems are not shown" in text

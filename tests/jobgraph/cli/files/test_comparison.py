@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import subprocess
@@ -194,3 +195,23 @@ def test_a_revision_may_have_the_payloads_that_a_deploy_takes_and_no_others(
         assert "[payload-outside]" in as_deployed.stderr
         assert "[payload-outside]" in of_revision.stderr
         assert "jobgraph-" not in of_revision.stderr  # the folder into which the revision was unpacked
+
+
+FILE = """
+version: 1
+graphs:
+  g:
+    comment: {comment}
+    jobs:
+      a: {{image: "i:1", compute_pool: P}}
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_what_it_writes_has_no_control_characters(invoke: Invoke, tmp_path: Path, form: str) -> None:
+    for name, comment in (("old", "x"), ("new", '"\u202e\u2066y"')):
+        (tmp_path / f"{name}.yaml").write_text(FILE.format(comment=comment), "utf-8")
+    done = invoke("diff", "--format", form, str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml"))
+    assert "comment" in done.output, done.output
+    assert "\\u202e\\u2066y" in html.unescape(done.output)
+    assert not {"\u202e", "\u2066"} & set(done.output)
