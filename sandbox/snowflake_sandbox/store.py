@@ -25,14 +25,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.data_folder.damage import FORMAT, DataFolderError, StoreFormatError
+from snowflake_sandbox.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 _log = logging.getLogger("sandbox.store")
 # A failure of the machine (a full disk) lasts until somebody corrects it; until then writes are retried at this pace.
 _RETRY_SECONDS = 0.5
-# For how long a thread waits for the present reader before it reads at the same time, and how many may then do so.
+# After how long of one reader the others no longer wait for it, and how many may then read at the same time.
 _PATIENCE_SECONDS = 1.0
 _MOST_READERS = 16
 
@@ -149,9 +151,8 @@ class Readers:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Of C, first come first served: `queue.Queue` would cost more than a query, and let threads overtake.
-        self._turn: queue.SimpleQueue[sqlite3.Connection | None] = queue.SimpleQueue()
-        self._turn.put(None)
+        self.turns = Turns()
+        self._connection: sqlite3.Connection | None = None
         self._more: queue.SimpleQueue[None] = queue.SimpleQueue()
         for _ in range(_MOST_READERS - 1):
             self._more.put(None)
@@ -164,7 +165,7 @@ class Readers:
         if outer is not None:
             yield outer
             return
-        with self._connection() as connection:
+        with self._connected() as connection:
             connection.execute("BEGIN")
             try:
                 self._own.snapshot = Snapshot(connection)
@@ -175,18 +176,16 @@ class Readers:
                     connection.execute("COMMIT")
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._turn.get(timeout=_PATIENCE_SECONDS)
-        except queue.Empty:
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        if not self.turns.take(_PATIENCE_SECONDS):
             with self._another() as connection:
                 yield connection
             return
         try:
-            connection = connection or self._connect()
-            yield connection
+            self._connection = self._connection or self._connect()
+            yield self._connection
         finally:
-            self._turn.put(connection)
+            self.turns.give()
 
     @contextmanager
     def _another(self) -> Iterator[sqlite3.Connection]:
@@ -212,9 +211,9 @@ class Readers:
         """Close the connections, each as soon as it is not in use."""
         for _ in range(_MOST_READERS - 1):
             self._more.get()
-        connection = self._turn.get()
-        if connection is not None:
-            connection.close()
+        self.turns.take(threading.TIMEOUT_MAX)
+        if self._connection is not None:
+            self._connection.close()
 
 
 class Store:
@@ -268,6 +267,10 @@ class Store:
             return
         with self._readers.snapshot() as snapshot:
             yield snapshot
+
+    def in_order(self) -> AbstractContextManager[None]:
+        """Let whoever reads in the block do so before those that began later (turns.py); it wraps a statement."""
+        return self._readers.turns.in_order()
 
     def settle(self) -> None:
         """Wait until the open transaction, if any, has ended, so that the change which woke a reader is committed."""

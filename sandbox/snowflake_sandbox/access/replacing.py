@@ -29,7 +29,7 @@ def read_clause(call: Call, creation: Creation) -> bool:
         start = call.reader.index
         if not call.reader.accept(f"{word} GRANTS"):
             continue
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             is_known = word == "COPY" or bundles.is_enabled(tx, bundles.GRANTS_STAY)
         if not is_known or creation.grants not in ("", word) or (word == "IGNORE" and not creation.or_replace):
             call.reader.index = start

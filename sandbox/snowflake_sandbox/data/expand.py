@@ -126,9 +126,10 @@ class Expansion:
             rows = self.call.world.system_tables[resolved.qualified](self.call) if new_rows is None else new_rows
             self._rows(node, resolved, rows)
             return
-        table = self._find(resolved)
-        for alternatives in _privileges(node):
-            self._require(table, alternatives, scopes)
+        with self.call.world.store.reading():  # one turn for the table and its privileges (store.py)
+            table = self._find(resolved)
+            for alternatives in _privileges(node):
+                self._require(table, alternatives, scopes)
         if new_rows is not None:
             self._rows(node, resolved, new_rows)
             return
@@ -159,7 +160,7 @@ class Expansion:
         return table
 
     def _sequence(self, name: ObjectName, scopes: Scopes) -> SnowflakeObject:
-        with self.call.world.store.transaction() as tx:
+        with self.call.world.store.reading() as tx:
             sequence = catalog.find(tx, "SEQUENCE", name)
         if sequence is None:
             text = sequences.DROPPED_SEQUENCE.format(name.name)

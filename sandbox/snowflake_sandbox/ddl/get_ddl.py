@@ -69,7 +69,7 @@ def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
     name = call.session.resolve(reader.object_name(), call.world.kinds[kind].scope, "GET_DDL")
     signature = read_signature(reader)
     reader.end()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         candidates = [
             catalog.find(tx, alternative, name, signature) for alternative in _ALTERNATIVES.get(kind, (kind,))
         ]
@@ -84,7 +84,7 @@ def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
 def _members(call: Call, holder: SnowflakeObject) -> list[SnowflakeObject]:
     """Return the contents of a schema or database that the session may see, in the order of creation."""
     database = holder.name.name if holder.kind == "DATABASE" else holder.name.schema or ""
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         schemas = catalog.listing(tx, "SCHEMA", database) if holder.kind == "DATABASE" else [holder]
         members: list[SnowflakeObject] = []
         for schema in schemas:

@@ -80,7 +80,7 @@ def _reference(call: Call, arguments: tuple[Any, ...]) -> str:
     if kind is None or scope_and_privileges[:1] not in ([], ["CALL"], ["SESSION"], ["PERSISTENT"]):
         raise errors.not_supported(f"SYSTEM$REFERENCE of {kind_word}")
     resolved = call.session.resolve(Reader(name).object_name(), call.world.kinds[kind].scope, "SYSTEM$REFERENCE")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         item = catalog.get(tx, kind, resolved)
     privileges = [privilege.upper() for privilege in scope_and_privileges[1:]]
     for privilege in privileges:
@@ -93,7 +93,7 @@ def _referenced(call: Call, text: Any) -> SnowflakeObject:
         kind, object_id, privileges = json.loads(bytes.fromhex(str(text).removeprefix(_REFERENCE)))
     except ValueError:
         raise errors.invalid_value(str(text), "reference") from None
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         item = catalog.by_id(tx, object_id)
     if item is None or item.kind != kind or _PRIVILEGE not in privileges:
         raise errors.invalid_value(str(text), "reference")
@@ -173,7 +173,7 @@ def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[A
         SnowflakeError: 002003 no such budget, 003001 another owner, and what the method raises.
     """
     name = call.session.resolve(written, ObjectScope.SCHEMA, "CALL")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         budget = catalog.get(tx, _NAME, name)
     access.require(call, "OWNERSHIP", budget)
     if method in _SETTING:

@@ -75,7 +75,7 @@ def _at(monitor: SnowflakeObject, action: str) -> str | None:
 
 
 def _show_row(call: Call, monitor: SnowflakeObject) -> tuple[Any, ...]:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         spent = monitors.used(tx, monitor.name.name, call.now)
         watches = any(item["resource_monitor"] == monitor.name.name for item in catalog.listing(tx, "WAREHOUSE"))
     quota = monitor["credit_quota"]

@@ -119,7 +119,7 @@ def event_table(call: Call) -> Result:
     """
     if not access.sees_everything(access.session_roles(call.world, call.session)):
         raise errors.does_not_exist("Object", EVENT_TABLE)
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         jobs = {row["object_id"]: row for row in records.all_jobs(tx)}
         listed = [(container, jobs[number]) for number in jobs for container in records.containers(tx, number)]
         place = {number: _place(tx, row) for number, row in jobs.items()}

@@ -114,7 +114,7 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
     Raises:
         SnowflakeError: any error that Snowflake would report; 000604 if `cancelled` is set.
     """
-    with _readable_depth():
+    with _readable_depth(), world.store.in_order():
         call = _call(world, session, text, binds, query_id, cancelled, parameters)
         if ranges := several.pieces(call):
             with query_history.recording(call):

@@ -99,15 +99,27 @@ def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str 
     return (target.name.name, None) if kind == "DATABASE" else (target.name.schema or "", target.name.name)
 
 
-def _row(call: Call, kind: Kind, item: SnowflakeObject) -> tuple[Any, ...] | None:
-    """Return an object's row; None if another session has dropped it since it was listed."""
+def _row(call: Call, kind: Kind, item: SnowflakeObject) -> tuple[Any, ...] | errors.SnowflakeError:
     try:
         return kind.show_row(call, item)
-    except errors.SnowflakeError:
+    except errors.SnowflakeError as error:
+        return error
+
+
+def _rows(call: Call, kind: Kind, listing: Listing) -> list[tuple[Any, ...]]:
+    """Return the objects' rows, without those that another session has dropped since they were listed."""
+    with call.world.store.reading():  # one turn for all rows (store.py)
+        objects = [item for item in listed(call, kind, listing) if not listing.root_only or not item["after"]]
+        answers = [(item, _row(call, kind, item)) for item in objects]
+    rows: list[tuple[Any, ...]] = []
+    for item, answer in answers:
+        if not isinstance(answer, errors.SnowflakeError):
+            rows.append(answer)
+            continue
         with call.world.store.reading() as tx:
             if catalog.by_id(tx, item.id) is not None:
-                raise
-        return None
+                raise answer
+    return rows
 
 
 def show(call: Call) -> Result:
@@ -117,9 +129,7 @@ def show(call: Call) -> Result:
     if is_terse and not kind.terse:
         raise errors.not_supported(f"SHOW TERSE {kind.plural}")
     listing = read_listing(call, kind.scope)
-    root_only = listing.root_only
-    objects = [item for item in listed(call, kind, listing) if not root_only or not item["after"]]
-    rows = [row for row in (_row(call, kind, item) for item in objects) if row is not None]
+    rows = _rows(call, kind, listing)
     if kind.implied_rows is not None:
         rows = _with_implied(kind.show, rows, kind.implied_rows(call, listing.database), listing)
     if is_terse:

@@ -40,7 +40,7 @@ def _on_column(call: Call, *, if_exists: bool) -> Result:
     reader.expect("IS")
     text = reader.string()
     reader.end()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         relation = catalog.find(tx, "TABLE", name) or catalog.find(tx, "VIEW", name)
     if relation is None and not if_exists:
         raise errors.does_not_exist("Table", name.qualified)
@@ -77,7 +77,7 @@ def alter_view_columns(call: Call, view: SnowflakeObject) -> Result | None:
         else:
             reader.expect("COMMENT")
             text = reader.string()
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             now = catalog.by_id(tx, view.id) or view
         set_comment(call, now, column_name, text)
         if not reader.accept(","):

@@ -37,7 +37,7 @@ def qualified(call: Call, definition: TableColumn) -> TableColumn:
     if name is None:
         return definition
     resolved = call.session.resolve(name, ObjectScope.SCHEMA, "CREATE TABLE")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         sequence = catalog.get(tx, "SEQUENCE", resolved)
     access.require(call, "USAGE", sequence)
     return replace(definition, default=f"{resolved.written}.NEXTVAL")

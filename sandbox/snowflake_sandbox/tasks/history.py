@@ -72,7 +72,8 @@ def task_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, 
     rows = _runs(reading, max(start or earliest, earliest), end, arguments)
     task_runs = [_history_row(reading, row) for row in islice(rows, limit)]
     if not arguments.flag("ERROR_ONLY"):
-        task_runs = [*_scheduled(call, start, end, arguments), *task_runs]
+        with call.world.store.reading():  # one turn for all roots (store.py)
+            task_runs = [*_scheduled(call, start, end, arguments), *task_runs]
     return Result(_TASK_HISTORY, task_runs[:limit])
 
 
@@ -117,10 +118,11 @@ class Reading:
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self._roles = access.session_roles(call.world, call.session)
-        self._all = access.sees_everything(self._roles) or access.has_on_account(
-            call.world, call.session.role, "MONITOR EXECUTION"
-        )
+        with call.world.store.reading():
+            self._roles = access.session_roles(call.world, call.session)
+            self._all = access.sees_everything(self._roles) or access.has_on_account(
+                call.world, call.session.role, "MONITOR EXECUTION"
+            )
         self._known: dict[int, bool] = {}
         self._definitions: dict[tuple[str, int], dict[str, Any]] = {}
 
@@ -133,7 +135,7 @@ class Reading:
         if root_id not in self._known:
             with self.call.world.store.reading() as tx:
                 root = catalog.by_id(tx, root_id)
-            self._known[root_id] = root is not None and bool(access.visible(self.call, [root]))
+                self._known[root_id] = root is not None and bool(access.visible(self.call, [root]))
         return self._all or self._known[root_id]
 
     def definition(self, row: sqlite3.Row) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -198,11 +199,12 @@ def test_show_leaves_out_what_another_session_drops_meanwhile(client: Client, mo
 
     def dropping(name: ObjectName) -> int:
         if name.name == "A":
-            client.rows("drop table A")
+            others.submit(client.rows, "drop table A").result(10)
         return count(name)
 
     monkeypatch.setattr(client.world.data, "count", dropping)
-    assert [row["name"] for row in client.rows("show tables in schema D.PUBLIC")] == ["B"]
+    with ThreadPoolExecutor(1) as others:
+        assert [row["name"] for row in client.rows("show tables in schema D.PUBLIC")] == ["B"]
 
 
 @pytest.mark.parametrize("user", ["NOBODY", "A_SERVICE", "DISABLED_ONE", logins.ADMINISTRATOR])

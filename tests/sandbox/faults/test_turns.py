@@ -1,0 +1,93 @@
+"""A turn goes from thread to thread in the order in which they asked, and nobody waits for one who keeps it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from snowflake_sandbox.turns import Turns
+
+PATIENCE = 20.0
+
+
+def waiting(turns: Turns, count: int) -> bool:
+    with turns._lock:
+        return len(turns._line) == count
+
+
+def test_the_turn_goes_to_the_first_in_the_line() -> None:
+    turns, came = Turns(), list[int]()
+    assert turns.take(PATIENCE)
+
+    def ask(number: int) -> None:
+        assert turns.take(PATIENCE)
+        came.append(number)
+        turns.give()
+
+    with ThreadPoolExecutor(20) as others:
+        asked = []
+        for number in range(20):
+            asked.append(others.submit(ask, number))
+            while not waiting(turns, number + 1):
+                assert not asked[-1].done()
+        turns.give()
+        assert [each.result(PATIENCE) for each in asked] == [None] * 20
+    assert came == list(range(20))
+
+
+def test_what_began_first_goes_first_each_time_that_it_asks() -> None:
+    turns, came = Turns(), list[str]()
+    began, asked_again = threading.Event(), threading.Event()
+    assert turns.take(PATIENCE)
+
+    def ask(name: str) -> None:
+        assert turns.take(PATIENCE)
+        came.append(name)
+        turns.give()
+
+    def begin() -> None:
+        with turns.in_order():
+            began.set()
+            asked_again.wait(PATIENCE)
+            with turns.in_order():  # a statement in a statement
+                ask("began first")
+
+    with ThreadPoolExecutor(2) as others:
+        first = others.submit(begin)
+        began.wait(PATIENCE)
+        second = others.submit(ask, "asked first")
+        while not waiting(turns, 1):
+            assert not second.done()
+        asked_again.set()
+        while not waiting(turns, 2):
+            assert not first.done()
+        turns.give()
+        assert [first.result(PATIENCE), second.result(PATIENCE)] == [None, None]
+    assert came == ["began first", "asked first"]
+
+
+def test_whoever_waits_for_one_that_keeps_the_turn_gives_up_and_leaves_the_line() -> None:
+    turns = Turns()
+    assert turns.take(PATIENCE)
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(turns.take, 0.01).result(PATIENCE) is False
+    assert waiting(turns, 0)
+    turns.give()
+    assert turns.take(PATIENCE)
+
+
+def test_a_long_line_that_moves_is_no_reason_to_give_up() -> None:
+    """Each of 40 threads has the turn for a fifth of their patience, so the last waits eight times its patience."""
+    turns, patience = Turns(), 0.05
+    together = threading.Barrier(40)
+
+    def ask() -> bool:
+        together.wait(PATIENCE)
+        has_turn = turns.take(patience)
+        if has_turn:
+            threading.Event().wait(patience / 5)
+            turns.give()
+        return has_turn
+
+    with ThreadPoolExecutor(40) as others:
+        assert all(asked.result(PATIENCE) for asked in [others.submit(ask) for _ in range(40)])
