@@ -16,6 +16,7 @@ from jobgraph.page.board import board
 from jobgraph.page.markup.frame import frame_html, tabs_html
 from jobgraph.page.refusals import refuse_view
 from jobgraph.page.views import actions, alerts, attempt, changes, cost, graphs, grid, job, picture, run, ways, why
+from jobgraph.page.visitors import require_own_name
 from jobgraph.page_model import address
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def main() -> None:
     st.html(_SPACE)
     here = address.read(st.query_params)
     try:
+        require_own_name()
         client = reading.source().client
         board(frame_html(here, f"{client.place} on {client.server}"), "frame")
         if here.graph:

@@ -253,3 +253,15 @@ def test_days_of_the_past_are_run_as_shown_with_their_note(site: Site) -> None:
     assert {row["BACKFILL_ID"] for row in intervals} == {backfill["BACKFILL_ID"]}
     assert len(intervals) >= 7
     assert ("backfill", "the old prices were wrong") in notes(site, "asked")
+
+
+def test_a_web_site_whose_name_leads_to_this_machine_sees_nothing(site: Site) -> None:
+    """Its scripts count as the page's own, so that they could press its buttons."""
+    rules = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP evil.test 127.0.0.1"]
+    browser = site.browser.browser_type.launch(executable_path=CHROMIUM, args=rules)
+    page = browser.new_page()
+    page.goto(site.address.replace("127.0.0.1", "evil.test"))
+    expect(page.get_by_test_id("stAlert")).to_contain_text("opened as evil.test")
+    expect(page.locator(".board")).to_have_count(0)
+    assert "nightly_sales" not in page.content()
+    browser.close()

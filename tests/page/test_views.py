@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobgraph.account.run_histories import RunHistories
+from jobgraph.page import visitors
 from jobgraph.page.views import ways
 from jobgraph.page_model import address
 from jobgraph.runs import deployed, records
@@ -330,3 +331,26 @@ def test_of_a_large_graph_the_newest_runs_are_drawn_first() -> None:
         ["4", "3", "2", "1", "0"],
     ]
     assert [unread for _, unread in looks] == [3, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        ("127.0.0.1:8501", True),
+        ("LOCALHOST:8501", True),
+        ("localhost", True),
+        ("evil.test:8501", False),
+        ("127.0.0.1.evil.test:8501", False),
+        ("localhost.evil.test", False),
+        ("10.0.0.7:8501", False),
+    ],
+)
+def test_only_who_opens_the_page_by_a_name_of_this_machine_sees_it(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, host: str, *, is_own: bool
+) -> None:
+    monkeypatch.setattr(type(visitors.st.context), "headers", {"Host": host})
+    visit.client = server("done")
+    app = visit.open(view=address.GRAPHS)
+    assert ("container_jobs" in shown(app)) is is_own
+    assert [host in error.value for error in app.error] == [True] * (not is_own)
+    assert is_own or visit.client.sent == []
