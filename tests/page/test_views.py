@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import streamlit as st
 
 from jobgraph.account.run_histories import RunHistories
-from jobgraph.page import visitors
 from jobgraph.page.views import ways
 from jobgraph.page_model import address
 from jobgraph.runs import deployed, records
@@ -348,7 +348,7 @@ def test_of_a_large_graph_the_newest_runs_are_drawn_first() -> None:
 def test_only_who_opens_the_page_by_a_name_of_this_machine_sees_it(
     visit: Visit, monkeypatch: pytest.MonkeyPatch, host: str, *, is_own: bool
 ) -> None:
-    monkeypatch.setattr(type(visitors.st.context), "headers", {"Host": host})
+    monkeypatch.setattr(type(st.context), "headers", {"Host": host})
     visit.client = server("done")
     app = visit.open(view=address.GRAPHS)
     assert ("container_jobs" in shown(app)) is is_own
