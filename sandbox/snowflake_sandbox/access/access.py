@@ -203,6 +203,21 @@ def visible(call: Call, objects: list[SnowflakeObject]) -> list[SnowflakeObject]
     return [item for item in objects if places[item.name.database, item.name.schema] and is_visible(item)]
 
 
+def knows(call: Call, item: SnowflakeObject) -> bool:
+    """Whether a session may know that an object exists: SHOW lists it, or its role grants privileges on any object."""
+    return bool(visible(call, [item])) or has_on_account(call.world, call.session.role, "MANAGE GRANTS")
+
+
+def require_known(call: Call, item: SnowflakeObject) -> None:
+    """Check that a session may know that an object exists.
+
+    Raises:
+        SnowflakeError: 002003.
+    """
+    if not knows(call, item):
+        raise errors.does_not_exist(item.kind, item.name.qualified)
+
+
 def sees_definition(call: Call, item: SnowflakeObject) -> bool:
     """Whether a session sees the text of a view, function or procedure; only the owner sees it if the object is secure.
 
@@ -288,9 +303,11 @@ def require_create(call: Call, kind: str, name: ObjectName) -> None:
         require_on_account(call, privilege.replace("EXTERNAL ACCESS ", "").replace("NOTIFICATION ", ""))
         return
     with call.world.store.reading() as tx:
-        catalog.get(tx, "DATABASE", ObjectName(name.database or name.schema))
-        if name.database is None:
-            parent = catalog.get(tx, "DATABASE", ObjectName(name.schema))
-        else:
-            parent = catalog.get(tx, "SCHEMA", ObjectName(name.schema, name.database))
+        database = catalog.get(tx, "DATABASE", ObjectName(name.database or name.schema))
+    require_known(call, database)
+    if name.database is None:
+        require(call, privilege, database)
+        return
+    with call.world.store.reading() as tx:
+        parent = catalog.get(tx, "SCHEMA", ObjectName(name.schema, name.database))
     require(call, privilege, parent)

@@ -112,7 +112,7 @@ def read_object(call: Call, command: str) -> SnowflakeObject:
         with call.world.store.reading() as tx:
             kinds = [kind for kind in call.world.kinds if kind.endswith("INTEGRATION")]
             item = next((candidate for kind in kinds if (candidate := catalog.find(tx, kind, name))), None)
-        if item is None:
+        if item is None or not access.knows(call, item):
             raise errors.does_not_exist("INTEGRATION", name.name)
         return item
     kind = _kind_of_relation(call) if _is_untyped(call) else read_kind(call.world, call.reader)
@@ -217,7 +217,8 @@ def show_future_grants(call: Call) -> Result:
         resolved = call.session.resolve(reader.object_name(), scope, "SHOW FUTURE GRANTS")
         reader.end()
         with call.world.store.reading() as tx:
-            catalog.get(tx, "SCHEMA" if in_schema else "DATABASE", resolved)
+            place = catalog.get(tx, "SCHEMA" if in_schema else "DATABASE", resolved)
+        access.require_known(call, place)
         condition = "database_name = ? AND schema_name = ?"
         values = [resolved.schema or "", resolved.name] if in_schema else [resolved.name, ""]
     with call.world.store.reading() as tx:

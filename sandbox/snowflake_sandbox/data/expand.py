@@ -290,8 +290,14 @@ class Expansion:
         name = ObjectName(parts[-1], *reversed([None, None, *parts[:-1]][-2:]))
         inside = ObjectName(name.name, name.schema or scopes.schema, name.database or scopes.database)
         called = function.find_called(self.call, inside, count, table=table)
-        if called is not None:
+        if called is None:
+            return None
+        try:
             self._require(called, ("USAGE",), scopes)
+        except errors.SnowflakeError as error:
+            if "does not exist or not authorized" in error.message:
+                return None  # a function of which the role may not know is an unknown one
+            raise
         return called
 
 

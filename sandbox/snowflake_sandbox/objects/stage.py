@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors, superfluous
+from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns
@@ -81,7 +82,8 @@ def _require_allowed(call: Call, properties: Any) -> None:
         written = Reader(options["FORMAT_NAME"]).object_name()
         name = call.session.resolve(written, ObjectScope.SCHEMA, "CREATE STAGE")
         with call.world.store.reading() as tx:
-            catalog.get(tx, "FILE FORMAT", name)
+            file_format = catalog.get(tx, "FILE FORMAT", name)
+        access.require(call, "USAGE", file_format)
 
 
 def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:

@@ -222,18 +222,18 @@ def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
 
 
 def find_for(call: Call, kind: Kind, command: str, *, if_exists: bool = False) -> SnowflakeObject | None:
-    """Read the name of an object and return the object; None only with `if_exists`.
+    """Read the name of an object and return the object; None only with `if_exists`, if there is none.
 
     Raises:
-        SnowflakeError: 002003.
+        SnowflakeError: 002003 also for an object that the session's roles may not know of.
     """
     name, signature = read_name(call, kind, command)
     with call.world.store.reading() as tx:
         target = catalog.find(tx, kind.name, name, signature)
-        namesake = _NAMESAKES.get(kind.name)
-        if target is None and namesake is not None and catalog.find(tx, namesake, name) is not None:
-            raise errors.other_kind(namesake, kind.name)
-    if target is None and not if_exists:
+        other = catalog.find(tx, _NAMESAKES[kind.name], name) if kind.name in _NAMESAKES and target is None else None
+    if other is not None and access.knows(call, other):
+        raise errors.other_kind(other.kind, kind.name)
+    if (target is None and not if_exists) or (target is not None and not access.knows(call, target)):
         raise errors.does_not_exist(kind.name, name.qualified + signature)
     return target
 
@@ -392,8 +392,7 @@ def describe(call: Call) -> Result:
     if kind.describe is None:
         raise errors.not_supported(f"DESCRIBE {kind.name}")
     target = find_for(call, kind, f"DESCRIBE {kind.name}")
-    if target is None or not access.visible(call, [target]):
-        raise errors.does_not_exist(kind.name, target.name.qualified if target else "")
+    assert target is not None  # noqa: S101  # without IF EXISTS
     result = kind.describe(call, target)
     call.reader.end()
     return replace(result, statement_type=DESCRIBE)

@@ -124,6 +124,7 @@ def _file_format(call: Call, options: dict[str, str]) -> dict[str, str]:
     name = call.session.resolve(Reader(options["FORMAT_NAME"]).object_name(), ObjectScope.SCHEMA, "COPY INTO")
     with call.world.store.reading() as tx:
         file_format = catalog.get(tx, "FILE FORMAT", name)
+    access.require(call, "USAGE", file_format)
     return {key.upper(): str(value) for key, value in file_format.properties.items() if value is not None}
 
 

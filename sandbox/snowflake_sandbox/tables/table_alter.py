@@ -111,10 +111,10 @@ def _add(call: Call, table: SnowflakeObject) -> Result | None:
 
 
 def require_referenced(call: Call, table: ObjectName, own: Iterable[TableColumn], keys: Iterable[Key]) -> None:
-    """Refuse foreign keys on tables or columns that do not exist; a table may reference itself.
+    """Refuse foreign keys on what does not exist or may not be referenced; a table may reference itself.
 
     Raises:
-        SnowflakeError: 002003, 000904.
+        SnowflakeError: 002003, 000904, 003001.
     """
 
     def columns_of(parts: tuple[str | None, str | None, str]) -> set[str]:
@@ -124,6 +124,7 @@ def require_referenced(call: Call, table: ObjectName, own: Iterable[TableColumn]
             return {definition.name for definition in own}
         with call.world.store.reading() as tx:
             referred = catalog.get(tx, "TABLE", name)
+        access.require(call, "REFERENCES", referred)
         return {record["name"] for record in referred["columns"]}
 
     constraints.require_referenced(keys, columns_of)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.session import ObjectScope
@@ -53,8 +54,9 @@ def finalized(call: Call, task: ObjectName, written: ObjectName) -> str:
 def _existing(call: Call, written: ObjectName, what: str) -> ObjectName:
     name = call.session.resolve(written, ObjectScope.SCHEMA, "CREATE TASK")
     with call.world.store.reading() as tx:
-        if catalog.find(tx, "TASK", name) is None:
-            raise not_there(written, what)
+        task = catalog.find(tx, "TASK", name)
+    if task is None or not access.knows(call, task):
+        raise not_there(written, what)
     return name
 
 
