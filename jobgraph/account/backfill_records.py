@@ -73,12 +73,13 @@ class BackfillRecords:
         return [*inserts, control_queries.insert_backfill(place, self._tables, backfill)]
 
     def change(self, backfill: Backfill, event: str) -> list[Statement]:
-        """Return the statements that apply an event to a backfill."""
+        """Return the statements that apply an event to a backfill: all, or none where the role lacks a privilege."""
         place = self._client.place
-        changes = [control_queries.change_backfill(place, self._tables, backfill.backfill_id, event)]
-        if event == states.CANCEL:
-            changes.append(control_queries.cancel_intervals(place, self._tables, backfill.backfill_id))
-        return changes
+        change = control_queries.change_backfill(place, self._tables, backfill.backfill_id, event)
+        if event != states.CANCEL:
+            return [change]
+        intervals = control_queries.cancel_intervals(place, self._tables, backfill.backfill_id)
+        return [control_queries.BEGIN, change, intervals, control_queries.COMMIT]
 
     def settling(self, backfill: Backfill, runs: Iterable[GraphRun]) -> list[Statement]:
         """Return the statements that record the end of intervals whose finalizer did not record it.

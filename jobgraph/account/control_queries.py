@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _AT_ONCE = 500
 
 
+# Around statements that take effect together or not at all.
+BEGIN, COMMIT = Statement("BEGIN TRANSACTION"), Statement("COMMIT")
+
+
 def backfills_of(place: Place, tables: Tables, graph: str | None = None, backfill_id: str | None = None) -> Statement:
     """The backfills of a graph, of all graphs, or only the one with `backfill_id`; newest first."""
     conditions = {"GRAPH_NAME": graph, "BACKFILL_ID": backfill_id}

@@ -60,6 +60,7 @@ COMMANDS = {
     "backfill resume": (ID,),
     "backfill cancel": (ID,),
 }
+_SENT = ("RETRY LAST", "ALTER TASK", "SPCS_CANCEL", "CANCEL_ONGOING", "^INSERT", "^UPDATE", "^BEGIN", "^COMMIT")
 AFTER = {name: [job for job in before if job in PREDECESSORS] for name, before in PREDECESSORS.items()}
 TAKES_REQUESTS = "(SELECT 'last_config')"
 
@@ -70,7 +71,7 @@ def steered(server: Server) -> Server:
     for row in server.tasks:
         row["definition"] = row["definition"].replace("', $$", f"', {TAKES_REQUESTS}, $$")
     server.answers = {
-        **{text: [] for text in ("RETRY LAST", "ALTER TASK", "SPCS_CANCEL", "CANCEL_ONGOING", "^INSERT", "^UPDATE")},
+        **{text: [] for text in _SENT},
         "SHOW JOB SERVICES LIKE": [],
         "FROM .*INTERVALS": [INTERVAL],
         "FROM .*BACKFILLS": [BACKFILL],

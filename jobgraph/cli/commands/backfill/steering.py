@@ -107,8 +107,8 @@ def _to_come(backfill: Backfill, event: str) -> str:
     """Return a line on the intervals that an event concerns: how many, and which."""
     spans = [interval.span.text for interval in backfill.intervals if interval.state == states.PENDING]
     count = f"{len(spans)} interval{'s' * (len(spans) != 1)}"
-    ending = {states.PAUSE: "wait until `backfill resume`", states.CANCEL: "are given up", states.RESUME: "are pending"}
-    return f"{count} {ending[event]}{': ' * bool(spans)}{some(spans)}"
+    ending = {states.PAUSE: " until `backfill resume`", states.CANCEL: ", to be given up", states.RESUME: ""}
+    return f"pending{ending[event]}: {count}{': ' * bool(spans)}{some(spans)}"
 
 
 def _going_on(
