@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.config.model import MOST_CONDITIONS, Condition
 from jobgraph.names import content_hash
 from jobgraph.plan.sql import ROOT_BODY, block, literal
+from jobgraph.procedures.requested.json_texts import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,7 +149,7 @@ def _read_verdict(text: str) -> Condition | None:
     if match is None:
         return None
     try:
-        words = json.loads(_unescaped(match["words"]))
+        words = read_object(_unescaped(match["words"]))
         key = words.get("config")
         when = Condition("" if key else match["job"], words["test"], words["value"], words.get("output"), key)
     except (ValueError, TypeError, KeyError):

@@ -31,6 +31,7 @@ from jobgraph.preview.changes import (
 from jobgraph.preview.dangers import dangers
 from jobgraph.preview.naming import without_owner
 from jobgraph.preview.wording import READS, TASK, about, stated_settings, words
+from jobgraph.procedures.requested.json_texts import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -61,10 +62,7 @@ def parse_preview(text: str, where: str) -> dict[str, Any]:
     Raises:
         UsageError: if the output has no preview.
     """
-    try:
-        content = json.loads(text[text.index("{") :])
-    except ValueError:
-        content = None
+    content = read_json(text[text.index("{") :]) if "{" in text else None
     if not isinstance(content, dict) or not _is_preview(content):
         raise UsageError(
             "This is not the output of a preview",
@@ -79,7 +77,22 @@ def _is_preview(content: Mapping[str, Any]) -> bool:
     """Return whether a mapping is a preview: it has steps or, without any, the errors that prevented them."""
     listed = content.get("steps", content.get("diagnostics"))
     steps = content.get("steps") or ()
-    return isinstance(listed, list) and all(isinstance(step, dict) and {"op", "urn"} <= step.keys() for step in steps)
+    told = content.get("diagnostics") or ()
+    return (
+        isinstance(listed, list)
+        and all(isinstance(step, dict) and {"op", "urn"} <= step.keys() and _has_states(step) for step in steps)
+        and isinstance(told, list | tuple)
+        and all(isinstance(message, dict) for message in told)
+        and isinstance(content.get("changeSummary") or {}, dict)
+    )
+
+
+def _has_states(step: Mapping[str, Any]) -> bool:
+    states = [step.get(name) or {} for name in ("oldState", "newState")]
+    return all(
+        isinstance(state, dict) and all(isinstance(state.get(part) or {}, dict) for part in ("inputs", "outputs"))
+        for state in states
+    )
 
 
 def summarize(preview: Mapping[str, Any], running: Mapping[str, int] | None = None) -> Summary:

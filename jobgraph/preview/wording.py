@@ -20,6 +20,7 @@ from jobgraph.names import content_hash
 from jobgraph.plan.conditions import read_condition
 from jobgraph.plan.job_definition import read_definition, unknown_entries
 from jobgraph.plan.task_rows import direct_definition, last_part
+from jobgraph.procedures.requested.json_texts import read_json
 from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
@@ -119,11 +120,8 @@ def definition_in(statement: str) -> tuple[str, dict[str, Any]]:
     match = _CALL.match(statement.strip())
     if match is None:
         return "", direct_definition(statement)
-    try:
-        value = json.loads(match["definition"])
-    except json.JSONDecodeError:
-        return "", {}
-    return match["procedure"], value if isinstance(value, dict) else {}
+    value = read_json(match["definition"])
+    return ("", {}) if value is None else (match["procedure"], value if isinstance(value, dict) else {})
 
 
 def _task(inputs: Mapping[str, Any]) -> dict[str, Any]:
