@@ -2,6 +2,7 @@
 // the grid's rows are made when a row comes into sight.
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component
+  if (isInAnotherSite()) return leave()
   const root = parentElement.querySelector(".board")
   const background = getComputedStyle(root).getPropertyValue("--st-background-color")
   root.classList.toggle("dark", isDark(background))
@@ -30,6 +31,20 @@ export default function (component) {
     const cell = event.target.closest ? event.target.closest(".grid .row > b") : null
     if (cell && !cell.title) cell.title = cellWords(cell)
   }
+  return () => {}
+}
+
+// A site could show the page in a frame of its own, and have a visitor press buttons that he takes for its own.
+function isInAnotherSite() {
+  try {
+    return window.top !== window.self && window.top.location.origin !== window.location.origin
+  } catch {
+    return true
+  }
+}
+
+function leave() {
+  document.body.textContent = `This page is not shown within another site. Open it in a tab of its own: ${location.href}`
   return () => {}
 }
 

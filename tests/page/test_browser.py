@@ -265,3 +265,18 @@ def test_a_web_site_whose_name_leads_to_this_machine_sees_nothing(site: Site) ->
     expect(page.locator(".board")).to_have_count(0)
     assert "nightly_sales" not in page.content()
     browser.close()
+
+
+def test_no_other_site_shows_it_in_a_frame(site: Site) -> None:
+    """Who clicks there would press its buttons without knowing. Not every browser prevents it, as Chromium does now."""
+    older = ["--no-sandbox", "--disable-gpu", "--disable-features=LocalNetworkAccessChecks"]
+    browser = site.browser.browser_type.launch(executable_path=CHROMIUM, args=older)
+    page = browser.new_page()
+    frame = f'<iframe src="{site.address}" width="900" height="600"></iframe>'
+    page.route("http://evil.test/", lambda route: route.fulfill(body=frame, content_type="text/html"))
+    page.goto("http://evil.test/")
+    body = page.frame_locator("iframe").locator("body")
+    expect(body).to_contain_text("not shown within another site")
+    expect(body).not_to_contain_text("nightly_sales")
+    expect(body.get_by_role("button")).to_have_count(0)
+    browser.close()
