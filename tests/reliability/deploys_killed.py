@@ -262,9 +262,11 @@ def sweep(folder: Path, seed: int, count: int) -> tuple[Counter[str], list[str]]
         found = local.lane.run(case)
         with lock:
             tried[f"{case.scenario.name}, {case.fault.name}"] += 1
-            tried[ASKED] += str(case) in local.lane.refreshed
+            asked = str(case) in local.lane.refreshed
+            tried[ASKED] += asked
             failures.extend(found)
-            sys.stderr.write(f"{sum(tried.values()) - tried[ASKED]}: {case}: {found or 'converged'}\n")
+            end = "converged, after a refresh that it asked for" if asked else "converged"
+            sys.stderr.write(f"{sum(tried.values()) - tried[ASKED]}: {case}: {found or end}\n")
 
     with _projects(folder) as made:
         lanes.extend(made)
