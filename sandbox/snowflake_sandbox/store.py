@@ -292,6 +292,13 @@ class Store:
 
         threading.Thread(target=run, name=name, daemon=True).start()
 
+    def soon(self, name: str, action: Callable[[], object]) -> None:
+        """Run an action that writes; if it fails, `aside`, because the statement that needs it has succeeded."""
+        try:
+            action()
+        except Exception:  # noqa: BLE001  # tried again, and logged there
+            self.aside(name, action, lambda: False)
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Open a transaction that commits or rolls back as a whole. Never block on anything else inside."""

@@ -23,7 +23,7 @@ def remove_afterwards(world: World, path: Path) -> None:
     name = str(path.relative_to(world.folder))
     with world.store.transaction() as tx:
         tx.run("INSERT OR IGNORE INTO superfluous_path VALUES (?)", name)
-        tx.afterwards(lambda: _remove_soon(world, name))
+        tx.afterwards(lambda: world.store.soon("remove files", lambda: _remove(world, name)))
 
 
 def remove_left_over(world: World) -> None:
@@ -32,13 +32,6 @@ def remove_left_over(world: World) -> None:
         names = [row["path"] for row in tx.rows("SELECT path FROM superfluous_path")]
     for name in names:
         _remove(world, name)
-
-
-def _remove_soon(world: World, name: str) -> None:
-    try:
-        _remove(world, name)
-    except Exception:  # noqa: BLE001  # not removable now: retried after the statement, which has succeeded
-        world.store.aside("remove files", lambda: _remove(world, name), lambda: False)
 
 
 def _remove(world: World, name: str) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class _Place:
@@ -30,9 +30,14 @@ class _Place:
 
 
 class Turns:
-    """The line of those who wait, and the turn."""
+    """The line of those who wait, and the turn.
 
-    def __init__(self) -> None:
+    Args:
+        seconds: a clock that is never set back.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._is_free = True
         self._since = 0.0
@@ -61,13 +66,13 @@ class Turns:
         place = _Place(next(self._numbers) if began is None else began)
         with self._lock:
             if self._is_free:
-                self._is_free, self._since = False, time.monotonic()
+                self._is_free, self._since = False, self._seconds()
                 return True
             heapq.heappush(self._line, place)
-            left = self._since + patience - time.monotonic()
+            left = self._since + patience - self._seconds()
         while not place.came.acquire(timeout=max(0.0, left)):
             with self._lock:
-                left = self._since + patience - time.monotonic()
+                left = self._since + patience - self._seconds()
                 if not place.has_turn and left <= 0:
                     self._line.remove(place)
                     heapq.heapify(self._line)
@@ -77,7 +82,7 @@ class Turns:
     def give(self) -> None:
         """Hand the turn to the first in the line."""
         with self._lock:
-            self._is_free, self._since = not self._line, time.monotonic()
+            self._is_free, self._since = not self._line, self._seconds()
             if self._line:
                 place = heapq.heappop(self._line)
                 place.has_turn = True

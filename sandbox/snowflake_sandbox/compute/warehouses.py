@@ -50,7 +50,7 @@ class Warehouses:
         self._tickets: dict[str, _Ticket] = {}
         self._numbers = itertools.count()
         self._wake, self._stopping = threading.Event(), threading.Event()
-        # How long the loop sleeps.
+        # The time until which the loop sleeps: only what is due earlier has to wake it.
         self._until = datetime.max.replace(tzinfo=UTC)
         self._thread = threading.Thread(target=self._loop, name="warehouses", daemon=True)
 

@@ -295,9 +295,9 @@ class Expansion:
         try:
             self._require(called, ("USAGE",), scopes)
         except errors.SnowflakeError as error:
-            if "does not exist or not authorized" in error.message:
-                return None  # a function of which the role may not know is an unknown one
-            raise
+            if error.errno != errors.does_not_exist("FUNCTION", "").errno:
+                raise
+            return None  # a function of which the role may not know is an unknown one
         return called
 
 

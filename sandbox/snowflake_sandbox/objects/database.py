@@ -76,7 +76,7 @@ def _dropping(call: Call, database: SnowflakeObject) -> None:
         _detach(call, tx, name, key)
         # The file is removed last: a kill before leaves either a complete database or a file recorded for removal.
         tx.run("INSERT INTO superfluous_file VALUES (?)", key)
-        tx.afterwards(lambda: _remove_soon(call.world, key))
+        tx.afterwards(lambda: call.world.store.soon("remove file", lambda: remove_file(call.world, key)))
         if call.session.database == name:
             tx.otherwise(partial(_use, call.session, call.session.database, call.session.schema))
             _use(call.session, None, None)
@@ -84,13 +84,6 @@ def _dropping(call: Call, database: SnowflakeObject) -> None:
 
 def _use(session: Session, database: str | None, schema_name: str | None) -> None:
     session.database, session.schema = database, schema_name
-
-
-def _remove_soon(world: World, key: str) -> None:
-    try:
-        remove_file(world, key)
-    except Exception:  # noqa: BLE001  # not removable now: retried after the statement, which has succeeded
-        world.store.aside("remove file", lambda: remove_file(world, key), lambda: False)
 
 
 def remove_file(world: World, key: str) -> None:

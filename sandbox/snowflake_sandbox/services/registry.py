@@ -84,7 +84,7 @@ class Registry:
 
     @staticmethod
     def is_digest(text: str) -> bool:
-        """Tell whether a text is a digest."""
+        """Whether a text is a digest."""
         return _DIGEST.fullmatch(text) is not None
 
     def put(self, repository: SnowflakeObject, content: bytes) -> str:

@@ -229,7 +229,7 @@ def describe(  # noqa: PLR0913, PLR0917  # as execute
         SnowflakeError: if the statement cannot be compiled.
     """
     results: tuple[Result, ...] = ()
-    with _readable_depth():
+    with _readable_depth(), world.store.in_order():
         request = _call(world, session, text, binds, query_id, cancelled, parameters)
         if several.pieces(request):
             return replace(several.ANSWER, rows=())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from snowflake_sandbox.turns import Turns
 
 PATIENCE = 20.0
@@ -77,17 +78,22 @@ def test_whoever_waits_for_one_that_keeps_the_turn_gives_up_and_leaves_the_line(
 
 
 def test_a_long_line_that_moves_is_no_reason_to_give_up() -> None:
-    """Each of 40 threads has the turn for a fifth of their patience, so the last waits eight times its patience."""
-    turns, patience = Turns(), 0.05
-    together = threading.Barrier(40)
-
-    def ask() -> bool:
-        together.wait(PATIENCE)
-        has_turn = turns.take(patience)
-        if has_turn:
-            threading.Event().wait(patience / 5)
-            turns.give()
-        return has_turn
-
-    with ThreadPoolExecutor(40) as others:
-        assert all(asked.result(PATIENCE) for asked in [others.submit(ask) for _ in range(40)])
+    """The last waits 1.8 times its patience, but nobody has the turn for longer than 0.9 times."""
+    patience, now = 0.02, [0.0]
+    turns = Turns(lambda: now[0])
+    assert turns.take(patience)
+    with ThreadPoolExecutor(2) as others:
+        first = others.submit(turns.take, patience)
+        while not waiting(turns, 1):
+            assert not first.done()
+        second = others.submit(turns.take, patience)
+        while not waiting(turns, 2):
+            assert not second.done()
+        now[0] += 0.9 * patience
+        turns.give()
+        assert first.result(PATIENCE)
+        now[0] += 0.9 * patience
+        with pytest.raises(TimeoutError):
+            second.result(3 * patience)
+        now[0] += 0.2 * patience
+        assert second.result(PATIENCE) is False
