@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from snowflake_sandbox.turns import Turns
@@ -71,9 +72,12 @@ def test_whoever_waits_for_one_that_keeps_the_turn_gives_up_and_leaves_the_line(
     turns = Turns()
     assert turns.take(PATIENCE)
     with ThreadPoolExecutor(1) as other:
-        assert other.submit(turns.take, 0.01).result(PATIENCE) is False
-    assert waiting(turns, 0)
-    turns.give()
+        asked = other.submit(turns.take, 0.01)
+        try:
+            assert asked.result(PATIENCE) is False
+            assert waiting(turns, 0)
+        finally:
+            turns.give()
     assert turns.take(PATIENCE)
 
 
@@ -82,7 +86,8 @@ def test_a_long_line_that_moves_is_no_reason_to_give_up() -> None:
     patience, now = 0.02, [0.0]
     turns = Turns(lambda: now[0])
     assert turns.take(patience)
-    with ThreadPoolExecutor(2) as others:
+    with ThreadPoolExecutor(2) as others, ExitStack() as at_the_end:
+        at_the_end.callback(now.__setitem__, 0, PATIENCE)  # whoever still waits gives up, so that a failure ends
         first = others.submit(turns.take, patience)
         while not waiting(turns, 1):
             assert not first.done()
